@@ -1,0 +1,1 @@
+"""One rehearsal: Given requires, When attempts, Then verifies, and everything is undone."""

@@ -1,0 +1,100 @@
+"""What every environment offers, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from psycopg.conninfo import make_conninfo
+
+from rollproof.journal import Recorder
+from rollproof.model.system import System
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why an environment cannot be opened, and what to do about it."""
+
+    found: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresServer:
+    """Where a Postgres server is and with which client programs to talk to it.
+
+    Attributes:
+        host: socket folder or loopback address.
+        user: a role that may create databases.
+        password: never shown, never journaled; handed to programs by PGPASSWORD only.
+        major: the server's major version.
+        bin_dir: psql, pg_dump and pg_restore of the same major.
+        private: True when the server exists for this run alone and goes away with it.
+    """
+
+    host: str
+    port: int
+    user: str
+    major: int
+    bin_dir: Path
+    private: bool
+    password: str | None = field(default=None, repr=False)
+
+    def conninfo(self, database: str, *, user: str | None = None, with_password: bool = True) -> str:
+        """A libpq connection string for one database; as `user` when given."""
+        password = self.password if with_password else None
+        return make_conninfo(
+            "", host=self.host, port=self.port, user=user or self.user, dbname=database, password=password
+        )
+
+    def program(self, name: str) -> str:
+        """Full path of a client program such as `pg_dump`."""
+        return str(self.bin_dir / name)
+
+    def program_environment(self, database: str, *, user: str | None = None) -> Mapping[str, str]:
+        """PGHOST and its kin for a client program; the caller's own PG* variables are not inherited."""
+        settings = {
+            "PGHOST": self.host,
+            "PGPORT": str(self.port),
+            "PGUSER": user or self.user,
+            "PGDATABASE": database,
+            "PGCONNECT_TIMEOUT": "10",
+            "PGAPPNAME": "rollproof",
+            "PGCLIENTENCODING": "UTF8",
+        }
+        return settings | ({"PGPASSWORD": self.password} if self.password else {})
+
+
+class OpenEnvironment(Protocol):
+    """An environment in use."""
+
+    name: str
+    scratch: Path
+    """a private folder that goes away with the environment"""
+    facts: Mapping[str, str]
+    """versions and the like for the report; no secrets"""
+
+    def postgres(self) -> PostgresServer:
+        """The server for the system's `database`; started when first asked for."""
+        ...
+
+    def free_port(self) -> int:
+        """A port on 127.0.0.1 that nothing listens on."""
+        ...
+
+
+class Environment(Protocol):
+    """A kind of place that a System can be drilled in."""
+
+    name: str
+
+    def preflight(self, system: System) -> Sequence[Obstacle]:
+        """What stands in the way of `open`, each with its remedy; empty when nothing does."""
+        ...
+
+    def open(self, system: System, recorder: Recorder) -> AbstractContextManager[OpenEnvironment]:
+        """Starts what is needed, lazily; everything is gone again when the block ends."""
+        ...

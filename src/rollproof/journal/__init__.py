@@ -1,0 +1,8 @@
+"""The append-only record: one canonical JSON line an event, each holding the hash of the one before."""
+
+from rollproof.journal.attachments import Attachments
+from rollproof.journal.event import GENESIS, Event, Kind
+from rollproof.journal.reader import History, read_journal
+from rollproof.journal.writer import Journal, Recorder
+
+__all__ = ["GENESIS", "Attachments", "Event", "History", "Journal", "Kind", "Recorder", "read_journal"]

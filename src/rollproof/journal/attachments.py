@@ -1,0 +1,45 @@
+"""Things too large for a journal line, kept by content: the name is the SHA-256 of the bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from rollproof.errors import JournalError
+from rollproof.model.json import Json, canonical
+
+FOLDER = "attachments"
+
+
+class Attachments:
+    """Content-addressed JSON files beside a journal."""
+
+    def __init__(self, run_folder: Path) -> None:
+        self.folder = run_folder / FOLDER
+
+    def put(self, value: Json) -> str:
+        """Writes `value` as canonical JSON and returns its digest (64 hex digits)."""
+        body = canonical(value)
+        name = hashlib.sha256(body).hexdigest()
+        path = self.folder / f"{name}.json"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".part")
+            partial.write_bytes(body)
+            partial.replace(path)
+        return name
+
+    def get(self, name: str) -> Json:
+        """The value under a digest. Raises JournalError when it is missing or is not what its name says."""
+        path = self.folder / f"{name}.json"
+        try:
+            body = path.read_bytes()
+        except OSError as error:
+            raise JournalError(
+                f"an attachment of the journal is missing ({error.strerror})", where=str(path)
+            ) from error
+        if hashlib.sha256(body).hexdigest() != name:
+            raise JournalError("an attachment's content does not match its digest", where=str(path))
+        value: Json = json.loads(body)
+        return value

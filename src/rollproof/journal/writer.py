@@ -1,0 +1,115 @@
+"""Writing a journal: an act is on disk before it happens."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+
+from rollproof.journal.attachments import Attachments
+from rollproof.journal.event import GENESIS, Event, Kind
+from rollproof.journal.reader import History
+from rollproof.journal.redaction import allowed
+from rollproof.model.json import JsonObject
+
+
+class Journal:
+    """The append-only file of one run (or of one worker of it). Safe to use from several threads."""
+
+    def __init__(self, path: Path, *, run: str) -> None:
+        """Creates the file; raises FileExistsError rather than go on with another's journal."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.run = run
+        self.attachments = Attachments(path.parent)
+        self.events: list[Event] = []
+        self._previous = GENESIS
+        self._lock = threading.Lock()
+        self._file = path.open("xb")
+
+    def write(self, actor: str, kind: Kind, act: str, data: JsonObject, *, sync: bool = False) -> Event:
+        """Appends one event; with `sync`, returns only when it is on disk."""
+        clean = allowed(data)
+        with self._lock:
+            event = Event(
+                seq=len(self.events) + 1,
+                at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+                mono_ns=time.monotonic_ns(),
+                run=self.run,
+                actor=actor,
+                kind=kind,
+                act=act,
+                data=clean,
+                prev=self._previous,
+            )
+            line = event.line()
+            self._file.write(line + b"\n")
+            self._file.flush()
+            if sync:
+                os.fsync(self._file.fileno())
+            self._previous = event.hash
+            self.events.append(event)
+        return event
+
+    @property
+    def history(self) -> History:
+        """Everything recorded so far."""
+        return History(tuple(self.events), self.attachments)
+
+    def close(self) -> None:
+        if not self._file.closed:
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Recorder:
+    """A journal as one actor sees it."""
+
+    def __init__(self, journal: Journal, actor: str) -> None:
+        self.journal = journal
+        self.actor = actor
+
+    def begin(self, act: str, data: JsonObject) -> Event:
+        """Announces an act; on disk when this returns."""
+        return self.journal.write(self.actor, Kind.BEGIN, act, data, sync=True)
+
+    def close(self, begun: Event, kind: Kind, data: JsonObject) -> Event:
+        """Says how an announced act ended."""
+        return self.journal.write(self.actor, kind, begun.act, {**data, "of": begun.seq})
+
+    def note(self, act: str, data: JsonObject) -> Event:
+        return self.journal.write(self.actor, Kind.NOTE, act, data)
+
+    def for_client(self, name: str) -> Recorder:
+        """The recorder of a client that runs beside the scenario."""
+        return Recorder(self.journal, f"{self.actor}/{name}")
+
+    @property
+    def history(self) -> History:
+        """Everything recorded so far by this actor and its clients."""
+        return self.journal.history.of_scenario(self.actor)
+
+    @contextmanager
+    def acting(self, act: str, data: JsonObject) -> Iterator[dict[str, object]]:
+        """Begin, then ok with what the block put into the yielded dictionary, or fail and re-raise."""
+        begun = self.begin(act, data)
+        result: dict[str, object] = {}
+        try:
+            yield result
+        except BaseException as error:
+            self.close(begun, Kind.FAIL, {"found": type(error).__name__})
+            raise
+        self.close(begun, Kind.OK, result)  # type: ignore[arg-type]  # redaction refuses what is not JSON

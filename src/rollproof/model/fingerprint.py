@@ -1,0 +1,120 @@
+"""What a component *is*, as named facts that can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from rollproof.model.json import Json, JsonObject, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One object of a component and its attributes.
+
+    Attributes:
+        kind: the object's kind in the field's own word: `table`, `column`, `index`, `grant`…
+        name: its qualified name as a DBA would write it: `nigredo_leads.leads.email`.
+        attributes: what it is; two facts are equal when these are.
+    """
+
+    kind: str
+    name: str
+    attributes: JsonObject = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.kind, self.name
+
+
+class DifferenceClass(StrEnum):
+    """How much a difference matters."""
+
+    OBJECT = "object"
+    """something is missing, added or other than it was"""
+    COLUMN_ORDER = "column order"
+    """the same columns in another order, as after a drop and a re-add"""
+    GENERATED_NAME = "generated name"
+    """the same object under another name that the server made up"""
+    SEQUENCE_STATE = "sequence state"
+    """a sequence stands elsewhere; harmless forward, a duplicate key waiting to happen backward"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One named difference between two fingerprints of the same component.
+
+    `attribute` is None when the whole object is missing (after is None) or added (before is None).
+    """
+
+    kind: str
+    name: str
+    attribute: str | None
+    before: Json
+    after: Json
+    klass: DifferenceClass = DifferenceClass.OBJECT
+
+    def __str__(self) -> str:
+        if self.attribute is None:
+            return f"{self.kind} {self.name}: {'missing after' if self.after is None else 'added'}"
+        return (
+            f"{self.kind} {self.name}: {self.attribute} {_say(self.before)} before, {_say(self.after)} after"
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "attribute": self.attribute,
+            "before": self.before,
+            "after": self.after,
+            "class": self.klass.value,
+        }
+
+
+def _say(value: Json) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return "yes" if value else "no"
+        case str():
+            return value or "''"
+        case _:
+            return str(value)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """All facts of a component at one moment. Order does not matter; equal facts, equal digest."""
+
+    facts: Mapping[tuple[str, str], Fact]
+
+    @classmethod
+    def of(cls, facts: Iterable[Fact]) -> Fingerprint:
+        """Raises ValueError when two facts bear the same kind and name: one of them would be unseen."""
+        by_key: dict[tuple[str, str], Fact] = {}
+        for fact in facts:
+            if fact.key in by_key:
+                raise ValueError(f"two facts for {fact.kind} {fact.name}")
+            by_key[fact.key] = fact
+        return cls(dict(sorted(by_key.items())))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical JSON of all facts."""
+        return digest(self.to_json())
+
+    def to_json(self) -> list[Json]:
+        return [[fact.kind, fact.name, dict(fact.attributes)] for fact in self.facts.values()]
+
+    @classmethod
+    def from_json(cls, data: Iterable[Json]) -> Fingerprint:
+        facts = []
+        for item in data:
+            assert isinstance(item, list)
+            kind, name, attributes = item
+            assert isinstance(attributes, Mapping)
+            facts.append(Fact(str(kind), str(name), attributes))
+        return cls.of(facts)

@@ -1,0 +1,188 @@
+"""The System under drill, as its `system.toml` declares it.
+
+These models are the edge: reading and explaining mistakes is `rollproof.model.systemfile`'s.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from rollproof.model.durations import parse_duration
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
+"""A duration: `15m` in files, seconds as a float inside."""
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$", max_length=63)]
+QualifiedName = Annotated[
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*\.[A-Za-z_][A-Za-z0-9_$]*$", examples=["public.migrations"])
+]
+Command = Annotated[tuple[str, ...], Field(min_length=1)]
+"""A list of arguments, never a shell string. `{python}`, `{env}`, `{port}` and `{dsn}` are filled in."""
+
+
+class Spec(BaseModel):
+    """Base of everything in a system file: frozen, and no unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Identity(Spec):
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+    description: str = ""
+
+
+class Objectives(Spec):
+    """What the business asks for. `rto` and `rpo` in seconds."""
+
+    rto: Seconds = 900.0
+    rpo: Seconds = 0.0
+    source: str = ""
+    """where the targets come from: a contract, a policy, a meeting"""
+
+
+class Migrations(Spec):
+    """Where the history is and how it is recorded."""
+
+    tool: Literal["sql-files"] = "sql-files"
+    path: str
+    ledger: QualifiedName = "public.migrations"
+    ledger_column: Identifier = "migration_name"
+    rollback: str = "{any}_rollback_{number}.sql"
+    """file name of a rollback script: `{number}` is the number of the migration that it undoes,
+    `{any}` any number of its own, `{name}` the rest of the migration's name"""
+    reverse: str = "{any}_revert_{number}.sql"
+    """file name of a reversing migration, which puts changed data back"""
+
+
+class Seed(Spec):
+    """Rows that are there before anything is drilled: a SQL file or a command that loads them."""
+
+    after: str
+    """number or name of the migration after which the rows are loaded; later ones migrate them"""
+    sql: str | None = None
+    command: Command | None = None
+    limit: Seconds = 120.0
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Self:
+        if (self.sql is None) == (self.command is None):
+            raise ValueError("give either `sql` or `command`")
+        return self
+
+
+class Database(Spec):
+    """A Postgres database."""
+
+    major: Annotated[int, Field(ge=13, le=30)] | None = None
+    """the production's major version; the embedded environment uses the same where it can"""
+    migrations: Migrations
+    app_role: Identifier | None = None
+    roles: tuple[Identifier, ...] = ()
+    """roles that must be there before the first migration; `app_role` always is"""
+    critical_tables: tuple[QualifiedName, ...] = ()
+    seed: Seed | None = None
+    statement_limit: Seconds = 60.0
+    """how long one migration script may run before it counts as hanging"""
+
+    @property
+    def all_roles(self) -> tuple[str, ...]:
+        """Every role to create, the application's own included, each once."""
+        return tuple(dict.fromkeys([*([self.app_role] if self.app_role else []), *self.roles]))
+
+
+class Service(Spec):
+    """A process that serves the system; started for a drill with its database's DSN."""
+
+    command: Command
+    health: str = "/health"
+    """path that answers 200 when the service is up *and* can use its database"""
+    env: dict[str, str] = Field(default_factory=dict)
+    start_limit: Seconds = 30.0
+
+
+class Traffic(Spec):
+    """One kind of read or write that clients make all through a drill, by SQL or by HTTP.
+
+    `{token}` in `sql`, `verify`, `path` and `body` is a fresh unguessable text for each operation.
+    """
+
+    name: str
+    kind: Literal["read", "write"]
+    sql: str | None = None
+    service: str | None = None
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str | None = None
+    body: dict[str, object] | None = None
+    table: QualifiedName | None = None
+    """the table that a write adds a row to"""
+    verify: str | None = None
+    """SQL that returns at least one row when the write with that `{token}` is there"""
+    every: Seconds = 0.02
+    """pause between two operations of one client"""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if (self.sql is None) == (self.path is None):
+            raise ValueError("give either `sql` or `path`")
+        if self.path is not None and self.service is None:
+            raise ValueError("`path` needs the `service` that it is asked of")
+        if self.kind == "write" and not (self.table and self.verify):
+            raise ValueError("a write needs `table` and `verify`, or nobody can tell whether it was lost")
+        return self
+
+
+class Smoke(Spec):
+    """The system's own smoke tests: exit code 0 means it works."""
+
+    command: Command
+    limit: Seconds = 60.0
+
+
+class System(Spec):
+    """A whole system file."""
+
+    system: Identity
+    objectives: Objectives = Objectives()
+    database: Database | None = None
+    service: dict[str, Service] = Field(default_factory=dict)
+    traffic: tuple[Traffic, ...] = ()
+    smoke: Smoke | None = None
+    source: Path = Path("system.toml")
+    """the file it was read from; set by the reader"""
+
+    @model_validator(mode="after")
+    def _known_services(self) -> Self:
+        for entry in self.traffic:
+            if entry.service is not None and entry.service not in self.service:
+                raise ValueError(
+                    f"traffic {entry.name!r} asks service {entry.service!r}, which is not declared"
+                )
+        return self
+
+    @property
+    def name(self) -> str:
+        return self.system.name
+
+    @property
+    def root(self) -> Path:
+        """Folder of the system file; every path in it is relative to this one."""
+        return self.source.parent
+
+    @cached_property
+    def components(self) -> frozenset[str]:
+        """Kinds of component that it declares, as scenario tags name them."""
+        declared = {
+            "database": self.database,
+            "service": self.service,
+            "smoke": self.smoke,
+            "traffic": self.traffic,
+        }
+        return frozenset(kind for kind, value in declared.items() if value)

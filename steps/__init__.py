@@ -1,0 +1,1 @@
+"""Phrases of the features. Each is one call on the Drill."""
