@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from rollproof.journal.attachments import Attachments
 from rollproof.journal.event import GENESIS, Event, Kind
-from rollproof.journal.reader import History
+from rollproof.journal.reader import History, read_journal
 from rollproof.journal.redaction import allowed
 from rollproof.model.json import JsonObject
 
@@ -30,7 +31,25 @@ class Journal:
         self.events: list[Event] = []
         self._previous = GENESIS
         self._lock = threading.Lock()
-        self._file = path.open("xb")
+        self._file: IO[bytes] = path.open("xb")
+
+    @classmethod
+    def reopen(cls, path: Path) -> Journal:
+        """Goes on with a dead run's journal, to finish it. A last line cut short by the crash is cut off.
+
+        Raises JournalError when the chain is broken.
+        """
+        history = read_journal(path)
+        journal = cls.__new__(cls)
+        journal.path, journal.attachments = path, Attachments(path.parent)
+        journal.events = list(history.events)
+        journal.run = journal.events[-1].run if journal.events else path.parent.name
+        journal._previous = journal.events[-1].hash if journal.events else GENESIS
+        journal._lock = threading.Lock()
+        journal._file = path.open("r+b")
+        journal._file.truncate(sum(len(event.line()) + 1 for event in journal.events))
+        journal._file.seek(0, os.SEEK_END)
+        return journal
 
     def write(self, actor: str, kind: Kind, act: str, data: JsonObject, *, sync: bool = False) -> Event:
         """Appends one event; with `sync`, returns only when it is on disk."""

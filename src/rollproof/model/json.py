@@ -7,15 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import rfc8785
 
-type_error = rfc8785.CanonicalizationError
-
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
 JsonObject = Mapping[str, Json]
 
 
 def canonical(value: Json) -> bytes:
     """`value` as RFC 8785 canonical JSON. Raises CanonicalizationError for NaN and integers over 2^53."""
-    return rfc8785.dumps(value)  # type: ignore[arg-type]  # the library wants dict and list, Mapping and Sequence do
+    return rfc8785.dumps(value)
 
 
 def digest(value: Json) -> str:

@@ -1,0 +1,165 @@
+"""A run: one journal, its environments, and the duty to heal what earlier runs left."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from rollproof.drill.drill import Drill, Intervention
+from rollproof.drill.healing import heal, outstanding
+from rollproof.drill.lease import Lease
+from rollproof.environments.base import Environment, OpenEnvironment
+from rollproof.errors import EnvironmentUnavailable
+from rollproof.journal import Journal, Recorder
+from rollproof.model.json import Json
+from rollproof.model.system import System
+
+JOURNAL = "journal.ndjson"
+RUN = "run"
+"""The actor of everything that belongs to no scenario."""
+
+S = TypeVar("S", bound="SessionPart")
+
+
+class SessionPart(Protocol):
+    """Something that lives as long as the run, one for each system: templates, schedules…"""
+
+    def __init__(self, session: DrillSession, system: System) -> None: ...
+
+    def unsteady(self) -> list[str]:
+        """What is not as it was before the last scenario, one line each."""
+        ...
+
+
+def new_run_id() -> str:
+    """Sorts by time, and two runs of one second differ: `20261122T050312Z-1f3a9c`."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+class DrillSession:
+    """One run (or one worker's part of it), from its first event to its last."""
+
+    def __init__(self, *, folder: Path, run: str, environment: Environment) -> None:
+        """`folder` is the run's own (`reports/<run>`, or a worker's part of it); created here."""
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.run = run
+        self.lease = Lease.take(folder)
+        self.journal = Journal(folder / JOURNAL, run=run)
+        self.recorder = Recorder(self.journal, RUN)
+        self._environment = environment
+        self._stack = ExitStack()
+        self._open: dict[str, OpenEnvironment] = {}
+        self._parts: dict[tuple[type, str], SessionPart] = {}
+        self._started_ns = time.monotonic_ns()
+        self._outcomes: list[str] = []
+
+    def start(self, *, systems: Sequence[System], command: Sequence[str]) -> None:
+        """Records who runs what, on what, and how to do it again."""
+        self.recorder.note("run.started", self._about(systems, command))
+
+    def _about(self, systems: Sequence[System], command: Sequence[str]) -> dict[str, Json]:
+        return {
+            "system": [system.name for system in systems],
+            "environment": self._environment.name,
+            "objectives": {
+                system.name: {
+                    "rto_seconds": system.objectives.rto,
+                    "rpo_seconds": system.objectives.rpo,
+                    "source": system.objectives.source,
+                }
+                for system in systems
+            },
+            "versions": {name: version(name) for name in ("rollproof", "pytest", "pytest-bdd", "psycopg")},
+            "git": git_head(systems[0].root if systems else Path.cwd()),
+            "python": platform.python_version(),
+            "platform": f"{platform.system()} {platform.machine()}",
+            "command": list(command),
+        }
+
+    def open(self, system: System) -> OpenEnvironment:
+        """The open environment of a system; opened when first asked for, closed by `finish`.
+
+        Raises EnvironmentUnavailable with every obstacle and its remedy.
+        """
+        if system.name not in self._open:
+            if obstacles := self._environment.preflight(system):
+                raise EnvironmentUnavailable(
+                    "; ".join(obstacle.found for obstacle in obstacles),
+                    doing=f"opening the {self._environment.name} environment for {system.name}",
+                    remedy="; ".join(obstacle.remedy for obstacle in obstacles),
+                )
+            opened = self._stack.enter_context(self._environment.open(system, self.recorder))
+            self._open[system.name] = opened
+            self.recorder.note(
+                "environment.opened",
+                {"system": system.name, "environment": opened.name, "facts": dict(opened.facts)},
+            )
+        return self._open[system.name]
+
+    def use(self, part: type[S], system: System) -> S:
+        """This run's one instance of a session part for a system."""
+        key = (part, system.name)
+        if key not in self._parts:
+            self._parts[key] = part(self, system)
+        return self._parts[key]  # type: ignore[return-value]  # filed under its own type
+
+    def drill(
+        self,
+        scenario: str,
+        system: System,
+        *,
+        about: dict[str, Json],
+        interventions: Sequence[Intervention] = (),
+    ) -> Drill:
+        """Begins a scenario. `about` is what `scenario.started` says of it."""
+        recorder = Recorder(self.journal, scenario)
+        recorder.note("scenario.started", {"scenario": scenario, "system": system.name, **about})
+        return Drill(scenario, system, self, recorder, list(interventions))
+
+    def unsteady(self) -> list[str]:
+        """What the last scenario left otherwise than it found it, over all parts."""
+        return [line for part in self._parts.values() for line in part.unsteady()]
+
+    def finish(self, outcome: str) -> None:
+        """Closes the environments, undoes what is left, and ends the journal. Safe to call twice."""
+        if self.lease.given_back:
+            return
+        try:
+            self._stack.close()
+            failures = heal(outstanding(self.journal.events), self.recorder)
+            seconds = (time.monotonic_ns() - self._started_ns) / 1e9
+            self.recorder.note("run.finished", {"outcome": outcome, "seconds": seconds, "findings": failures})
+        finally:
+            self.journal.close()
+            self.lease.give_back()
+
+
+def git_head(folder: Path) -> str:
+    """The commit of the system's repository, `+changes` when its tree is not clean, or ''."""
+    try:
+        head = _git(folder, "rev-parse", "HEAD")
+        return f"{head}+changes" if _git(folder, "status", "--porcelain") else head
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=True
+    )
+    return done.stdout.strip()
+
+
+def command_line() -> list[str]:
+    """How this process was called, the program by its bare name."""
+    return [Path(sys.argv[0]).name, *sys.argv[1:]]
