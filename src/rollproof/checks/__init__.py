@@ -1,1 +1,17 @@
-"""."""
+"""Judging: pure functions from recorded history to a verdict. No I/O, no clock."""
+
+from rollproof.checks import backup, database, diagnosis, kinds, procedure, service, writes
+from rollproof.checks.registry import Check, all_checks, check
+
+__all__ = [
+    "Check",
+    "all_checks",
+    "backup",
+    "check",
+    "database",
+    "diagnosis",
+    "kinds",
+    "procedure",
+    "service",
+    "writes",
+]

@@ -13,19 +13,29 @@ from rollproof.model.json import Json, JsonObject
 
 FIELDS = frozenset(
     # who, what, which
-    "of scenario feature name title tags system environment component label kind role table tables "
-    "schema database migration migrations version path file folder command step steps check checks params item items "
+    """
+    of scenario feature name title tags system environment component label kind role table tables
+    schema database migration migrations version path file folder command step steps check checks
+    params item items
+    """
     # how it went
-    "outcome reason numbers findings found doing where remedy facts error sqlstate position line exit_code "
-    "timed_out stdout stderr status attempts sources disagreement "
+    """
+    outcome reason numbers findings found doing where remedy facts error sqlstate position line
+    exit_code timed_out stdout stderr status attempts sources disagreement
+    """
     # measurements
-    "seconds bytes rows count started_ns ended_ns at_ns deadline_seconds limit_seconds objective_seconds "
-    "writes reads acknowledged failed indeterminate lost unexplained "
+    """
+    seconds bytes rows count started_ns ended_ns at_ns deadline_seconds limit_seconds
+    objective_seconds writes reads acknowledged failed indeterminate lost unexplained
+    """
     # references to attachments
     "fingerprint kept changes operations history differences digest against "
     # what must be undone, and who is there
-    "undo healed private pid created port host user major server_version system_identifier versions "
-    "git python platform packages argv worker plan objectives components seed parts head cause severity decision".split()
+    """
+    undo healed private pid created port host user major server_version system_identifier versions
+    git python platform packages argv worker plan objectives components seed parts head cause
+    severity decision
+    """.split()
 )
 
 _PASSWORD = re.compile(r"(?i)(password\s*=\s*|://[^:/@\s]+:)('[^']*'|[^\s@]+)")

@@ -72,6 +72,18 @@ class Difference:
             "class": self.klass.value,
         }
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Json]) -> Difference:
+        attribute = data["attribute"]
+        return cls(
+            str(data["kind"]),
+            str(data["name"]),
+            None if attribute is None else str(attribute),
+            data["before"],
+            data["after"],
+            DifferenceClass(str(data["class"])),
+        )
+
 
 def _say(value: Json) -> str:
     match value:

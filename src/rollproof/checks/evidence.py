@@ -1,0 +1,117 @@
+"""Finding in a history what a check needs; what is not there makes the verdict unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rollproof.errors import RollproofError
+from rollproof.journal import Event, History, Kind
+from rollproof.model.fingerprint import Difference, DifferenceClass
+from rollproof.model.json import Json
+from rollproof.model.rows import RowChanges, TableRows
+from rollproof.workload.operations import Operation, operations_from_json
+
+MOST_FINDINGS = 50
+
+
+class NotRecorded(RollproofError):
+    """The history does not hold what the check judges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How the component differed at one moment from another."""
+
+    differences: tuple[Difference, ...]
+    changes: tuple[RowChanges, ...]
+
+    def lasting(self) -> tuple[Difference, ...]:
+        """Differences other than where sequences stand, which every write moves."""
+        return tuple(d for d in self.differences if d.klass is not DifferenceClass.SEQUENCE_STATE)
+
+
+def need(event: Event | None, what: str) -> Event:
+    """The event, or NotRecorded saying what is missing."""
+    if event is None:
+        raise NotRecorded(f"nothing was recorded of {what}")
+    return event
+
+
+def observation(history: History, label: str) -> Event:
+    """The newest observation under a label."""
+    found = [e for e in history.all("observe") if e.data.get("label") == label]
+    return need(found[-1] if found else None, f"the database {label!r}")
+
+
+def comparison(history: History, label: str, against: str) -> Comparison:
+    """The newest comparison of `label` with `against`."""
+    found = [
+        e
+        for e in history.all("observe.compare")
+        if e.data.get("label") == label and e.data.get("against") == against
+    ]
+    event = need(found[-1] if found else None, f"how the database {label!r} compares with {against!r}")
+    differences = as_list(history.attachment(event.data["differences"]))
+    changes = as_list(history.attachment(event.data["changes"]))
+    return Comparison(
+        tuple(Difference.from_json(as_object(item)) for item in differences),
+        tuple(RowChanges.from_json(as_object(item)) for item in changes),
+    )
+
+
+def kept_rows(history: History, label: str) -> tuple[TableRows, ...]:
+    """The tables and row counts of an observation."""
+    event = observation(history, label)
+    return tuple(
+        TableRows.from_json(as_object(item)) for item in as_list(history.attachment(event.data["kept"]))
+    )
+
+
+def operations(history: History) -> tuple[Operation, ...]:
+    """What the clients did. NotRecorded when none ran."""
+    event = need(history.last("traffic.finished", Kind.NOTE), "clients' reads and writes")
+    return tuple(operations_from_json(history.attachment(event.data["operations"])))
+
+
+def as_list(value: Json) -> list[Json]:
+    if not isinstance(value, list):
+        raise NotRecorded("an attachment is not a list")
+    return value
+
+
+def as_object(value: Json) -> Mapping[str, Json]:
+    if not isinstance(value, Mapping):
+        raise NotRecorded("an attachment's item is not an object")
+    return value
+
+
+def lines(items: Iterable[object]) -> tuple[str, ...]:
+    """One line each, at most `MOST_FINDINGS`, the last saying how many more there are."""
+    texts = [str(item) for item in items]
+    if len(texts) <= MOST_FINDINGS:
+        return tuple(texts)
+    return (*texts[:MOST_FINDINGS], f"… and {len(texts) - MOST_FINDINGS} more")
+
+
+def say_changes(change: RowChanges) -> str:
+    """`nigredo_leads.leads: 3 rows lost (id=4, id=9, id=11), column phone: 812 values lost`."""
+    if change.missing_table:
+        return f"{change.table}: the table is gone, with {change.lost:,} rows"
+    parts = [
+        f"{count:,} row{'s' if count != 1 else ''} {what}{_some(keys)}"
+        for count, what, keys in (
+            (change.lost, "lost", change.lost_keys),
+            (change.changed, "changed", change.changed_keys),
+            (change.added, "added", change.added_keys),
+        )
+        if count
+    ]
+    parts += [f"column {name}: {count:,} values lost" for name, count in change.lost_columns.items()]
+    return f"{change.table}: {', '.join(parts)}"
+
+
+def _some(keys: tuple[str, ...]) -> str:
+    if not keys:
+        return ""
+    return f" ({', '.join(keys[:3])}{', …' if len(keys) > 3 else ''})"

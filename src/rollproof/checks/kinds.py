@@ -1,0 +1,28 @@
+"""Does what a migration says agree with what it does?"""
+
+from __future__ import annotations
+
+from rollproof.checks.evidence import lines
+from rollproof.checks.registry import check
+from rollproof.journal import History, Kind
+from rollproof.model.verdict import Verdict, proven, refuted, unknown
+
+
+@check("kinds-agree", "every migration does what its text says")
+def kinds_agree(history: History) -> Verdict:
+    """The kind read from each script is the kind of what happened when it ran on real rows."""
+    compared = history.all("migration.kind", Kind.NOTE)
+    if not compared:
+        return unknown("no migration was looked at")
+    disagreements = [
+        f"{event.data['migration']}: {event.data['disagreement']}"
+        for event in compared
+        if event.data.get("disagreement")
+    ]
+    if disagreements:
+        return refuted(
+            f"{len(disagreements)} migrations do other than their text says",
+            *lines(disagreements),
+            migrations=len(compared),
+        )
+    return proven(f"text and effect agree for {len(compared)} migrations", migrations=len(compared))
