@@ -1,0 +1,44 @@
+"""`{placeholders}` in commands and traffic: which there are, and filling them in.
+
+Only the names below are replaced, as they stand. Other braces (JSON, array literals) are left alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+IN_COMMANDS = ("python", "env", "port", "dsn")
+IN_TRAFFIC = ("token",)
+IN_ROLLBACK_NAMES = ("any", "number", "name")
+
+_NAMED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def fill(text: str, values: Mapping[str, str]) -> str:
+    """`text` with each `{name}` that is in `values` replaced; values are never searched again."""
+    return _NAMED.sub(lambda found: values.get(found[1], found[0]), text)
+
+
+def fill_command(command: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
+    """A command's arguments with their placeholders filled in; an argument stays one argument."""
+    return tuple(fill(argument, values) for argument in command)
+
+
+def strangers(text: str, known: Sequence[str]) -> list[str]:
+    """Names in braces that are not in `known`, in order, each once."""
+    return list(dict.fromkeys(name for name in _NAMED.findall(text) if name not in known))
+
+
+def slips(text: str, known: Sequence[str]) -> list[str]:
+    """Like `strangers`, but only those that look like a placeholder misspelt or misplaced.
+
+    For SQL and JSON, where `'{red}'` may be an array.
+    """
+    every = {*IN_COMMANDS, *IN_TRAFFIC}
+    return [
+        name
+        for name in strangers(text, known)
+        if name in every or get_close_matches(name.lower(), known, cutoff=0.75)
+    ]
