@@ -1,0 +1,94 @@
+"""Who the server runs as. Postgres refuses to run as root, so for root it is `nobody`."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rollproof.environments.base import Obstacle
+from rollproof.environments.keeper import inherited_environment
+
+_NOBODY = "nobody"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user of the server's processes, when that is not our own."""
+
+    uid: int
+    gid: int
+
+    @property
+    def process_options(self) -> Mapping[str, Any]:
+        """For `subprocess`: this user, this group and no other groups."""
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def server_account() -> Account | None:
+    """`nobody` for root; None, which is oneself, for everyone else.
+
+    Raises KeyError when root has no `nobody` to fall back on. The numeric user of a container without
+    an entry in passwd would not do: initdb looks its user up.
+    """
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam(_NOBODY)
+    return Account(entry.pw_uid, entry.pw_gid)
+
+
+def account_obstacle() -> Obstacle | None:
+    """Why this user could not have a server, or None."""
+    try:
+        if server_account() is None:
+            pwd.getpwuid(os.geteuid())
+    except KeyError:
+        if os.geteuid() == 0:
+            return Obstacle(
+                "Postgres refuses to run as root, and there is no user `nobody` to run it as",
+                "add a user named nobody, or drill as an ordinary user",
+            )
+        return Obstacle(
+            f"user {os.geteuid()} has no entry in passwd, and initdb refuses to run without one",
+            "run as a user that has a name, or add one for this number to /etc/passwd",
+        )
+    return None
+
+
+def can_pass(account: Account | None, folder: Path) -> bool:
+    """True when the account may go into `folder` and every folder above it (access lists aside)."""
+    if account is None:
+        return os.access(folder, os.X_OK)
+    return all(_may_enter(account, place.stat()) for place in (folder, *folder.parents))
+
+
+def _may_enter(account: Account, status: os.stat_result) -> bool:
+    if status.st_uid == account.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == account.gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
+def can_run(account: Account | None, program: Path) -> bool:
+    """Tries it: True when the account can run `program --version`."""
+    if account is None:
+        return True
+    try:
+        done = subprocess.run(
+            [str(program), "--version"],
+            capture_output=True,
+            timeout=20,
+            check=False,
+            cwd="/",
+            env=inherited_environment(),
+            **account.process_options,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.returncode == 0
