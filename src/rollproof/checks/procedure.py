@@ -5,7 +5,7 @@ from __future__ import annotations
 from rollproof.checks.evidence import lines
 from rollproof.checks.registry import check
 from rollproof.journal import Event, History, Kind
-from rollproof.model.verdict import Verdict, proven, refuted
+from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 SAFE_ROLLBACK = (
     "backup.take",
@@ -46,3 +46,17 @@ def _run_of(history: History, act: str) -> tuple[Event | None, Event | None]:
         return None, None
     ends = [e for e in history.all(act, Kind.OK, Kind.FAIL, Kind.UNKNOWN) if e.data.get("of") == begun.seq]
     return begun, ends[-1] if ends else None
+
+
+@check("gave-up-waiting", "the rollback gave up and named the session that it waited for")
+def gave_up_waiting(history: History) -> Verdict:
+    """The rollback ended with an error that names who held the lock; it neither hung nor went through."""
+    ended = history.last("migration.roll_back", Kind.OK, Kind.FAIL, Kind.UNKNOWN)
+    if ended is None:
+        return unknown("no rollback was tried")
+    found = str(ended.data.get("found", ""))
+    if ended.kind is not Kind.FAIL:
+        return refuted("the rollback did not give up although a lock was held")
+    if "held by" not in found:
+        return refuted(f"the rollback failed without naming the session that it waited for: {found}")
+    return proven(f"gave up: {found}")

@@ -19,6 +19,9 @@ class Act:
     name: str = ""
     """dotted, component first: `migration.roll_back`"""
 
+    def prepare(self, drill: Drill) -> None:
+        """Chooses and looks, touching nothing. Raises NotApplicable, BadInput or PreconditionNotMet."""
+
     def describe(self, drill: Drill) -> JsonObject:
         """What the begin event says; nothing has been touched yet."""
         return {}

@@ -88,6 +88,7 @@ class Drill:
         return True
 
     def _act(self, act: Act) -> JsonObject:
+        act.prepare(self)
         undo = act.undo(self)
         said: dict[str, Json] = {**act.describe(self), **({"undo": undo} if undo else {})}
         begun = self.recorder.begin(act.name, said)
@@ -109,6 +110,10 @@ class Drill:
     def _record_failure(self, begun: Event, error: RollproofError) -> None:
         kind = Kind.UNKNOWN if error.facts.get("indeterminate") else Kind.FAIL
         self.recorder.close(begun, kind, {"found": error.found, "where": error.where, "facts": error.facts})
+
+    def incident(self, phase: str, **said: Json) -> None:
+        """Marks a moment of the incident: fault, detected, decided, executed or verified."""
+        self.recorder.note(f"incident.{phase}", said)
 
     def look(self, what: str) -> None:
         """Makes the observation that a check needs, unless nothing was done since the last one."""

@@ -1,0 +1,1 @@
+"""The `database` component: a Postgres database, its history, its backups and its grants."""

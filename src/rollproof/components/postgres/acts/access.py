@@ -1,0 +1,121 @@
+"""Stopping the loss: writes taken from the application's role, and given back as they were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from rollproof.components.clients import Clients
+from rollproof.components.postgres.admin import connected, first_line, undo_database
+from rollproof.components.postgres.bench import Bench
+from rollproof.components.postgres.privileges import (
+    grant_statements,
+    grant_writes,
+    revoke_writes,
+    write_grants,
+)
+from rollproof.drill.act import Act
+from rollproof.drill.drill import Drill
+from rollproof.drill.healing import healer
+from rollproof.errors import AttemptFailed, PreconditionNotMet, RollproofError
+from rollproof.fingerprint import compare_rows
+from rollproof.model.json import JsonObject
+
+
+@dataclass(frozen=True)
+class DetectLoss(Act):
+    """Compares the tables with what the backup is known to hold: that is how the loss is found."""
+
+    name = "loss.detect"
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        with connected(bench.server, bench.name, autocommit=False) as conn:
+            changes = compare_rows(conn, bench.seen["backup"].rows, digester=bench.digester)
+        lost = [change for change in changes if change.loses]
+        if not lost:
+            raise AttemptFailed("nothing is lost that the backup holds", doing="looking for lost rows")
+        findings = [f"{change.table}: {change.lost:,} rows lost" for change in lost]
+        drill.incident("detected", cause="rows of the backup are missing", findings=findings)
+        drill.incident("decided", decision="revoke writes, restore, grant again")
+        return {"findings": findings, "count": sum(change.lost for change in lost)}
+
+
+@dataclass(frozen=True)
+class RevokeWrites(Act):
+    """Takes every privilege to write from the application's role, its column grants included."""
+
+    name = "writes.revoke"
+
+    def prepare(self, drill: Drill) -> None:
+        bench = drill.use(Bench)
+        with connected(bench.server, bench.name) as conn:
+            bench.revoked = write_grants(conn, bench.app_role)
+        if not bench.revoked:
+            raise PreconditionNotMet(
+                f"{bench.app_role} holds no privilege to write that could be revoked",
+                where=f"system {drill.system.name}",
+                remedy="see whether database.app_role names the role that the application logs in as",
+            )
+
+    def describe(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        return {"role": bench.app_role, "count": len(bench.revoked or [])}
+
+    def undo(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        with connected(bench.server, bench.name) as conn:
+            steps = grant_statements(conn, bench.revoked or [], bench.app_role)
+        return {**undo_database(bench.server, bench.name), "kind": "postgres.grants", "steps": steps}
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        with connected(bench.server, bench.name) as conn:
+            revoke_writes(conn, bench.app_role, bench.revoked or [])
+        drill.use(Clients).settle()
+        return {}
+
+
+@healer("postgres.grants")
+def _heal_grants(undo: JsonObject) -> str:
+    conninfo = psycopg.conninfo.make_conninfo(
+        "",
+        host=str(undo["host"]),
+        port=str(undo["port"]),
+        user=str(undo["user"]),
+        dbname=str(undo["database"]),
+    )
+    steps = undo["steps"]
+    try:
+        with psycopg.connect(conninfo, connect_timeout=10) as conn:
+            for step in steps if isinstance(steps, list) else []:
+                conn.execute(str(step).encode())
+    except psycopg.OperationalError as error:
+        if undo.get("private"):
+            return "the grants are gone with their private server"
+        raise RollproofError(
+            f"grants of {undo['database']} could not be given back: {first_line(error)}",
+            remedy="start the server, then run `rollproof heal` again",
+        ) from error
+    return "grants given back"
+
+
+@dataclass(frozen=True)
+class GrantWrites(Act):
+    """Gives the application's role back exactly what was taken."""
+
+    name = "writes.grant"
+
+    def prepare(self, drill: Drill) -> None:
+        drill.use(Clients).settle()
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        if bench.revoked is None:
+            raise PreconditionNotMet("nothing was revoked", remedy="revoke writes before granting them again")
+        with connected(bench.server, bench.name) as conn:
+            grant_writes(conn, bench.app_role, bench.revoked)
+        bench.revoked = None
+        drill.use(Clients).settle()
+        return {"role": bench.app_role}

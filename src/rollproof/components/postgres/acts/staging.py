@@ -1,0 +1,191 @@
+"""Putting a release in place: a clone of the right template, and the migration under drill deployed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollproof.components.postgres.admin import create_database, undo_database
+from rollproof.components.postgres.bench import Bench
+from rollproof.components.postgres.observers import compare_with, observe
+from rollproof.drill.act import Act
+from rollproof.drill.drill import Drill
+from rollproof.errors import BadInput, NotApplicable
+from rollproof.migrations.kinds import Kind, classify
+from rollproof.migrations.model import Migration
+from rollproof.migrations.observed import disagreement, observed_kind
+from rollproof.model.json import JsonObject
+
+KINDS = {"additive": Kind.ADDITIVE, "data-changing": Kind.DATA, "dropping": Kind.DROPPING}
+HAVING = {
+    "": lambda migration: True,
+    "a rollback script": lambda migration: migration.down is not None,
+    "no rollback script": lambda migration: migration.down is None,
+    "a reversing script": lambda migration: migration.reverse is not None,
+    "no reversing script": lambda migration: migration.reverse is None,
+}
+
+
+def newest(drill: Drill, kind: str, having: str) -> Migration:
+    """The newest migration of a kind. Raises NotApplicable when the history has none."""
+    if kind not in KINDS or having not in HAVING:
+        known = "; ".join([*KINDS, *filter(None, HAVING)])
+        raise BadInput(
+            f"no drill knows the migration kind {kind!r} that has {having!r}", remedy=f"say one of: {known}"
+        )
+    history = drill.use(Bench).templates.history
+    for migration in reversed(history.migrations):
+        if HAVING[having](migration) and classify(migration.up).kind is KINDS[kind]:
+            return migration
+    suffix = f" that has {having}" if having else ""
+    raise NotApplicable(f"the history of {drill.system.name} has no {kind} migration{suffix}")
+
+
+def target_id(drill: Drill) -> str:
+    """The migration under drill as the ledger names it."""
+    return drill.use(Bench).migration.id
+
+
+def ledger_table(drill: Drill) -> str:
+    """The ledger's qualified name."""
+    return drill.use(Bench).spec.migrations.ledger
+
+
+class _Stage(Act):
+    """Base: a scenario's own database, cloned from a template."""
+
+    name = "database.stage"
+
+    def describe(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        return {
+            "database": bench.name,
+            "migration": bench.target.id if bench.target else "",
+            "role": "scenario",
+        }
+
+    def undo(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        return undo_database(bench.server, bench.name)
+
+    def prepare(self, drill: Drill) -> None:
+        bench = drill.use(Bench)
+        bench.database = bench.templates.fresh_name("drill")
+
+    def clone(self, drill: Drill, applied: int) -> None:
+        """Makes the database hold the first `applied` migrations."""
+        bench = drill.use(Bench)
+        create_database(bench.server, bench.name, template=bench.templates.at(applied))
+        bench.expected = tuple(migration.id for migration in bench.templates.history.migrations[:applied])
+
+
+@dataclass(frozen=True)
+class StageBefore(_Stage):
+    """The release before the newest migration of a kind."""
+
+    kind: str
+    having: str = ""
+
+    def prepare(self, drill: Drill) -> None:
+        drill.use(Bench).target = newest(drill, self.kind, self.having)
+        super().prepare(drill)
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        self.clone(drill, bench.templates.history.position(bench.migration))
+        return {}
+
+
+@dataclass(frozen=True)
+class StageCurrent(_Stage):
+    """The current release: every migration applied."""
+
+    def run(self, drill: Drill) -> JsonObject:
+        self.clone(drill, len(drill.use(Bench).templates.history.migrations))
+        return {}
+
+
+@dataclass(frozen=True)
+class StageWithout(_Stage):
+    """A release whose code expects a migration that was never applied: that is the fault."""
+
+    kind: str
+
+    def prepare(self, drill: Drill) -> None:
+        drill.use(Bench).target = newest(drill, self.kind, "")
+        super().prepare(drill)
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        self.clone(drill, bench.templates.history.position(bench.migration))
+        bench.expected = (*bench.expected, bench.migration.id)
+        drill.incident("fault", cause=f"{bench.migration.id} was never applied")
+        return {}
+
+
+@dataclass(frozen=True)
+class StageEmpty(_Stage):
+    """An empty database, for a walk through the whole history."""
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        create_database(bench.server, bench.name)
+        return {}
+
+
+@dataclass(frozen=True)
+class Deploy(Act):
+    """Deploys the release with the migration under drill, and sees what it did."""
+
+    name = "migration.apply"
+
+    def describe(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        return {"migration": bench.migration.id, "path": bench.migration.up.path.name}
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        before = observe(drill, "before")
+        seconds = bench.templates.apply(bench.name, bench.migration)
+        bench.expected = (*bench.expected, bench.migration.id)
+        drill.incident("fault", cause=f"{bench.migration.id} was deployed", migration=bench.migration.id)
+        deployed = observe(drill, "deployed")
+        compare_with(drill, bench.name, "deployed", deployed, before)
+        return {"seconds": seconds}
+
+
+@dataclass(frozen=True)
+class WalkForward(Act):
+    """Applies the whole history step by step and compares each text with its effect."""
+
+    name = "history.walk"
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        history = bench.templates.history
+        for position, migration in enumerate(history.migrations):
+            _walk_one(drill, bench, migration)
+            bench.templates.load_rows(bench.name, applied=position + 1)
+        return {"count": len(history.migrations)}
+
+
+def _walk_one(drill: Drill, bench: Bench, migration: Migration) -> None:
+    from rollproof.components.postgres.admin import connected
+    from rollproof.fingerprint import compare, compare_rows, keep_rows, take_fingerprint
+
+    with connected(bench.server, bench.name, autocommit=False) as conn:
+        before, rows = take_fingerprint(conn), keep_rows(conn, bench.scratch / f"walk-{migration.number}")
+    bench.templates.apply(bench.name, migration)
+    with connected(bench.server, bench.name, autocommit=False) as conn:
+        differences = compare(before, take_fingerprint(conn))
+        changes = compare_rows(conn, rows, digester=bench.digester)
+    changes = [change for change in changes if change.table != bench.spec.migrations.ledger]
+    said, seen = classify(migration.up), observed_kind(differences, changes)
+    drill.recorder.note(
+        "migration.kind",
+        {
+            "migration": migration.id,
+            "kind": f"{said.kind}",
+            "found": f"{seen}",
+            "disagreement": disagreement(said, seen),
+        },
+    )

@@ -1,0 +1,168 @@
+"""Full backups: taken, restored into an empty database, compared, and only then relied on."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollproof.components.postgres.programs import run_program
+from rollproof.environments.base import PostgresServer
+from rollproof.errors import AttemptFailed
+
+DUMP_SECONDS = 3600.0
+
+
+@dataclass
+class Backup:
+    """A `pg_dump -Fc` archive and what is known of it.
+
+    Attributes:
+        snapshot_ns: monotonic nanoseconds just before its snapshot was taken: every write
+            acknowledged before that is in it.
+        sha256: of the file when it was restored and compared; '' before.
+    """
+
+    path: Path
+    snapshot_ns: int | None
+    seconds: float = 0.0
+    sha256: str = ""
+
+    @property
+    def bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    @property
+    def compared(self) -> bool:
+        return bool(self.sha256)
+
+    def content(self) -> str:
+        """SHA-256 of the file as it is now; '' when it is not there."""
+        if not self.path.exists():
+            return ""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def take_backup(
+    server: PostgresServer, database: str, path: Path, *, snapshot: str, at_ns: int, room_needed: int = 0
+) -> Backup:
+    """Dumps a database with everything in it.
+
+    Args:
+        snapshot: an exported snapshot to dump, so that it can be compared with what else was read in it.
+        at_ns: monotonic nanoseconds of a moment no later than the snapshot's.
+        room_needed: bytes that must be free in the folder.
+
+    Raises AttemptFailed when the folder has no room or pg_dump fails; no half file is left then.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(path.parent).free
+    if free < room_needed:
+        raise AttemptFailed(
+            f"the backup folder has {free >> 20} MB free, the database may need {room_needed >> 20} MB",
+            doing="taking a full backup",
+            where=str(path.parent),
+            remedy="make room there, or name another folder with TMPDIR",
+        )
+    started = time.monotonic_ns()
+    try:
+        run_program(
+            server,
+            database,
+            "pg_dump",
+            ["--format=custom", "--compress=1", f"--snapshot={snapshot}", f"--file={path}"],
+            limit=DUMP_SECONDS,
+            doing="taking a full backup",
+        )
+    except AttemptFailed:
+        path.unlink(missing_ok=True)
+        raise
+    return Backup(path, at_ns, (time.monotonic_ns() - started) / 1e9)
+
+
+def listing(server: PostgresServer, backup: Backup) -> str:
+    """What pg_restore finds in the archive, header and all. Raises AttemptFailed when it cannot read it.
+
+    Listing reads only the table of contents, so the data is read through as well: an archive that
+    was cut short has a good head.
+    """
+    text = run_program(
+        server, "postgres", "pg_restore", ["--list", str(backup.path)], limit=60.0, doing="reading the backup"
+    )
+    run_program(
+        server,
+        "postgres",
+        "pg_restore",
+        ["--data-only", "--file=/dev/null", str(backup.path)],
+        limit=DUMP_SECONDS,
+        doing="reading the backup",
+    )
+    return text
+
+
+def major_of(listed: str) -> int | None:
+    """Major version of the server that a listed archive was dumped from."""
+    found = re.search(r"Dumped from database version:\s*(\d+)", listed)
+    return int(found[1]) if found else None
+
+
+def restore_into(server: PostgresServer, database: str, backup: Backup, *, limit: float) -> None:
+    """Restores into an empty database, stopping at the first error."""
+    run_program(
+        server,
+        database,
+        "pg_restore",
+        ["--exit-on-error", "--single-transaction", f"--dbname={database}", str(backup.path)],
+        limit=limit,
+        doing="restoring the backup into an empty database",
+    )
+
+
+def restore_over(
+    server: PostgresServer, database: str, backup: Backup, *, limit: float, last: str = "", scratch: Path
+) -> None:
+    """Restores over a database that is in use, as `pg_restore --clean` does, all or nothing.
+
+    Args:
+        last: SQL that is committed together with the restore; grants come back with a restore, so
+            whoever keeps a role from writing has to take them away in the same transaction.
+
+    Raises AttemptFailed; the database is then what it was.
+    """
+    script = scratch / f"{backup.path.stem}-restore.sql"
+    run_program(
+        server,
+        database,
+        "pg_restore",
+        ["--clean", "--if-exists", f"--file={script}", str(backup.path)],
+        limit=limit,
+        doing="reading the backup",
+    )
+    after = scratch / f"{backup.path.stem}-after.sql"
+    after.write_text(last, encoding="utf-8")
+    try:
+        run_program(
+            server,
+            database,
+            "psql",
+            [
+                "-X",
+                "-q",
+                "--single-transaction",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-f",
+                str(script),
+                "-f",
+                str(after),
+            ],
+            limit=limit,
+            doing="restoring the backup",
+        )
+    finally:
+        script.unlink(missing_ok=True)
+        after.unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""The database under drill: one scenario's own copy, and everything known of it."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollproof.components.postgres.admin import connected
+from rollproof.components.postgres.backup import Backup
+from rollproof.components.postgres.privileges import WriteGrant
+from rollproof.components.postgres.templates import Templates
+from rollproof.drill.drill import Drill
+from rollproof.environments.base import PostgresServer
+from rollproof.errors import NotApplicable, PreconditionNotMet
+from rollproof.fingerprint import KeptRows
+from rollproof.migrations.model import Migration
+from rollproof.model.fingerprint import Fingerprint
+from rollproof.model.system import Database
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One observation of the database, to compare later ones with."""
+
+    label: str
+    fingerprint: Fingerprint
+    rows: KeptRows
+
+
+class Bench:
+    """Where one scenario works on the database. Steps reach it through acts only."""
+
+    def __init__(self, drill: Drill) -> None:
+        self.drill = drill
+        self.templates = drill.session.use(Templates, drill.system)
+        self.server: PostgresServer = self.templates.server
+        self.spec: Database = self.templates.spec
+        self.scratch = _folder(drill.session.open(drill.system).scratch / _slug(drill.scenario))
+        self.database = ""
+        self.target: Migration | None = None
+        self.expected: tuple[str, ...] = ()
+        self.backup: Backup | None = None
+        self.copy = ""
+        self.limit = self.spec.statement_limit
+        self.seen: dict[str, Seen] = {}
+        self.revoked: list[WriteGrant] | None = None
+        self._key = secrets.token_bytes(32)
+
+    @property
+    def migration(self) -> Migration:
+        """The migration under drill. Raises PreconditionNotMet when no Given chose one."""
+        if self.target is None:
+            raise PreconditionNotMet(
+                "no migration was chosen",
+                remedy="begin the scenario with `Given the release before the newest … migration`",
+            )
+        return self.target
+
+    @property
+    def name(self) -> str:
+        """Name of the scenario's database. Raises PreconditionNotMet when nothing was staged."""
+        if not self.database:
+            raise PreconditionNotMet(
+                "no database was staged", remedy="begin the scenario with a Given that names a release"
+            )
+        return self.database
+
+    @property
+    def proven_backup(self) -> Backup:
+        """The scenario's backup. Raises PreconditionNotMet when there is none."""
+        if self.backup is None:
+            raise PreconditionNotMet("no backup was taken", remedy="add `Given a full backup …`")
+        return self.backup
+
+    @property
+    def app_role(self) -> str:
+        """The role that the application logs in as. Raises NotApplicable when none is declared."""
+        if self.spec.app_role is None:
+            raise NotApplicable(f"system {self.drill.system.name} declares no database.app_role")
+        return self.spec.app_role
+
+    def digester(self, text: str) -> str:
+        """A keyed digest of a row's identity; the key lives as long as the scenario, and nowhere else."""
+        return "#" + hmac.digest(self._key, text.encode(), "sha256").hex()[:12]
+
+    def ledger(self) -> list[str]:
+        """What the ledger lists now."""
+        with connected(self.server, self.name) as conn:
+            return self.templates.source.applied(conn)
+
+
+def _slug(text: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in text)[-60:]
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir(parents=True, exist_ok=True)
+    return path

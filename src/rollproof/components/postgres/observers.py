@@ -1,0 +1,115 @@
+"""Looking at the database: what is recorded, and how it compares with what was seen before."""
+
+from __future__ import annotations
+
+from psycopg import Connection
+
+from rollproof.components.clients import Clients
+from rollproof.components.postgres.admin import connected, create_database, undo_database
+from rollproof.components.postgres.bench import Bench, Seen
+from rollproof.drill.drill import Drill, observer
+from rollproof.errors import RollproofError
+from rollproof.fingerprint import compare, compare_rows, keep_rows, sequences_behind, take_fingerprint
+from rollproof.journal import Kind
+from rollproof.model.json import Json
+
+BASELINES = ("before", "backup", "deployed")
+
+
+def observe(drill: Drill, label: str) -> Seen:
+    """Takes the database's fingerprint and keeps its rows' digests under `label`.
+
+    The clients' writes stand still for the moment of the snapshot, so that each is known to lie
+    before or after it.
+    """
+    bench = drill.use(Bench)
+    with drill.use(Clients).quiet(), connected(bench.server, bench.name, autocommit=False) as conn:
+        return observe_in(drill, conn, label)
+
+
+def observe_in(drill: Drill, conn: Connection, label: str) -> Seen:
+    """The same in a transaction that is already open, such as the one whose snapshot is dumped."""
+    bench = drill.use(Bench)
+    fingerprint = take_fingerprint(conn)
+    kept = keep_rows(conn, bench.scratch / f"rows-{label}-{len(drill.recorder.journal.events)}")
+    ledger = bench.templates.source.applied(conn)
+    bench.seen[label] = seen = Seen(label, fingerprint, kept)
+    attachments = drill.recorder.journal.attachments
+    drill.recorder.note(
+        "observe",
+        {
+            "component": "database",
+            "label": label,
+            "fingerprint": attachments.put(fingerprint.to_json()),
+            "digest": fingerprint.digest,
+            "kept": attachments.put([table.to_json() for table in kept.tables]),
+            "count": len(fingerprint.facts),
+            "rows": sum(table.digest.rows for table in kept.tables),
+        },
+    )
+    drill.recorder.note("observe.ledger", {"label": label, "items": list(ledger)})
+    return seen
+
+
+def compare_with(drill: Drill, database: str, label: str, fingerprint_of: Seen, against: Seen) -> None:
+    """Records how a database, seen as `fingerprint_of`, differs from an earlier observation."""
+    bench = drill.use(Bench)
+    with connected(bench.server, database, autocommit=False) as conn:
+        changes = compare_rows(conn, against.rows, digester=bench.digester)
+    differences = compare(against.fingerprint, fingerprint_of.fingerprint)
+    attachments = drill.recorder.journal.attachments
+    drill.recorder.note(
+        "observe.compare",
+        {
+            "label": label,
+            "against": against.label,
+            "differences": attachments.put([difference.to_json() for difference in differences]),
+            "changes": attachments.put([change.to_json() for change in changes]),
+            "count": len(differences),
+        },
+    )
+
+
+@observer("database")
+def look_at_database(drill: Drill) -> None:
+    """What the database is after everything that was done, compared with each earlier observation."""
+    drill.look("traffic")
+    bench = drill.use(Bench)
+    after = observe(drill, "after")
+    for label in BASELINES:
+        if label in bench.seen:
+            compare_with(drill, bench.name, "after", after, bench.seen[label])
+    _look_at_sequences(drill)
+
+
+def _look_at_sequences(drill: Drill) -> None:
+    bench = drill.use(Bench)
+    with connected(bench.server, bench.name) as conn:
+        behind = sequences_behind(conn)
+        counted = conn.execute("SELECT count(*) FROM pg_class WHERE relkind = 'S'").fetchone()
+    findings: list[Json] = [str(item) for item in behind]
+    drill.recorder.note(
+        "observe.sequences",
+        {"label": "after", "findings": findings, "count": int(counted[0]) if counted else 0},
+    )
+
+
+@observer("reapplied")
+def look_at_reapplying(drill: Drill) -> None:
+    """Applies the migration once more, to a copy of what the rollback left, and compares the two ups."""
+    drill.look("database")
+    bench = drill.use(Bench)
+    copy = bench.templates.fresh_name("again")
+    begun = drill.recorder.begin(
+        "migration.reapply", {"database": copy, "undo": undo_database(bench.server, copy)}
+    )
+    try:
+        create_database(bench.server, copy, template=bench.name)
+        seconds = bench.templates.apply(copy, bench.migration)
+    except RollproofError as error:
+        drill.recorder.close(begun, Kind.FAIL, {"found": error.found})
+        return
+    with connected(bench.server, copy, autocommit=False) as conn:
+        again = Seen("reapplied", take_fingerprint(conn), bench.seen["deployed"].rows)
+    drill.recorder.close(begun, Kind.OK, {"seconds": seconds})
+    compare_with(drill, copy, "reapplied", again, bench.seen["deployed"])

@@ -1,0 +1,175 @@
+"""The system's database at every release, made once a run and cloned for each scenario."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rollproof.components.postgres.admin import (
+    connected,
+    create_database,
+    databases,
+    ensure_roles,
+    undo_database,
+)
+from rollproof.drill.session import DrillSession
+from rollproof.environments.base import PostgresServer
+from rollproof.errors import EnvironmentUnavailable, NotApplicable, SystemFileError
+from rollproof.migrations.execute import run_script
+from rollproof.migrations.model import Migration, MigrationHistory
+from rollproof.migrations.sqlfiles import SqlFiles
+from rollproof.model.system import Database, Seed, System
+
+
+class Templates:
+    """Template databases of one system, one for each release that a scenario asks for.
+
+    A template is the nearest older one, cloned, with the migrations between applied and the seed's
+    rows loaded at their place: later migrations have rows to work on, as in life.
+    """
+
+    def __init__(self, session: DrillSession, system: System) -> None:
+        if system.database is None:
+            raise NotApplicable(f"system {system.name} declares no database")
+        self.session = session
+        self.system = system
+        self.spec: Database = system.database
+        self.source = SqlFiles(system.root / self.spec.migrations.path, self.spec.migrations)
+        self.history: MigrationHistory = self.source.load()
+        self.server: PostgresServer = session.open(system).postgres()
+        self._prefix = f"rp_{session.run[-6:]}"
+        self._numbers = itertools.count(1)
+        self._templates: dict[int, str] = {}
+        self._roles = self._make_roles()
+        self._seed_at = self._position_of_seed()
+
+    def _make_roles(self) -> list[tuple[str, str]]:
+        with self.session.recorder.acting("roles.create", {"items": list(self.spec.all_roles)}):
+            ensure_roles(self.server, self.spec.all_roles)
+        return self._role_facts()
+
+    def _role_facts(self) -> list[tuple[str, str]]:
+        with connected(self.server, "postgres") as conn:
+            rows = conn.execute(
+                "SELECT r.rolname, row(r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, "
+                "r.rolreplication, r.rolconnlimit, r.rolbypassrls, r.rolconfig, array(SELECT m.roleid::regrole::text "
+                "FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1))::text "
+                "FROM pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY 1"
+            ).fetchall()
+        return [(str(name), str(facts)) for name, facts in rows]
+
+    def _position_of_seed(self) -> int:
+        """How many migrations come before the rows; 0 when there is no seed."""
+        if self.spec.seed is None:
+            return 0
+        return self.history.position(self.history.named(self.spec.seed.after)) + 1
+
+    def fresh_name(self, what: str) -> str:
+        """A database name of this run that nothing else bears."""
+        return f"{self._prefix}_{what}_{next(self._numbers):03d}"
+
+    def before(self, migration: Migration) -> str:
+        """The template of the release before a migration."""
+        return self.at(self.history.position(migration))
+
+    def head(self) -> str:
+        """The template of the current release."""
+        return self.at(len(self.history.migrations))
+
+    def at(self, count: int) -> str:
+        """The template with the first `count` migrations applied; made when first asked for."""
+        if count not in self._templates:
+            older = max((known for known in self._templates if known < count), default=0)
+            self._templates[count] = self._build(older, count)
+        return self._templates[count]
+
+    def _build(self, older: int, count: int) -> str:
+        name = self.fresh_name(f"at{count:03d}")
+        data = {"database": name, "count": count, "undo": undo_database(self.server, name)}
+        with self.session.recorder.acting("template.build", data):
+            create_database(self.server, name, template=self._templates.get(older))
+            for position in range(older, count):
+                self.apply(name, self.history.migrations[position])
+                self.load_rows(name, applied=position + 1)
+        return name
+
+    def apply(self, database: str, migration: Migration) -> float:
+        """Runs a migration's script; seconds. Raises AttemptFailed, or MigrationError for bad SQL."""
+        done = run_script(self.server, database, migration.up, limit=self.spec.statement_limit)
+        return done.seconds
+
+    def load_rows(self, database: str, *, applied: int) -> None:
+        """Loads the seed's rows when it is their turn: right after the migration that it names."""
+        seed = self.spec.seed
+        if seed is None or applied != self._seed_at:
+            return
+        if seed.sql is not None:
+            run_script(self.server, database, self.system.root / seed.sql, limit=seed.limit)
+        else:
+            self._run_seed(seed, database)
+
+    def _run_seed(self, seed: Seed, database: str) -> None:
+        command = fill_in(seed.command or (), dsn=self.server.conninfo(database))
+        environment = command_environment() | {"DATABASE_URL": self.server.conninfo(database)}
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.system.root,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=seed.limit,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise SystemFileError(
+                f"the seed's command cannot be run: {error}",
+                where=f"{self.system.source}: database.seed.command",
+            ) from error
+        if done.returncode:
+            raise EnvironmentUnavailable(
+                f"the seed's command ended with {done.returncode}: {done.stderr.strip()[-300:]}",
+                doing="loading rows into the database",
+                where=f"{self.system.source}: database.seed.command",
+                remedy="run the command by hand with DATABASE_URL set to a database of that release",
+            )
+
+    def unsteady(self) -> list[str]:
+        """Databases that are no templates, sessions still connected, roles that changed."""
+        known = {*self._templates.values(), "postgres", "template0", "template1"}
+        mine = [name for name in databases(self.server) if name.startswith(self._prefix)]
+        findings = [f"database {name} was left behind" for name in mine if name not in known]
+        if self._role_facts() != self._roles:
+            findings.append("roles of the server are not what they were")
+        return findings
+
+
+def fill_in(command: tuple[str, ...], **values: str) -> list[str]:
+    """A command of the system file with its placeholders replaced; `{python}` is this interpreter."""
+    known = {"python": sys.executable, **values}
+    filled = []
+    for word in command:
+        for name, value in known.items():
+            word = word.replace(f"{{{name}}}", value)
+        filled.append(word)
+    return filled
+
+
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV", "USER")
+
+
+def command_environment() -> dict[str, str]:
+    """What a system's own command inherits: an allow-list, so no PG* or AWS_* aims it elsewhere."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
+def relative(path: Path, root: Path) -> str:
+    """A path as reports name it: relative to the system's folder where it lies in it."""
+    try:
+        return str(path.relative_to(root))
+    except ValueError:
+        return path.name

@@ -1,0 +1,192 @@
+"""The `service` component: the system's own processes, started for a drill and verified from outside."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+import httpx
+import psycopg
+from psycopg import sql
+
+from rollproof.components.postgres.admin import connected
+from rollproof.components.postgres.bench import Bench
+from rollproof.components.postgres.templates import command_environment, fill_in
+from rollproof.drill.act import Act
+from rollproof.drill.drill import Drill
+from rollproof.environments.keeper import Keeper, KeeperSpec, inherited_environment
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable
+from rollproof.model.json import JsonObject
+from rollproof.model.system import Service, Smoke
+from rollproof.waiting import eventually
+
+VERIFY_SECONDS = 20.0
+HOST = "127.0.0.1"
+
+
+class Services:
+    """The services that run for a scenario, each at a base URL on the loopback address."""
+
+    def __init__(self, drill: Drill) -> None:
+        self.drill = drill
+        self.urls: dict[str, str] = {}
+        self.kept: list[Keeper] = []
+
+    def stop(self) -> None:
+        for keeper in reversed(self.kept):
+            keeper.stop()
+        self.kept.clear()
+
+    def start(self, name: str, service: Service) -> None:
+        """Starts one service and waits until it is healthy.
+
+        Raises EnvironmentUnavailable with the end of its log when it is not in its start limit.
+        """
+        bench = self.drill.use(Bench)
+        environment = self.drill.session.open(self.drill.system)
+        port = environment.free_port()
+        url = f"http://{HOST}:{port}"
+        dsn = bench.server.conninfo(bench.name, user=bench.app_role)
+        command = fill_in(service.command, port=str(port), dsn=dsn, env=environment.name)
+        keeper = Keeper.start(
+            KeeperSpec(
+                name=name,
+                scratch=environment.scratch,
+                argv=tuple(command),
+                env=inherited_environment("LANG", "VIRTUAL_ENV")
+                | {"DATABASE_URL": dsn, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1", **service.env},
+                cwd=self.drill.system.root,
+                log=bench.scratch / f"{name}.log",
+            )
+        )
+        self.kept.append(keeper)
+        self.urls[name] = url
+        self._wait_for(name, service, keeper, url)
+
+    def _wait_for(self, name: str, service: Service, keeper: Keeper, url: str) -> None:
+        def healthy() -> bool:
+            if not keeper.alive:
+                raise AttemptFailed("it ended")
+            return probe(url + service.health) is None
+
+        try:
+            eventually(healthy, within=service.start_limit, what=f"{name} answers {service.health}")
+        except AttemptFailed as error:
+            raise EnvironmentUnavailable(
+                f"service {name} did not become healthy: {error.found}; its log ends: {keeper.log_tail()[-400:]}",
+                doing="starting the system's services",
+                where=f"{self.drill.system.source}: service.{name}",
+                remedy="start its command by hand with DATABASE_URL and PORT set, and see what it says",
+            ) from error
+
+
+def probe(url: str) -> str | None:
+    """None when the URL answers 200, else what happened instead."""
+    try:
+        answer = httpx.get(url, timeout=5.0)
+    except httpx.HTTPError as error:
+        return f"{url.partition('://')[2].partition('/')[2]}: {type(error).__name__}"
+    return None if answer.status_code == 200 else f"/{url.split('/', 3)[3]} answers {answer.status_code}"
+
+
+@dataclass(frozen=True)
+class StartServices(Act):
+    """Starts every service that the system declares, against the scenario's database."""
+
+    name = "service.start"
+
+    def run(self, drill: Drill) -> JsonObject:
+        services = drill.use(Services)
+        drill.on_heal(services.stop)
+        for name, service in drill.system.service.items():
+            if name not in services.urls:
+                services.start(name, service)
+        return {"items": list(services.urls)}
+
+
+@dataclass(frozen=True)
+class VerifyService(Act):
+    """Looks from outside whether the system does its work: health, smoke tests, critical tables.
+
+    Asks again until all of it is well, or the time is up: what counts is the first moment at which
+    the service is *verified*.
+    """
+
+    name = "service.verify"
+
+    def run(self, drill: Drill) -> JsonObject:
+        ran: list[str] = []
+
+        def well() -> bool:
+            ran[:] = []
+            problems.clear()
+            problems.extend(_problems(drill, ran))
+            return not problems
+
+        problems: list[str] = []
+        try:
+            eventually(
+                well,
+                within=0.0 if drill.history.last("incident.executed") is None else VERIFY_SECONDS,
+                what="",
+            )
+        except AttemptFailed:
+            raise AttemptFailed("; ".join(problems)[:1000], doing="verifying the service") from None
+        if drill.history.last("incident.executed") is not None:
+            drill.incident("verified")
+        return {"checks": ran}
+
+
+def _problems(drill: Drill, ran: list[str]) -> list[str]:
+    """What is wrong now; `ran` gets the name of each thing looked at."""
+    problems = []
+    for name, service in drill.system.service.items():
+        url = drill.use(Services).urls.get(name)
+        if url is not None:
+            ran.append(f"health of {name}")
+            problems.append(probe(url + service.health))
+    for table in drill.use(Bench).spec.critical_tables:
+        ran.append(f"read {table}")
+        problems.append(_unreadable(drill.use(Bench), table))
+    if drill.system.smoke is not None:
+        ran.append("smoke tests")
+        problems.append(_smoke(drill, drill.system.smoke))
+    return [problem for problem in problems if problem]
+
+
+def _unreadable(bench: Bench, table: str) -> str | None:
+    try:
+        with connected(bench.server, bench.name, user=bench.spec.app_role) as conn:
+            conn.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*table.split("."))))
+    except (psycopg.Error, EnvironmentUnavailable) as error:
+        return f"{table} cannot be read: {getattr(error, 'sqlstate', None) or error}"
+    return None
+
+
+def _smoke(drill: Drill, smoke: Smoke) -> str | None:
+    """None when the system's smoke tests exit with 0, else the end of what they said."""
+    bench, services = drill.use(Bench), drill.use(Services)
+    dsn = bench.server.conninfo(bench.name, user=bench.spec.app_role)
+    environment = command_environment() | {
+        "DATABASE_URL": dsn,
+        "EXPECTED_MIGRATIONS": ",".join(bench.expected),
+        **{f"SERVICE_URL_{name.upper()}": url for name, url in services.urls.items()},
+    }
+    command = fill_in(smoke.command, dsn=dsn, env=drill.session.open(drill.system).name)
+    try:
+        done = subprocess.run(
+            command,
+            cwd=drill.system.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=smoke.limit,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return f"the smoke tests could not be run: {type(error).__name__}"
+    if done.returncode == 0:
+        return None
+    said = (done.stdout + done.stderr).strip().splitlines()[-3:]
+    return f"the smoke tests ended with {done.returncode}: {' | '.join(said)}"
