@@ -15,9 +15,9 @@ _PATTERNS = (
         "a connection address with a password in it",
     ),
     (
-        # libpq's keyword form, told from SQL by a second keyword beside it
+        # libpq's keyword form; the second keyword and the bare value tell it from SQL
         re.compile(
-            r"(?i)(?=.*\b(?:host|hostaddr|dbname|user|port)\s*=)(?:^|[\s\"'])password\s*=\s*(?!['\"]?\$?\{)['\"]?\w"
+            r"(?i)^(?=.*\b(?:host|hostaddr|dbname|user|port)=).*?(?:^|[\s\"'])password=(?=[^\s'\"{$])"
         ),
         "a connection string with a password in it",
     ),

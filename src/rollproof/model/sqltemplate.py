@@ -41,7 +41,8 @@ class SqlTemplate:
     @classmethod
     def of(cls, text: str) -> SqlTemplate:
         """Raises ValueError when `{token}` stands where no parameter can: in a "name" or an E'…' literal."""
-        query, texts, end = "", {}, 0
+        texts: dict[str, str] = {}
+        query, end = "", 0
         for found in _PIECES.finditer(text):
             query += text[end : found.start()].replace("%", "%%")
             content = _parameter(found)

@@ -19,6 +19,7 @@ from rollproof.model.tomllines import KeyPositions, Position
 LARGEST_FILE = 1024 * 1024
 """bytes; a system file has a few thousand"""
 MISTAKES_LISTED = 50
+LONGEST_LINE = 200
 _QUOTED = re.compile(r"'([^']*)'")
 _PLACE = re.compile(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -129,10 +130,11 @@ def _syntax_error(shown: str, text: str, error: tomllib.TOMLDecodeError) -> Syst
     if found.startswith(("Cannot ", "Duplicate ")):
         found, place = _twice(text) or (_dotted(found), place)
     line = text.split("\n")[place.line - 1]
-    quoted = "(not shown: it seems to hold a secret)" if secret_in(line) else line.replace("\t", " ")[:200]
-    caret = "" if place.column > 200 else "\n    " + " " * (place.column - 1) + "^"
+    quoted = line.replace("\t", " ") + "\n    " + " " * (place.column - 1) + "^"
+    if secret_in(line) or len(line) > LONGEST_LINE:
+        quoted = "(the line is not shown: it is very long or seems to hold a secret)"
     return SystemFileError(
-        f"not valid TOML: {found[:1].lower()}{found[1:]}\n    {quoted}{caret}",
+        f"not valid TOML: {found[:1].lower()}{found[1:]}\n    {quoted}",
         where=f"{shown}:{place.line}:{place.column}",
     )
 
