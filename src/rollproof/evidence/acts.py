@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from rollproof.evidence import reading
 from rollproof.evidence.facts import ActResult
 from rollproof.journal import Event, Kind
+from rollproof.model.verdict import Outcome, worst
 
 _ENDS = (Kind.OK, Kind.FAIL, Kind.UNKNOWN)
 _NOT_FOR_READERS = frozenset({"undo", "of"})
@@ -17,6 +19,7 @@ class _Node:
     begun: Event
     ended: Event | None = None
     inside: list[_Node] = field(default_factory=list)
+    verdicts: list[Outcome] = field(default_factory=list)
 
 
 def act_tree(events: Iterable[Event], *, start_ns: int) -> tuple[ActResult, ...]:
@@ -29,6 +32,8 @@ def act_tree(events: Iterable[Event], *, start_ns: int) -> tuple[ActResult, ...]
             node = nodes[event.seq] = _Node(event)
             (running[-1].inside if running else roots).append(node)
             running.append(node)
+        elif event.act == "verify" and running:
+            running[-1].verdicts.append(reading.outcome(event.data.get("outcome")))
         elif event.kind in _ENDS:
             _end(event, nodes, running)
     return tuple(_result(node, start_ns) for node in roots)
@@ -54,6 +59,7 @@ def _result(node: _Node, start_ns: int) -> ActResult:
         seconds=since(begun.mono_ns, ended.mono_ns) if ended else None,
         data={name: value for name, value in data.items() if name not in _NOT_FOR_READERS},
         acts=tuple(_result(child, start_ns) for child in node.inside),
+        verdict=worst(node.verdicts) if node.verdicts else None,
     )
 
 

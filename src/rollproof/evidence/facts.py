@@ -30,6 +30,7 @@ class ActResult:
         status: `ok`, `fail`, `unknown`, or `open` when the journal ends before the act does.
         started, seconds: since the scenario's start, and how long; None when it never ended.
         data: what begin and end said, the end's word counting; without what healing needs.
+        verdict: the worst of the verdicts that a step asked for; None when it asked for none.
     """
 
     act: str
@@ -38,6 +39,7 @@ class ActResult:
     seconds: float | None
     data: JsonObject
     acts: tuple[ActResult, ...] = ()
+    verdict: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ class Incident:
         for name, mark in marks:
             waiting.append(name)
             if mark is not None:
-                found.append(Phase(" and ".join(waiting), since, max(0.0, round(mark - since, 6))))
+                found.append(Phase(" + ".join(waiting), since, max(0.0, round(mark - since, 6))))
                 since, waiting = max(since, mark), []
-        return (*found, Phase(" and ".join(waiting), since, None)) if waiting else tuple(found)
+        return (*found, Phase(" + ".join(waiting), since, None)) if waiting else tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,8 +48,6 @@ class Gauge:
     segments: tuple[Bar, ...]
     objective: float
     """percent of the gauge's width"""
-    met: bool | None
-    """None when there is no objective to meet, or the service was never verified"""
     said: str
 
 
@@ -83,7 +81,7 @@ class _Window:
 def incident_chart(scenario: ScenarioSummary, incident: Incident) -> Chart:
     """An incident's phases, what clients saw meanwhile, and the recovery time against its objective."""
     window = _window(scenario, incident)
-    lanes = [Lane("inject", incident.cause or "fault", (window.bar(incident.fault, incident.fault),), "mark")]
+    lanes = [Lane("inject", "fault", (window.bar(incident.fault, incident.fault),), "mark")]
     lanes += [
         Lane(
             _lane_name(phase.name),
@@ -113,7 +111,7 @@ def _window(scenario: ScenarioSummary, incident: Incident) -> _Window:
 
 
 def _lane_name(phase: str) -> str:
-    return " and ".join(_WORDS.get(name, name) for name in phase.split(" and "))
+    return " + ".join(_WORDS.get(name, name) for name in phase.split(" + "))
 
 
 def _phase_bar(window: _Window, started: float, seconds: float | None) -> Bar:
@@ -173,7 +171,7 @@ def _gauge(incident: Incident, objective: float | None) -> Gauge | None:
         return None
     actual = incident.rto_seconds
     if actual is None:
-        return Gauge((Bar(0, 100, open=True),), 100.0, None, "the service was never verified")
+        return Gauge((Bar(0, 100, open=True),), 100.0, "never verified")
     scale = max(objective, actual)
     segments = tuple(
         Bar(
@@ -182,8 +180,9 @@ def _gauge(incident: Incident, objective: float | None) -> Gauge | None:
         )
         for phase in incident.phases
     )
-    said = f"{say_duration(actual)} of {say_duration(objective)} ({actual / objective:.1%})"
-    return Gauge(segments, round(100 * objective / scale, 2), actual <= objective, said)
+    met = "met" if actual <= objective else "missed"
+    said = f"{met}: {actual / objective:.1%} of {say_duration(objective)}"
+    return Gauge(segments, round(100 * objective / scale, 2), said)
 
 
 @dataclass(frozen=True, slots=True)
