@@ -57,7 +57,8 @@ class Services:
                 | {"DATABASE_URL": dsn, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1", **service.env},
                 cwd=self.drill.system.root,
                 log=bench.scratch / f"{name}.log",
-            )
+            ),
+            within=environment.guardian,
         )
         self.kept.append(keeper)
         self.urls[name] = url
@@ -108,31 +109,27 @@ class StartServices(Act):
 class VerifyService(Act):
     """Looks from outside whether the system does its work: health, smoke tests, critical tables.
 
-    Asks again until all of it is well, or the time is up: what counts is the first moment at which
-    the service is *verified*.
+    After a rollback it asks again until all of it is well, or the time is up: what counts is the
+    first moment at which the service is *verified*.
     """
 
     name = "service.verify"
 
     def run(self, drill: Drill) -> JsonObject:
+        rolled_back = drill.history.last("incident.executed") is not None
         ran: list[str] = []
+        problems: list[str] = []
 
         def well() -> bool:
-            ran[:] = []
-            problems.clear()
-            problems.extend(_problems(drill, ran))
+            ran.clear()
+            problems[:] = _problems(drill, ran)
             return not problems
 
-        problems: list[str] = []
         try:
-            eventually(
-                well,
-                within=0.0 if drill.history.last("incident.executed") is None else VERIFY_SECONDS,
-                what="",
-            )
+            eventually(well, within=VERIFY_SECONDS if rolled_back else 0.0, what="the service is well")
         except AttemptFailed:
             raise AttemptFailed("; ".join(problems)[:1000], doing="verifying the service") from None
-        if drill.history.last("incident.executed") is not None:
+        if rolled_back:
             drill.incident("verified")
         return {"checks": ran}
 

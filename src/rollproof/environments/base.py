@@ -10,6 +10,7 @@ from typing import Protocol
 
 from psycopg.conninfo import make_conninfo
 
+from rollproof.environments.keeper import Keeper
 from rollproof.journal import Recorder
 from rollproof.model.system import System
 
@@ -76,6 +77,8 @@ class OpenEnvironment(Protocol):
     """a private folder that goes away with the environment"""
     facts: Mapping[str, str]
     """versions and the like for the report; no secrets"""
+    guardian: Keeper
+    """keeps the scratch folder; programs that write there are started `within` it"""
 
     def postgres(self) -> PostgresServer:
         """The server for the system's `database`; started when first asked for."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +31,7 @@ class Journal:
         self.run = run
         self.attachments = Attachments(path.parent)
         self.events: list[Event] = []
+        self.listeners: list[Callable[[Event], None]] = []
         self._previous = GENESIS
         self._lock = threading.Lock()
         self._file: IO[bytes] = path.open("xb")
@@ -44,6 +47,7 @@ class Journal:
         journal.path, journal.attachments = path, Attachments(path.parent)
         journal.events = list(history.events)
         journal.run = journal.events[-1].run if journal.events else path.parent.name
+        journal.listeners = []
         journal._previous = journal.events[-1].hash if journal.events else GENESIS
         journal._lock = threading.Lock()
         journal._file = path.open("r+b")
@@ -66,14 +70,26 @@ class Journal:
                 data=clean,
                 prev=self._previous,
             )
-            line = event.line()
-            self._file.write(line + b"\n")
-            self._file.flush()
-            if sync:
-                os.fsync(self._file.fileno())
-            self._previous = event.hash
-            self.events.append(event)
+            self._put(event, sync=sync)
+        for listener in self.listeners:
+            listener(event)
         return event
+
+    def append(self, event: Event, *, data: JsonObject) -> Event:
+        """Takes over an event of another journal of the same run: its times stay, its place is here."""
+        with self._lock:
+            moved = replace(event, seq=len(self.events) + 1, data=data, prev=self._previous)
+            self._put(moved, sync=False)
+        return moved
+
+    def _put(self, event: Event, *, sync: bool) -> None:
+        line = event.line()
+        self._file.write(line + b"\n")
+        self._file.flush()
+        if sync:
+            os.fsync(self._file.fileno())
+        self._previous = hashlib.sha256(line).hexdigest()
+        self.events.append(event)
 
     @property
     def history(self) -> History:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from rollproof.model.filechecks import secret_mistakes, system_mistakes
 from rollproof.model.mistakes import Mistake, say_value, validated
+from rollproof.model.plan import Plan
 from rollproof.model.system import Spec, System
 from rollproof.model.tomlfile import TomlFile, read_toml
 
@@ -21,6 +23,14 @@ class Settings(Spec):
     """system files to drill when no --system is given"""
     features: tuple[str, ...] = ()
     """folders or files whose .feature files are collected"""
+    steps: tuple[str, ...] = ()
+    """modules, or folders of modules, with step definitions of the project's own"""
+    environment: Literal["embedded", "containers", "staging"] = "embedded"
+    """where the systems run when no --environment is given"""
+    strict: bool = False
+    """whether "not proven here" fails"""
+    reports: str = "reports"
+    """the folder that each run makes its own report folder in"""
     source: Path = Path("pyproject.toml")
     """the file it was read from; set by the reader"""
 
@@ -103,3 +113,22 @@ def _missing(root: Path, table: Mapping[str, object]) -> list[Mistake]:
 
 def _texts(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def read_plan(path: Path) -> Plan:
+    """Reads and checks one plan. Raises SystemFileError as `read_system` does."""
+    file = read_toml(path, remedy="name a plan, such as drills/embedded.toml")
+    plan = validated(Plan, file.data)
+    mistakes = plan if isinstance(plan, list) else _missing_in_plan(plan)
+    if isinstance(plan, list) or mistakes:
+        raise file.refuse(_without_echoes(list(mistakes)))
+    return plan.model_copy(update={"source": path.absolute()})
+
+
+def _missing_in_plan(plan: Plan) -> list[Mistake]:
+    named = [("systems", name) for name in plan.plan.systems] + [("features", name) for name in plan.plan.features]
+    return [
+        Mistake(("plan", key), f"there is no file or folder {say_value(name)} in the current folder")
+        for key, name in named
+        if not Path(name.partition("::")[0]).exists()
+    ]

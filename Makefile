@@ -1,0 +1,51 @@
+# Every target makes what it needs. `make drill` and `make test` are the two to begin with.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help drill test lint sabotage bench lock clean
+
+help:
+	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
+	@echo "make test       the project's own tests"
+	@echo "make sabotage   prove that every check can say no"
+	@echo "make lint       ruff and mypy"
+	@echo "make bench      how long what takes"
+	@echo "make lock       renew requirements.lock"
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Rollproof needs Python 3.11 or newer; name one with make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+drill: $(READY)
+	$(BIN)/rollproof drill run drills/embedded.toml
+
+test: $(READY)
+	$(BIN)/pytest -n 2 tests
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src steps
+
+sabotage: $(READY)
+	$(BIN)/pytest -q -p tests.sabotage.plugin -p no:cacheprovider features --saboteurs tests/sabotage
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks.drill
+
+lock:
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet uv
+	$(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --all-extras --no-annotate --no-header --output-file requirements.lock pyproject.toml
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

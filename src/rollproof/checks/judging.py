@@ -1,0 +1,38 @@
+"""Judging a recorded history again: the same checks, the same history, offline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import rollproof.checks  # noqa: F401  the checks register themselves
+from rollproof.checks.registry import all_checks
+from rollproof.journal import Event, History
+from rollproof.model.verdict import Outcome, Verdict, unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One recorded verdict and what the check says now."""
+
+    scenario: str
+    check: str
+    recorded: Outcome
+    again: Verdict
+
+
+def judge_again(history: History) -> list[Judged]:
+    """Every recorded verdict, judged again on what was known before it."""
+    return [_again(history, event) for event in history.events if event.act == "verify"]
+
+
+def _again(history: History, event: Event) -> Judged:
+    name = str(event.data["check"])
+    check = all_checks().get(name)
+    params = event.data.get("params")
+    before = history.of_scenario(event.actor).until(event.seq)
+    if check is None:
+        verdict = unknown(f"this version has no check {name!r}")
+    else:
+        verdict = check.judge(before, params if isinstance(params, Mapping) else {})
+    return Judged(event.actor, name, Outcome(str(event.data["outcome"])), verdict)

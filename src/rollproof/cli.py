@@ -1,0 +1,162 @@
+"""The `rollproof` command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, ParamSpec
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from rollproof import __version__
+from rollproof.errors import RollproofError
+
+P = ParamSpec("P")
+app = typer.Typer(
+    name="rollproof",
+    help="Rehearses rollbacks for real and proves whether they work.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+drill_app = typer.Typer(help="Run drills as a plan says.", no_args_is_help=True)
+app.add_typer(drill_app, name="drill")
+
+_RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
+_Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
+
+
+def _explained(command: Callable[P, None]) -> Callable[P, None]:
+    """One clear error and its exit code instead of a traceback, unless --debug asks for it."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except RollproofError as error:
+            if kwargs.get("debug"):
+                raise
+            Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+            raise typer.Exit(error.exit_code) from None
+
+    return run
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"rollproof {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="show the version")
+    ] = False,
+) -> None:
+    """Rehearses rollbacks for real and proves whether they work."""
+
+
+@app.command()
+@_explained
+def judge(run: _RunFolder, debug: _Debug = False) -> None:
+    """Judge a saved journal again, offline, and compare with the verdicts it recorded.
+
+    Exit code 0 when everything is proven again, 1 when something is refuted or unknown or a verdict
+    now comes out otherwise.
+    """
+    from rollproof.checks.judging import judge_again
+    from rollproof.drill.recovery import JOURNAL
+    from rollproof.journal import read_journal
+
+    judged = judge_again(read_journal(run / JOURNAL if run.is_dir() else run))
+    table = Table("scenario", "check", "recorded", "judged again", "reason")
+    for item in judged:
+        table.add_row(item.scenario, item.check, item.recorded.value, item.again.outcome.value, item.again.reason)
+    Console().print(table)
+    differing = [item for item in judged if item.again.outcome is not item.recorded]
+    proven = sum(item.again.outcome.passes for item in judged)
+    typer.echo(f"{len(judged)} verdicts judged again: {proven} proven, {len(differing)} come out otherwise")
+    if differing or proven < len(judged) or not judged:
+        raise typer.Exit(1)
+
+
+@app.command()
+@_explained
+def heal(
+    reports: Annotated[Path, typer.Option(help="folder of the runs")] = Path("reports"), debug: _Debug = False
+) -> None:
+    """Undo what killed runs left, from their journals."""
+    import rollproof.components.healers  # noqa: F401  they register themselves
+    from rollproof.drill.recovery import heal_unfinished
+
+    healed = heal_unfinished(reports)
+    for one in healed:
+        typer.echo(f"{one.folder.name}: {one.undone} things undone")
+    typer.echo(f"{len(healed)} killed runs healed" if healed else "nothing to heal")
+
+
+@app.command()
+@_explained
+def report(run: _RunFolder, debug: _Debug = False) -> None:
+    """Write a run's reports again from its journal."""
+    from rollproof.evidence import write_reports
+
+    for path in write_reports(run):
+        typer.echo(str(path))
+
+
+@drill_app.command("run")
+@_explained
+def drill_run(
+    plan: Annotated[Path, typer.Argument(help="plan file, such as drills/embedded.toml")],
+    pytest_arguments: Annotated[list[str] | None, typer.Argument(help="more arguments for pytest, after --")] = None,
+    debug: _Debug = False,
+) -> None:
+    """Run the drills of a plan. Exit code 0 only when everything that was claimed is proven."""
+    import pytest
+
+    from rollproof.model.systemfile import read_plan
+
+    arguments = [*read_plan(plan).arguments(), *(pytest_arguments or [])]
+    typer.echo(f"pytest {' '.join(arguments)}")
+    raise typer.Exit(int(pytest.main(arguments)))
+
+
+@app.command("check")
+@_explained
+def check_system(
+    system: Annotated[Path, typer.Argument(help="system file")], debug: _Debug = False
+) -> None:
+    """Read a system file and its migrations, and say what could be drilled; nothing is started."""
+    from rollproof.migrations.sqlfiles import SqlFiles
+    from rollproof.model.systemfile import read_system
+
+    read = read_system(system)
+    typer.echo(f"{read.name}: declares {', '.join(sorted(read.components)) or 'nothing'}")
+    if read.database is None:
+        return
+    history = SqlFiles(read.root / read.database.migrations.path, read.database.migrations).load()
+    table = Table("migration", "kind", "rolled back by", "reversed by")
+    for migration in history.migrations:
+        table.add_row(
+            migration.id,
+            str(history.classification(migration).kind),
+            migration.down.name if migration.down else "-",
+            migration.reverse.name if migration.reverse else "-",
+        )
+    Console().print(table)
+    for warning in history.warnings:
+        typer.echo(f"warning: {warning}")
+
+
+def main() -> None:
+    """Entry point: Ctrl-C ends with 130 and no traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,130 @@
+"""A pytest session as a run: its folder, its journal, its reports. Made when the first drill asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rollproof.errors import RollproofError
+from rollproof.plugin.options import settings
+from rollproof.plugin.systems import declared_systems
+
+if TYPE_CHECKING:
+    from rollproof.drill.session import DrillSession
+    from rollproof.environments import Environment
+
+_SESSION = pytest.StashKey["DrillSession"]()
+_RUN = pytest.StashKey[str]()
+_WORKER_RUN = "rollproof_run"
+
+
+def drill_session(config: pytest.Config) -> DrillSession:
+    """This process's session; opened when first asked for.
+
+    Earlier runs that were killed are healed before anything is started. What cannot be healed ends
+    the whole pytest run: nothing may start on top of it.
+    """
+    if _SESSION not in config.stash:
+        from rollproof.drill.session import DrillSession, command_line
+
+        session = DrillSession(folder=_folder(config), run=run_id(config), environment=_environment(config))
+        config.stash[_SESSION] = session
+        session.start(systems=declared_systems(config), command=command_line())
+        _follow(config, session)
+    return config.stash[_SESSION]
+
+
+def run_id(config: pytest.Config) -> str:
+    """The id of this run, the same in all workers; the first to ask heals what earlier runs left."""
+    workerinput: dict[str, str] | None = getattr(config, "workerinput", None)
+    if workerinput is not None:
+        return workerinput[_WORKER_RUN]
+    if _RUN not in config.stash:
+        from rollproof.drill.session import new_run_id
+
+        _heal_earlier(settings(config).reports)
+        config.stash[_RUN] = new_run_id()
+    return config.stash[_RUN]
+
+
+def _heal_earlier(reports: Path) -> None:
+    import rollproof.components.healers  # noqa: F401  they register themselves
+    from rollproof.drill.recovery import heal_unfinished
+
+    try:
+        healed = heal_unfinished(reports)
+    except RollproofError as error:
+        pytest.exit(f"an earlier run must be healed first\n{error}", returncode=error.exit_code)
+    for one in healed:
+        print(f"healed run {one.folder.name}, which was killed: {one.undone} things undone")  # noqa: T201
+
+
+def _folder(config: pytest.Config) -> Path:
+    folder = settings(config).reports / run_id(config)
+    workerinput = getattr(config, "workerinput", None)
+    return folder / "parts" / str(workerinput["workerid"]) if workerinput is not None else folder
+
+
+def _environment(config: pytest.Config) -> Environment:
+    from rollproof.environments.choice import environment_named
+
+    return environment_named(settings(config).environment)
+
+
+def _follow(config: pytest.Config, session: DrillSession) -> None:
+    from rollproof.plugin.progress import Progress
+
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and not hasattr(config, "workerinput") and config.get_verbosity() >= 0:
+        session.journal.listeners.append(Progress(config, reporter).show)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Give a worker of pytest-xdist the run that it belongs to."""
+    config: pytest.Config = node.config  # type: ignore[attr-defined]  # xdist's WorkerController
+    if settings(config).in_use:
+        node.workerinput[_WORKER_RUN] = run_id(config)  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Close this process's part; then, where it is the only one or the last, write the reports."""
+    config = session.config
+    try:
+        return (yield)
+    finally:
+        if _SESSION in config.stash:
+            from rollproof.plugin.scenario import run_outcome
+
+            config.stash[_SESSION].finish(run_outcome(config))
+        if not hasattr(config, "workerinput"):
+            _report(config)
+
+
+def _report(config: pytest.Config) -> None:
+    if _RUN not in config.stash:
+        return
+    from rollproof.drill.merging import merge_parts
+    from rollproof.evidence import point_latest, write_reports
+
+    folder = settings(config).reports / config.stash[_RUN]
+    merge_parts(folder)
+    if (folder / "journal.ndjson").exists():
+        write_reports(folder)
+        point_latest(settings(config).reports, folder.name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table of verdicts, and where the report is."""
+    if _RUN not in config.stash or hasattr(config, "workerinput"):
+        return
+    folder = settings(config).reports / config.stash[_RUN]
+    if (folder / "journal.ndjson").exists():
+        from rollproof.plugin.progress import show_verdicts
+
+        show_verdicts(terminalreporter, folder)
