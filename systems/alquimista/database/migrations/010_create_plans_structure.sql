@@ -113,9 +113,6 @@ SELECT tenant.id, agent.id, agent.display_name, '{"tone": "formal"}', '2025-11-0
  WHERE tenant.is_active
  ORDER BY tenant.slug, agent.code;
 
-INSERT INTO alquimista_platform.feature_flags (key, description, is_on, rollout)
-VALUES ('self-service-plans', 'Tenants change their plan themselves', false, 0);
-
 INSERT INTO public.migrations (migration_name, description)
 VALUES ('010_create_plans_structure.sql', 'subscription plans, subnuclei and who uses them');
 

@@ -2,8 +2,6 @@
 -- this has to stop rather than take it along.
 BEGIN;
 
-DELETE FROM alquimista_platform.feature_flags WHERE key = 'self-service-plans';
-
 DROP TABLE public.tenant_agents, public.tenant_subnucleos;
 DROP TABLE public.subnucleo_agents;
 DROP TABLE public.subnucleos, public.subscription_plans;

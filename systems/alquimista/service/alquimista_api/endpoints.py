@@ -117,7 +117,7 @@ def list_plans(_: Request) -> Answer:
 
 
 def routing_board(request: Request) -> Answer:
-    """Who is called next, and by which team. Needs migration 021."""
+    """Who is called next, and by which team. Needs migration 023."""
     with session(request.tenant) as database:
         board = database.execute(
             "SELECT lead.external_ref, lead.status, lead.routing_priority, rule.team, rule.answer_in"

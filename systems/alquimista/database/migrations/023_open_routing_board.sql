@@ -9,12 +9,9 @@ CREATE INDEX leads_routing_board_idx ON nigredo_leads.leads (tenant_id, routing_
 GRANT UPDATE (routing_priority) ON nigredo_leads.leads TO app_user;
 GRANT SELECT (routing_priority) ON nigredo_leads.leads TO readonly_analyst;
 
--- The number is the lead's own: who drops the column means the sequence, too.
-ALTER SEQUENCE nigredo_leads.lead_reference_seq OWNED BY nigredo_leads.leads.reference_no;
-
 CREATE INDEX interactions_by_channel_idx ON nigredo_leads.interactions (tenant_id, channel, occurred_at DESC);
-ALTER TABLE nigredo_leads.interactions ALTER COLUMN channel SET DEFAULT 'board';
-COMMENT ON COLUMN nigredo_leads.interactions.channel IS 'How it took place; the board, unless somebody says otherwise.';
+ALTER TABLE nigredo_leads.interactions
+    ADD CONSTRAINT interactions_sentiment_in_range CHECK (sentiment BETWEEN -1 AND 1);
 GRANT SELECT ON nigredo_leads.interactions TO readonly_analyst;
 CREATE POLICY analysts_see_every_tenant ON nigredo_leads.interactions FOR SELECT TO readonly_analyst USING (true);
 
@@ -49,10 +46,7 @@ SELECT tenant.id, status.code, CASE WHEN status.position < 3 THEN 'inbound' ELSE
  WHERE tenant.is_active AND NOT status.is_final
  ORDER BY tenant.slug, status.position;
 
-INSERT INTO alquimista_platform.feature_flags (key, description, is_on, rollout)
-VALUES ('routing-board', 'Sellers see who should be called next', true, 10);
-
 INSERT INTO public.migrations (migration_name, description)
-VALUES ('021_open_routing_board.sql', 'routing board: priority of leads, rules, access for analysts');
+VALUES ('023_open_routing_board.sql', 'routing board: priority of leads, rules, access for analysts');
 
 COMMIT;
