@@ -39,11 +39,10 @@ def guarded(drill: Drill, act: Act, *, accept_loss: bool = False) -> None:
 
 def safe_procedure(drill: Drill) -> None:
     """Full backup, proof that it restores, rehearsal on the copy, guard, rollback, validation."""
-    steps: list[Act] = [TakeBackup(), ProveBackup(), Rehearse(), Guard(), RollBack(), VerifyService()]
     drill.incident("detected", cause="the release is declared faulty by the drill")
     drill.incident("decided", decision="the safe procedure")
-    for step in steps:
-        if not drill.attempt(step):
+    for step in SAFE_STEPS:
+        if not drill.attempt(step()):
             return
 
 
@@ -216,3 +215,7 @@ class Restore(Act):
             return ""
         with connected(bench.server, bench.name) as conn:
             return "".join(f"{text};\n" for text in revoke_statements(conn, bench.revoked, bench.app_role))
+
+
+SAFE_STEPS: tuple[type[Act], ...] = (TakeBackup, ProveBackup, Rehearse, Guard, RollBack, VerifyService)
+"""The safe procedure in its order; a step that fails ends it."""

@@ -1,0 +1,27 @@
+"""Rule 3: every check has a saboteur."""
+
+from __future__ import annotations
+
+import rollproof.checks
+from rollproof.checks import all_checks
+from tests.sabotage import hooks
+from tests.sabotage.plugin import read_saboteurs
+
+assert rollproof.checks
+
+
+def test_every_check_has_a_saboteur_that_makes_it_say_refuted() -> None:
+    refuted = {check for saboteur in read_saboteurs() for check in saboteur.refutes}
+    assert set(all_checks()) - refuted == set()
+
+
+def test_no_saboteur_expects_a_check_that_does_not_exist() -> None:
+    refuted = {check for saboteur in read_saboteurs() for check in saboteur.refutes}
+    assert refuted - set(all_checks()) == set()
+
+
+def test_saboteurs_have_names_of_their_own_and_hooks_that_exist() -> None:
+    saboteurs = read_saboteurs()
+    names = [saboteur.name for saboteur in saboteurs]
+    assert len(names) == len(set(names))
+    assert all(hasattr(hooks, saboteur.hook) for saboteur in saboteurs if saboteur.hook)
