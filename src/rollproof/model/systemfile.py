@@ -126,7 +126,9 @@ def read_plan(path: Path) -> Plan:
 
 
 def _missing_in_plan(plan: Plan) -> list[Mistake]:
-    named = [("systems", name) for name in plan.plan.systems] + [("features", name) for name in plan.plan.features]
+    named = [("systems", name) for name in plan.plan.systems] + [
+        ("features", name) for name in plan.plan.features
+    ]
     return [
         Mistake(("plan", key), f"there is no file or folder {say_value(name)} in the current folder")
         for key, name in named
