@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from rollproof.model.durations import say_duration
-from rollproof.model.placeholders import IN_COMMANDS
+from rollproof.model.placeholders import IN_COMMANDS, IN_SERVICES
 from rollproof.model.shape import Hint, describe, keys_of, model_of, tables, written
 from rollproof.model.system import System
 from rollproof.model.systemfile import read_system
@@ -50,8 +50,9 @@ def test_every_key_is_documented_with_its_type_and_default(name: str, model: typ
 
 
 def test_every_placeholder_of_commands_is_documented() -> None:
-    rows = re.findall(r"^\| `\{(\w+)\}` \|", PAGE.read_text(), flags=re.MULTILINE)
-    assert rows == list(IN_COMMANDS)
+    rows = dict(re.findall(r"^\| `\{(\w+)\}` \| .* \| (.*) \|$", PAGE.read_text(), flags=re.MULTILINE))
+    assert list(rows) == list(IN_SERVICES)
+    assert [name for name in rows if rows[name] == "every command"] == list(IN_COMMANDS)
 
 
 def test_the_pages_whole_file_is_a_sound_system_file(tmp_path: Path) -> None:

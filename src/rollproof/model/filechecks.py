@@ -12,7 +12,14 @@ import pglast
 import pglast.parser
 
 from rollproof.model.mistakes import Mistake, say_value, suggestion
-from rollproof.model.placeholders import IN_COMMANDS, IN_ROLLBACK_NAMES, IN_TRAFFIC, slips, strangers
+from rollproof.model.placeholders import (
+    IN_COMMANDS,
+    IN_ROLLBACK_NAMES,
+    IN_SERVICES,
+    IN_TRAFFIC,
+    slips,
+    strangers,
+)
 from rollproof.model.secrets import lines_with_secrets, names_a_password
 from rollproof.model.shape import Written, without_none, written
 from rollproof.model.sqltemplate import TOKEN, SqlTemplate
@@ -73,9 +80,10 @@ def _nearby(place: Path) -> str:
 
 def _commands(item: Written, root: Path) -> Iterator[Mistake]:
     if without_none(item.hint) is Command and isinstance(item.value, list):
+        known = IN_SERVICES if item.model is Service else IN_COMMANDS
         for index, argument in enumerate(item.value):
             if isinstance(argument, str):
-                yield from _unknown_names((*item.path, index), argument, IN_COMMANDS)
+                yield from _unknown_names((*item.path, index), argument, known)
         yield from _program(item.path, root, item.value)
     elif item.is_field(Service, "env") and isinstance(item.value, dict):
         yield from _variables(item.path, item.value)
@@ -97,7 +105,7 @@ def _program(path: KeyPath, root: Path, command: Sequence[object]) -> Iterator[M
 def _variables(path: KeyPath, variables: Mapping[str, object]) -> Iterator[Mistake]:
     for name, value in variables.items():
         if isinstance(value, str):
-            yield from _unknown_names((*path, name), value, IN_COMMANDS)
+            yield from _unknown_names((*path, name), value, IN_SERVICES)
             if names_a_password(name) and value and "{" not in value:
                 yield Mistake((*path, name), f"this looks like a password; {_SECRET_REMEDY}")
 

@@ -9,7 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
-IN_COMMANDS = ("python", "env", "port", "dsn")
+IN_SERVICES = ("python", "env", "port", "dsn")
+"""in a service's command and in its `env`"""
+IN_COMMANDS = ("python", "env", "dsn")
+"""in every other command: only a service is given a port to listen on"""
 IN_TRAFFIC = ("token",)
 IN_ROLLBACK_NAMES = ("any", "number", "name")
 
@@ -36,7 +39,7 @@ def slips(text: str, known: Sequence[str]) -> list[str]:
 
     For SQL and JSON, where `'{red}'` may be an array.
     """
-    every = {*IN_COMMANDS, *IN_TRAFFIC}
+    every = {*IN_SERVICES, *IN_TRAFFIC}
     return [
         name
         for name in strangers(text, known)
