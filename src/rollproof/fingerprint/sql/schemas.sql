@@ -1,0 +1,7 @@
+-- Schemas that are not the server's own. The names pg_* are reserved for it.
+SELECT 'schema' AS kind, quote_ident(n.nspname) AS name, n.nspname AS schema, NULL AS parent,
+       pg_get_userbyid(n.nspowner) AS owner
+FROM pg_namespace n
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT FROM pg_depend e
+                  WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e');
