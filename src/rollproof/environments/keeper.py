@@ -26,7 +26,8 @@ import psutil
 
 from rollproof.environments import keeper_program
 from rollproof.environments.keeper_program import may_remove, remove_folder
-from rollproof.errors import EnvironmentUnavailable
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable
+from rollproof.waiting import eventually
 
 MARKER = "ROLLPROOF_KEPT_FOR"
 """Environment variable of every keeper and of all that it starts: the scratch folder they belong to."""
@@ -354,15 +355,21 @@ def descendants(pid: int) -> list[psutil.Process]:
         return []
 
 
-def end_processes(processes: Sequence[psutil.Process], *, within: float = 10.0) -> list[psutil.Process]:
-    """Kills them and waits up to `within` seconds; returns those that were still there to be killed."""
-    killed = []
+def end_processes(processes: Sequence[psutil.Process], *, within: float = 10.0) -> None:
+    """Kills them and waits up to `within` seconds until none of them runs."""
     for process in processes:
         with contextlib.suppress(psutil.Error):
             process.kill()
-            killed.append(process)
-    psutil.wait_procs(killed, timeout=within)
-    return killed
+    with contextlib.suppress(AttemptFailed):
+        eventually(lambda: not any(map(still_runs, processes)), within=within, what="they have ended")
+
+
+def still_runs(process: psutil.Process) -> bool:
+    """False for a zombie too: it has ended, and only a parent that is not ours can clear it away."""
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 _OWNED: weakref.WeakSet[Keeper] = weakref.WeakSet()

@@ -56,7 +56,8 @@ _INIT_SECONDS = 120.0
 _START_SECONDS = 60.0
 _PORT_TRIES = 5
 _STATUS_LINE = 7  # of postmaster.pid: starting, ready, stopping (miscadmin.h, LOCK_FILE_LINE_PM_STATUS)
-_END_LADDER = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0))
+_END_LADDER = ((signal.SIGINT, 5.0), (signal.SIGQUIT, 6.0))
+"""A fast shutdown, then an immediate one, in which the server kills what hangs after 5 seconds."""
 
 
 @dataclass(frozen=True, slots=True)

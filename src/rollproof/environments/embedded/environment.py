@@ -164,11 +164,7 @@ class OpenEmbedded:
         self._recorder = recorder
         self._cluster: Cluster | None = None
         self._lock = threading.Lock()
-        self._facts = _facts(binaries, system)
-
-    @property
-    def facts(self) -> Mapping[str, str]:
-        return dict(self._facts)
+        self.facts = _facts(binaries, system)
 
     def free_port(self) -> int:
         """A port on 127.0.0.1 that nothing listens on. Raises EnvironmentUnavailable when there is none."""
@@ -201,7 +197,7 @@ class OpenEmbedded:
         with self._recorder.acting("postgres.start", {"version": self._binaries.version}) as result:
             cluster = plan.start()
             result.update(_whereabouts(cluster))
-        self._facts["locale"] = cluster.locale
+        self.facts = {**self.facts, "locale": cluster.locale}
         return cluster
 
     def stop(self) -> None:
@@ -219,7 +215,7 @@ def _whereabouts(cluster: Cluster) -> dict[str, Json]:
     return {"host": server.host, "port": server.port, "major": server.major, "pid": cluster.keeper.child_pid}
 
 
-def _facts(binaries: Binaries | None, system: System) -> dict[str, str]:
+def _facts(binaries: Binaries | None, system: System) -> Mapping[str, str]:
     if binaries is None or system.database is None:
         return {}
     facts = {"postgres": binaries.version, "postgres programs": binaries.origin}
