@@ -1,1 +1,1 @@
-"""."""
+"""Migration histories: their files, their kinds, how they are applied and rolled back, their ledger."""

@@ -1,0 +1,45 @@
+"""How psql ended, and what of its output may be shown."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field
+
+from rollproof.migrations.psqloutput import read_messages
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How psql ended. Its raw output may hold anything; `echoes` and `notices` may be shown."""
+
+    exit_code: int
+    stdout: str = field(repr=False)
+    stderr: str = field(repr=False)
+
+    @classmethod
+    def of(cls, process: subprocess.Popen[bytes], stdout: bytes, stderr: bytes) -> Finished:
+        return cls(process.returncode, stdout.decode("utf-8", "replace"), stderr.decode("utf-8", "replace"))
+
+    @property
+    def pid(self) -> int | None:
+        """Of psql's backend; None when it never connected."""
+        return backend_pid(self.stdout.encode())
+
+    def echoes(self, script: str) -> str:
+        lines = self.stdout.splitlines()[1:]
+        return "\n".join(
+            line if line in script else "[a line that the script puts together]" for line in lines
+        )
+
+    def notices(self, script: str) -> str:
+        said = (
+            f"line {m.line}: {m.severity} {m.say(script)}".replace("  ", " ")
+            for m in read_messages(self.stderr)
+        )
+        return "\n".join(said)
+
+
+def backend_pid(output: bytes) -> int | None:
+    """The pid that psql printed first; None when it has not (yet) connected."""
+    first = output.split(b"\n", 1)[0].strip()
+    return int(first) if first.isdigit() and b"\n" in output else None

@@ -1,0 +1,184 @@
+"""What kind a migration turned out to be: from what its forward run changed, not from its text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rollproof.migrations.classification import Classification, Kind, decide
+from rollproof.migrations.coltypes import ColumnType, Fit, fit
+from rollproof.model.fingerprint import Difference, DifferenceClass
+from rollproof.model.json import Json
+from rollproof.model.rows import RowChanges
+
+_HOLD_ROWS = frozenset({"table", "column", "sequence"})
+"""kinds of fact whose loss takes data along; what else goes with a schema is named by itself"""
+_NO_ROWS = ("view ", "materialized view ", "foreign table ")
+"""parents whose columns hold no rows of their own"""
+_ACCESS = frozenset({"grant", "default privilege", "policy", "role", "user mapping"})
+_ACCESS_ATTRIBUTES = frozenset({"owner", "row security", "row security forced"})
+_MOST = 3
+"""how many pieces of evidence a sentence names"""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a forward run did.
+
+    Attributes:
+        kind: in one word; the most dangerous of its parts.
+        kinds: of all parts.
+        evidence: what was seen that makes it that kind, one piece each: "4,102 rows of a.b changed".
+    """
+
+    kind: Kind
+    kinds: frozenset[Kind] = frozenset()
+    evidence: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.kind.value
+
+
+def observed_kind(
+    differences: Iterable[Difference],
+    changes: Iterable[RowChanges],
+    *,
+    ledger: str = "public.migrations",
+    renamed: Sequence[tuple[str, str]] = (),
+) -> Observation:
+    """The kind that a forward run showed; pure.
+
+    Args:
+        differences: of the catalogs, before to after.
+        changes: of the rows of the tables that were there before.
+        ledger: its rows do not count.
+        renamed: (before, after) as `Classification.renamed` has them: a table that is there under
+            another name has not been dropped. Facts cannot tell the two apart.
+    """
+    everything = list(differences)
+    view = _View.of(everything, renamed)
+    seen = [(view.kind_of(item), str(item)) for item in everything if item.kind != "comment"]
+    for change in changes:
+        if change.table != ledger and change.table not in view.added_tables:
+            seen += _of_rows(change, view)
+    seen = seen or [(Kind.DEFINITION, str(item)) for item in everything]
+    kinds = frozenset(kind for kind, _ in seen) - {Kind.NOTHING}
+    kind = decide(kinds)
+    telling = [text for found, text in seen if found is kind] or [
+        text for found, text in seen if found in kinds
+    ]
+    return Observation(kind, kinds, tuple(telling))
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """All differences together: what one of them means depends on the others."""
+
+    renamed: Sequence[tuple[str, str]]
+    added_tables: frozenset[str]
+    constrained: frozenset[str]
+    """parents that got a constraint: a primary key makes its columns not null"""
+
+    @classmethod
+    def of(cls, differences: Sequence[Difference], renamed: Sequence[tuple[str, str]]) -> _View:
+        added = [item for item in differences if item.attribute is None and item.before is None]
+        return cls(
+            renamed,
+            frozenset(item.name for item in added if item.kind == "table"),
+            frozenset(item.parent for item in added if item.kind == "constraint"),
+        )
+
+    def only_renamed(self, name: str) -> bool:
+        """True for a renamed object and what is in it, by its old name or its new one."""
+        return any(name in pair or name.startswith((f"{pair[0]}.", f"{pair[1]}.")) for pair in self.renamed)
+
+    def kind_of(self, item: Difference) -> Kind:
+        """What one difference makes of the whole."""
+        if item.klass in (DifferenceClass.SEQUENCE_STATE, DifferenceClass.WHITE_SPACE):
+            return Kind.NOTHING
+        if self.only_renamed(item.name):
+            return Kind.DEFINITION
+        if item.kind in _ACCESS or item.attribute in _ACCESS_ATTRIBUTES:
+            return Kind.PRIVILEGE
+        if item.kind == "index":
+            return Kind.INDEX
+        return self._of_object(item) if item.attribute is None else self._of_attribute(item)
+
+    def _of_object(self, item: Difference) -> Kind:
+        if item.before is None:
+            return Kind.ADDITIVE
+        holds = item.kind in _HOLD_ROWS and not item.parent.startswith(_NO_ROWS)
+        return Kind.DROPPING if holds and not _owned_sequence(item) else Kind.DEFINITION
+
+    def _of_attribute(self, item: Difference) -> Kind:
+        if _only_grows(item.before, item.after):
+            return Kind.ADDITIVE
+        if item.kind == "column" and item.attribute == "type" and not item.parent.startswith(_NO_ROWS):
+            return Kind.DROPPING if _narrows(item.before, item.after) else Kind.DEFINITION
+        by_constraint = (
+            item.attribute == "nullable" and item.after is False and item.parent in self.constrained
+        )
+        return Kind.ADDITIVE if by_constraint else Kind.DEFINITION
+
+
+def _owned_sequence(item: Difference) -> bool:
+    """The sequence of a column: what it stood at can be told from the column's values."""
+    return item.kind == "sequence" and isinstance(item.before, Mapping) and bool(item.before.get("owned by"))
+
+
+def _only_grows(before: Json, after: Json) -> bool:
+    """True for a list that has new items and all of its old ones, in their order, as an enum's labels."""
+    if not isinstance(before, list | tuple) or not isinstance(after, list | tuple):
+        return False
+    rest = iter(after)
+    return len(after) > len(before) and all(item in rest for item in before)
+
+
+def _narrows(before: Json, after: Json) -> bool:
+    return fit(ColumnType.parse(str(before)), ColumnType.parse(str(after))) is Fit.NARROWS
+
+
+def _of_rows(change: RowChanges, view: _View) -> list[tuple[Kind, str]]:
+    table = change.table
+    if change.missing_table:
+        if view.only_renamed(table):
+            return []
+        return [(Kind.DROPPING, f"table {table} is gone with {_rows(change.lost)}")]
+    seen = [
+        (Kind.DROPPING, f"column {table}.{column} is gone with the values of {_rows(count)}")
+        for column, count in change.lost_columns.items()
+        if not view.only_renamed(f"{table}.{column}")
+    ]
+    if change.lost:
+        seen.append((Kind.DATA, f"{_rows(change.lost)} of {table} deleted"))
+    if change.changed:
+        seen.append((Kind.DATA, f"{_rows(change.changed)} of {table} changed"))
+    if change.added:
+        seen.append((Kind.ROWS, f"{_rows(change.added)} added to {table}"))
+    return seen
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def disagreement(static: Classification, observed: Observation) -> str | None:
+    """One sentence when text and run do not say the same; None when they do.
+
+    A kind that is undecided from the text disagrees with nothing: there what happened is the answer.
+    Among the kinds that touch no rows, parts of what the text names are no disagreement.
+    """
+    if static.kind is Kind.UNDECIDED or static.kind is observed.kind:
+        return None
+    both_structural = static.kind.structural and observed.kind.structural
+    if both_structural and observed.kinds <= static.kinds:
+        return None
+    return f"the text says {static.kind}; what happened: {_say(observed)}"
+
+
+def _say(observed: Observation) -> str:
+    if observed.kind is Kind.NOTHING:
+        return "nothing changed that lasts"
+    named = list(observed.evidence[:_MOST])
+    rest = len(observed.evidence) - len(named)
+    return "; ".join([*named, f"and {rest} more"] if rest else named)

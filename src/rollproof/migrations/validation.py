@@ -1,0 +1,45 @@
+"""Can a script be parsed at all? Asked before anything is touched."""
+
+from __future__ import annotations
+
+from pglast import get_postgresql_version, parse_sql
+from pglast.parser import ParseError
+
+from rollproof.errors import MigrationError
+from rollproof.migrations.psqltext import PsqlText, split
+from rollproof.migrations.script import Script
+
+PARSER_MAJOR: int = get_postgresql_version()[0]
+"""major version of the PostgreSQL whose grammar the installed pglast carries"""
+
+
+def validate(script: Script) -> PsqlText:
+    """Parses a script; returns it taken apart.
+
+    The grammar is PostgreSQL `PARSER_MAJOR`'s. A newer grammar than the server's lets a little pass
+    that the server refuses; an older one refuses a little that the server knows. Names, types and
+    PL/pgSQL bodies are not looked at: only running the script tells.
+
+    Raises:
+        MigrationError: the SQL is not valid; it names file, line, column and the parser's message.
+    """
+    text = split(script.text)
+    try:
+        parse_sql(text.sql)
+    except ParseError as error:
+        raise _invalid(script, error) from error
+    return text
+
+
+def _invalid(script: Script, error: ParseError) -> MigrationError:
+    message, offset = (*error.args, None)[:2]
+    place = min(offset, len(script.text)) if isinstance(offset, int) else None
+    line = None if place is None else script.line_at(place)
+    column = None if place is None else script.column_at(place)
+    return MigrationError(
+        f"the SQL is not valid: {message}",
+        doing=f"parsing it with PostgreSQL {PARSER_MAJOR}'s grammar, before anything was touched",
+        where=script.where(line, column),
+        remedy="correct the script; psql would stop at the same place",
+        facts={"line": line, "column": column, "sqlstate": "42601"},
+    )
