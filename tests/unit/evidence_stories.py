@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from evidence_sample import Sample, telling
@@ -239,6 +240,10 @@ def interrupted(sample: Sample) -> None:
     context = story.step("When the migration is applied")
     context.__enter__()
     story.recorder.begin("migration.apply", {"migration": "014_add_lead_scores.sql"})
+
+
+Telling = Callable[[Path], Path]
+"""Writes a run into a folder and returns the folder."""
 
 
 def write_whole(folder: Path) -> Path:

@@ -240,7 +240,7 @@ class JournalHead:
     """The last link of a journal's chain: this hash stands for everything before it."""
 
     part: str
-    events: int
+    """the worker whose journal it is; empty for the run's own"""
     hash: str
 
 
@@ -260,6 +260,7 @@ class RunSummary:
     outcome: Outcome
     finished: bool
     heads: tuple[JournalHead, ...]
+    events: int
     problems: tuple[str, ...] = ()
 
     @cached_property

@@ -147,13 +147,24 @@ def _mark(marks: dict[str, float], name: str, at: float) -> None:
 
 
 def _comparisons(history: History) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
+    """The newest comparison of each two observations, what happened to the world first."""
     found, problems = [], []
-    for event in history.all("observe.compare"):
+    newest = {_pair(event.data): event for event in history.all("observe.compare")}
+    for event in sorted(newest.values(), key=_interest):
         differences, wrong = reading.attached(history, event.data.get("differences"))
         changes, wrong_too = reading.attached(history, event.data.get("changes"))
         problems += [one for one in (wrong, wrong_too) if one]
         found.append(_comparison(event.data, differences, changes))
     return tuple(found), tuple(problems)
+
+
+def _pair(data: JsonObject) -> tuple[str, str, str]:
+    return reading.text(data, "component"), reading.text(data, "label"), reading.text(data, "against")
+
+
+def _interest(event: Event) -> tuple[bool, int]:
+    _, label, against = _pair(event.data)
+    return (label, against) != ("after", "before"), event.seq
 
 
 def _comparison(data: JsonObject, differences: Json, changes: Json) -> Comparison:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rollproof.evidence import reading
 from rollproof.evidence.acts import since
@@ -13,54 +13,55 @@ from rollproof.journal import Event, History
 from rollproof.model.json import JsonObject
 from rollproof.model.verdict import Outcome, worst
 
+_MERGED = "parts.merged"
+"""Written when workers' journals become one, after everything that it stands before."""
 
-def summarise(history: History, *parts: History) -> RunSummary:
-    """Sums up one run. A pure function of its journals: no clock, no environment.
+
+def summarise(history: History) -> RunSummary:
+    """Sums up one run. A pure function of its journal: no clock, no environment.
 
     A journal cut short by a kill is summed up as far as it goes, and `finished` is False.
-
-    Args:
-        history: the run's journal.
-        parts: journals of its workers, when it had several.
     """
-    histories = [one for one in (history, *parts) if one.events]
-    facts = _facts(histories)
-    scenarios = tuple(one for part in histories for one in _scenarios(part, facts.objectives))
-    problems = [problem for part in histories for problem in _problems(part)]
+    facts = _facts(history)
+    scenarios = tuple(_scenarios(history, facts.objectives))
+    problems = _problems(history)
     problems += [f"{one.name}: {problem}" for one in scenarios for problem in one.problems]
-    finished = bool(histories) and all(_finished(part) for part in histories)
-    outcome = _overall(scenarios, histories, sound=finished and not problems)
-    heads = tuple(_head(index, part) for index, part in enumerate(histories))
-    return RunSummary(facts, scenarios, outcome, finished, heads, tuple(problems))
+    finished = _finished(history)
+    outcome = _overall(scenarios, history, sound=finished and not problems)
+    return RunSummary(
+        facts, scenarios, outcome, finished, tuple(_heads(history)), len(history.events), tuple(problems)
+    )
 
 
-def _overall(scenarios: Sequence[ScenarioSummary], histories: Sequence[History], *, sound: bool) -> Outcome:
+def _overall(scenarios: Sequence[ScenarioSummary], history: History, *, sound: bool) -> Outcome:
+    """The worst of what was claimed. A worker without scenarios tells unknown, which says nothing."""
+    told = [reading.outcome(note.data.get("outcome")) for note in history.all("run.finished")]
     claims = [one.outcome for one in scenarios if not one.outcome.skipped]
-    told = [one for one in map(_told, histories) if one in (Outcome.REFUTED, Outcome.UNKNOWN)]
-    outcome = worst([*claims, *told])
+    outcome = worst([*claims, *(one for one in told if one is Outcome.REFUTED)])
     return outcome if sound or outcome is Outcome.REFUTED else Outcome.UNKNOWN
 
 
-def _told(history: History) -> Outcome | None:
-    note = history.last("run.finished")
-    return reading.outcome(note.data.get("outcome")) if note else None
-
-
 def _finished(history: History) -> bool:
-    """Finished by its own process; a killed run that was healed later says a reason instead."""
-    note = history.last("run.finished")
-    return note is not None and not reading.text(note.data, "reason")
+    """Each process that began also finished; a killed one that was healed later gives a reason."""
+    ended = [note for note in history.all("run.finished") if not reading.text(note.data, "reason")]
+    return bool(ended) and len(ended) >= len(history.all("run.started"))
 
 
 def _problems(history: History) -> list[str]:
-    note = history.last("run.finished")
-    if note is None:
-        last = history.events[-1]
-        where = "" if last.actor == "run" else f" of {last.actor}"
-        return [f"this run did not finish: its journal ends after event {last.seq} ({last.act}{where})"]
-    reason = reading.text(note.data, "reason")
-    told = [f"this run did not finish: {reason}"] if reason else []
-    return told + [f"not undone: {line}" for line in reading.texts(note.data, "findings")]
+    notes = history.all("run.finished")
+    reasons = [reading.text(note.data, "reason") for note in notes if note.data.get("reason")]
+    told = [f"this run did not finish: {reason}" for reason in reasons]
+    if not told and not _finished(history):
+        told = [f"this run did not finish: its journal ends with {_last_words(history)}"]
+    return told + [f"not undone: {line}" for note in notes for line in reading.texts(note.data, "findings")]
+
+
+def _last_words(history: History) -> str:
+    if not history.events:
+        return "nothing in it"
+    last = history.events[-1]
+    where = "" if last.actor == "run" else f" of {last.actor}"
+    return f"event {last.seq} ({last.act}{where})"
 
 
 def _scenarios(history: History, objectives: Mapping[str, Objectives]) -> list[ScenarioSummary]:
@@ -87,34 +88,27 @@ def _from(history: History, started: Event) -> History:
     return History(mine, history.attachments)
 
 
-def _facts(histories: Sequence[History]) -> RunFacts:
-    if not histories:
-        return RunFacts(run="")
-    first = histories[0].events[0]
-    note = next((part.first("run.started") for part in histories if part.first("run.started")), None)
+def _facts(history: History) -> RunFacts:
+    own = [one for one in history.events if one.actor != "heal" and one.act != _MERGED]
+    if not own:
+        return RunFacts(run=history.events[0].run if history.events else "")
+    note = history.first("run.started")
     data: JsonObject = note.data if note else {}
-    lasts = [_last_own(part) for part in histories]
     return RunFacts(
-        run=first.run,
+        run=own[0].run,
         systems=reading.texts(data, "system"),
         environment=reading.text(data, "environment"),
-        started_at=(note or first).at,
-        ended_at=max(last.at for last in lasts),
-        seconds=since(first.mono_ns, max(last.mono_ns for last in lasts)),
+        started_at=min(one.at for one in own),
+        ended_at=max(one.at for one in own),
+        seconds=since(min(one.mono_ns for one in own), max(one.mono_ns for one in own)),
         git=_git(data),
         python=reading.text(data, "python"),
         platform=reading.text(data, "platform"),
         command=_command(data),
         versions=_named(reading.mapping(data, "versions")),
-        environment_facts=_environment_facts(histories),
+        environment_facts=_environment_facts(history),
         objectives=_objectives(data),
     )
-
-
-def _last_own(history: History) -> Event:
-    """The last event of the run itself; healing after a kill may be days later, and another boot."""
-    own = [event for event in history.events if event.actor != "heal"]
-    return (own or list(history.events))[-1]
 
 
 def _git(data: JsonObject) -> str:
@@ -131,11 +125,10 @@ def _named(data: JsonObject) -> dict[str, str]:
     return {name: str(value) for name, value in sorted(data.items())}
 
 
-def _environment_facts(histories: Sequence[History]) -> dict[str, str]:
+def _environment_facts(history: History) -> dict[str, str]:
     facts: dict[str, str] = {}
-    for part in histories:
-        for event in part.all("environment.opened"):
-            facts |= _named(reading.mapping(event.data, "facts"))
+    for event in history.all("environment.opened"):
+        facts |= _named(reading.mapping(event.data, "facts"))
     return facts
 
 
@@ -152,6 +145,10 @@ def _objectives(data: JsonObject) -> dict[str, Objectives]:
     }
 
 
-def _head(index: int, history: History) -> JournalHead:
-    last = history.events[-1]
-    return JournalHead("main" if index == 0 else f"part {index}", last.seq, last.hash)
+def _heads(history: History) -> Iterator[JournalHead]:
+    """The journal's own head, and those of the workers' journals that it was made of."""
+    if history.events:
+        yield JournalHead("", history.events[-1].hash)
+    for note in history.all(_MERGED):
+        for name, head in reading.mapping(note.data, "parts").items():
+            yield JournalHead(name, str(head))

@@ -103,12 +103,16 @@ _ACRONYMS = {"rto": "RTO", "rpo": "RPO", "sql": "SQL", "http": "HTTP", "api": "A
 
 _PARTICIPLES = {
     "apply": "applied",
+    "begin": "begun",
+    "close": "closed",
     "clone": "cloned",
     "compare": "compared",
     "create": "created",
     "deploy": "deployed",
     "diagnose": "diagnosed",
+    "detect": "detected",
     "drop": "dropped",
+    "end": "ended",
     "grant": "granted",
     "inject": "injected",
     "load": "loaded",
@@ -120,6 +124,7 @@ _PARTICIPLES = {
     "roll_back": "rolled back",
     "run": "run",
     "seed": "seeded",
+    "stage": "staged",
     "start": "started",
     "stop": "stopped",
     "take": "taken",
@@ -128,11 +133,23 @@ _PARTICIPLES = {
 }
 
 
+_PHRASES = {
+    "clients.write": ("clients wrote", "clients did not write"),
+    "diagnose": ("diagnosed", "not diagnosed"),
+    "heal": ("undone", "not undone"),
+    "history.walk": ("all migrations applied one by one", "migrations not all applied"),
+    "migration.reapply": ("migration applied again", "migration not applied again"),
+    "rollback.guard": ("guard let the rollback through", "guard stopped the rollback"),
+}
+
+
 def say_act(act: str, status: str = "ok") -> str:
     """An act as a phrase: `backup.take` becomes `backup taken`, `backup not taken` when it failed.
 
     An act that nobody has a verb for is shown as it is called.
     """
+    if act in _PHRASES and status in ("ok", "fail"):
+        return _PHRASES[act][status == "fail"]
     component, _, verb = act.replace(":", ".").rpartition(".")
     done = _PARTICIPLES.get(verb)
     what = component.replace(".", " ").replace("_", " ")
@@ -144,11 +161,14 @@ def say_act(act: str, status: str = "ok") -> str:
     return f"{what} not {done}" if status == "fail" else f"unknown whether {what} {done}"
 
 
-_SUBJECTS = ("migration", "file", "table", "database", "role", "component", "name")
+_SUBJECTS = ("migration", "file", "path", "table", "database", "role", "component", "name")
 
 
 def say_details(data: JsonObject, status: str = "ok") -> list[str]:
-    """What an act was done to, how much it was, and what went wrong; one phrase each."""
+    """What an act was done to, how much it was, and what went wrong; one phrase each.
+
+    `open` acts have not said yet what went wrong.
+    """
     names = [str(data[name]) for name in _SUBJECTS if isinstance(data.get(name), str) and data[name]]
     said = list(dict.fromkeys(name.rpartition("/")[2] for name in names))[:2]
     if isinstance(size := data.get("bytes"), int | float):
@@ -157,7 +177,7 @@ def say_details(data: JsonObject, status: str = "ok") -> list[str]:
         said.append(count_of(rows, "row"))
     if isinstance(tables := data.get("tables"), int):
         said.append(count_of(tables, "table"))
-    return said + ([_wrong(data)] if status != "ok" else [])
+    return said + ([_wrong(data)] if status in ("fail", "unknown") else [])
 
 
 def _wrong(data: JsonObject) -> str:
@@ -185,8 +205,10 @@ def headline(counts: Mapping[Outcome, int], *, finished: bool) -> str:
         return "No rollback was judged"
     if proven == claimed and finished:
         return "The one rollback is proven" if claimed == 1 else f"All {claimed:,} rollbacks are proven"
-    verb = "is" if proven == 1 else "are"
-    return f"{proven:,} of {count_of(claimed, 'rollback')} {verb} proven"
+    said = f"{proven:,} of {claimed:,} rollbacks {'is' if proven == 1 else 'are'} proven"
+    if claimed == 1:
+        said = f"The one rollback is {'proven' if proven else 'not proven'}"
+    return said if finished else f"{said}, and the run did not finish"
 
 
 SYMBOLS = {

@@ -1,0 +1,94 @@
+"""Writing a run's reports, each whole or not at all, and pointing to the newest run."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from rollproof.errors import BadInput
+from rollproof.evidence.facts import RunSummary
+from rollproof.evidence.html import render_html
+from rollproof.evidence.junit import render_junit
+from rollproof.evidence.summary import summarise
+from rollproof.evidence.verdicts import render_verdicts
+from rollproof.journal import read_journal
+
+JOURNAL = "journal.ndjson"
+LATEST = "latest"
+
+
+def _html(summary: RunSummary) -> bytes:
+    return render_html(summary).encode("utf-8")
+
+
+REPORTS: dict[str, Callable[[RunSummary], bytes]] = {
+    "report.html": _html,
+    "junit.xml": render_junit,
+    "verdicts.json": render_verdicts,
+}
+"""File names and what makes each of a summary."""
+
+
+def write_reports(run_folder: Path) -> list[Path]:
+    """Makes all reports of a run from its journal, and returns their paths.
+
+    Each file appears whole, in place of an older one, or not at all.
+
+    Raises:
+        JournalError: the journal cannot be read or its chain is broken; no report is made of it.
+        OSError: the folder cannot be written to.
+    """
+    summary = summarise(read_journal(run_folder / JOURNAL))
+    return [_replace(run_folder / name, render(summary)) for name, render in REPORTS.items()]
+
+
+def _replace(path: Path, body: bytes) -> Path:
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        with partial.open("xb") as file:
+            file.write(body)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def point_latest(reports: Path, run: str) -> Path:
+    """Makes `latest` in the reports folder lead to a run: a relative link, replaced in one step.
+
+    Where links cannot be made (Windows without the right, some network drives) `latest` is a text
+    file that holds the run's name; `latest_run` reads both.
+
+    Raises:
+        BadInput: `latest` is a folder of its own, which is not ours to remove.
+    """
+    pointer = reports / LATEST
+    if pointer.is_dir() and not pointer.is_symlink():
+        raise BadInput(
+            "this is a folder, so it cannot lead to the newest run",
+            doing="pointing to the newest run",
+            where=str(pointer),
+            remedy="move it elsewhere; `latest` is a name that Rollproof uses",
+        )
+    partial = reports / f".{LATEST}.{secrets.token_hex(4)}.part"
+    try:
+        try:
+            partial.symlink_to(run, target_is_directory=True)
+        except (OSError, NotImplementedError):
+            partial.write_text(f"{run}\n", encoding="utf-8")
+        partial.replace(pointer)
+    finally:
+        partial.unlink(missing_ok=True)
+    return pointer
+
+
+def latest_run(reports: Path) -> Path | None:
+    """The folder that `latest` leads to, or None when there is none."""
+    pointer = reports / LATEST
+    if pointer.is_file():
+        pointer = reports / pointer.read_text(encoding="utf-8").strip()
+    return pointer.resolve() if pointer.is_dir() else None
