@@ -6,6 +6,7 @@ import re
 import selectors
 import threading
 import time
+from contextlib import suppress
 
 import psycopg
 import psycopg.errors
@@ -110,9 +111,7 @@ class SqlClient:
         with selectors.DefaultSelector() as selector:
             selector.register(pgconn.socket, selectors.EVENT_READ)
             while True:
-                while pgconn.is_busy():
-                    self._wait(selector, deadline)
-                    pgconn.consume_input()
+                self._await_result(pgconn, selector, deadline)
                 result = pgconn.get_result()
                 if result is None:
                     return results
@@ -120,17 +119,23 @@ class SqlClient:
                     raise psycopg.NotSupportedError("COPY cannot be traffic")  # it would wait for ever
                 results.append(result)
 
+    def _await_result(self, pgconn: pq.abc.PGconn, selector: selectors.BaseSelector, deadline: float) -> None:
+        with suppress(psycopg.OperationalError):  # it broke: what was said before can still be had
+            while pgconn.is_busy():
+                self._wait(selector, deadline)
+                pgconn.consume_input()
+
     def _wait(self, selector: selectors.BaseSelector, deadline: float) -> None:
         while not selector.select(_SLICE):
             if time.monotonic() > deadline or self._given_up.is_set():
                 raise _GivenUp("no answer within the limit of an operation")
 
     def _judge(self, results: list[pq.abc.PGresult]) -> Answer:
-        errors = [result for result in results if result.status is pq.ExecStatus.FATAL_ERROR]
+        errors = [result for result in results if result.status == pq.ExecStatus.FATAL_ERROR]
         if errors:
             return self._failure(errors[0])
         if not results:
-            return cut_off(self.kind, "NoAnswer")
+            return cut_off(self.kind, "ConnectionLost")
         done = results[-1]
         if (
             self.kind == "write"
@@ -162,7 +167,7 @@ def _alive(pgconn: pq.abc.PGconn) -> bool:
         pgconn.consume_input()
     except psycopg.Error:
         return False
-    return pgconn.status is pq.ConnStatus.OK and pgconn.transaction_status is pq.TransactionStatus.IDLE
+    return pgconn.status == pq.ConnStatus.OK and pgconn.transaction_status == pq.TransactionStatus.IDLE
 
 
 def _touched_nothing(done: pq.abc.PGresult) -> bool:

@@ -107,7 +107,7 @@ def _grouped(operations: Iterable[Operation]) -> Mapping[str, list[Operation]]:
 @contextmanager
 def _snapshot(conn: psycopg.Connection) -> Iterator[None]:
     """One moment for all questions, and nothing that they do can change anything."""
-    fresh = conn.info.transaction_status is pq.TransactionStatus.IDLE
+    fresh = conn.info.transaction_status == pq.TransactionStatus.IDLE
     with conn.transaction(force_rollback=fresh):
         if fresh:
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
