@@ -7,11 +7,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import evidence_stories as stories
-import jsonschema_rs
 import pytest
 from evidence_poison import poisoned
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from junitparser import Error, Failure, JUnitXml, Skipped
 
 from rollproof.errors import BadInput, JournalError
@@ -41,8 +41,10 @@ def whole(history: History) -> RunSummary:
 
 
 @pytest.fixture(scope="module")
-def schema() -> jsonschema_rs.Validator:
-    return jsonschema_rs.validator_for(json.loads(SCHEMA.read_text(encoding="utf-8")))
+def schema() -> Draft202012Validator:
+    known = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(known)
+    return Draft202012Validator(known)
 
 
 def parsed(run: RunSummary) -> ElementTree.Element:
@@ -90,7 +92,7 @@ def test_junit_shows_an_error_for_a_run_that_did_not_finish(tmp_path: Path) -> N
 @settings(max_examples=60, deadline=None)
 @given(text=st.text(min_size=1, max_size=100))
 def test_no_text_breaks_the_xml_or_the_json(
-    text: str, history: History, schema: jsonschema_rs.Validator
+    text: str, history: History, schema: Draft202012Validator
 ) -> None:
     run = summarise(poisoned(history, text))
     assert len(list(parsed(run).iter("testcase"))) == 5
@@ -106,17 +108,17 @@ def test_characters_that_xml_refuses_do_not_break_it(text: str, history: History
 
 @pytest.mark.parametrize("tell", [stories.write_whole, stories.write_proven, stories.write_killed])
 def test_verdicts_are_as_their_schema_says(
-    tmp_path: Path, tell: stories.Telling, schema: jsonschema_rs.Validator
+    tmp_path: Path, tell: stories.Telling, schema: Draft202012Validator
 ) -> None:
     run = summarise(read_journal(tell(tmp_path) / "journal.ndjson"))
     schema.validate(json.loads(render_verdicts(run)))
 
 
-def test_verdicts_of_nothing_are_as_their_schema_says(schema: jsonschema_rs.Validator) -> None:
+def test_verdicts_of_nothing_are_as_their_schema_says(schema: Draft202012Validator) -> None:
     schema.validate(json.loads(render_verdicts(summarise(History([])))))
 
 
-def test_the_schema_refuses_what_it_does_not_know(whole: RunSummary, schema: jsonschema_rs.Validator) -> None:
+def test_the_schema_refuses_what_it_does_not_know(whole: RunSummary, schema: Draft202012Validator) -> None:
     good = json.loads(render_verdicts(whole))
     for changed in (
         {"outcome": "fine"},
