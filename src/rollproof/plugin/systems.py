@@ -77,7 +77,7 @@ def _same_name(config: pytest.Config, one: System, other: System) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     reason = _why_needed(metafunc)
-    if reason is None or _is_chosen_by_hand(metafunc):
+    if reason is None or _is_chosen_by_hand(metafunc.definition):
         return
     try:
         systems = declared_systems(metafunc.config)
@@ -117,18 +117,23 @@ def _why_needed(metafunc: pytest.Metafunc) -> str | None:
     return None
 
 
-def _is_chosen_by_hand(metafunc: pytest.Metafunc) -> bool:
-    marks = metafunc.definition.iter_markers("parametrize")
+def _is_chosen_by_hand(node: pytest.Item) -> bool:
+    """True when the test parametrises the fixture itself."""
+    marks = node.iter_markers("parametrize")
     return any(mark.args and FIXTURE in str(mark.args[0]) for mark in marks)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A system that lacks a component which the tags name is passed over, and says so."""
-    params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    system = cast("System | None", params.get(FIXTURE))
-    if system is None:
+    if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
         return
+    if FIXTURE not in item.callspec.params or _is_chosen_by_hand(item):
+        return
+    system = cast("System", item.callspec.params[FIXTURE])
+    if FIXTURE not in item.fixturenames:
+        # pytest drops names that no argument asks for; the steps of a scenario do.
+        item.fixturenames.append(FIXTURE)
     tags = COMPONENTS & {mark.name for mark in item.iter_markers()}
     lacking = sorted(tags - system.components)
     if lacking:
