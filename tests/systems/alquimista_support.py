@@ -26,6 +26,8 @@ WAY_BACK = re.compile(r"^(?P<own>\d{3})_(?P<how>rollback|revert)_(?P<number>\d{3
 FORWARD = {path.name[:3]: path for path in sorted(MIGRATIONS.glob("*.sql")) if not WAY_BACK.match(path.name)}
 """number -> forward migration, in order"""
 SEEDED_AFTER = "008"
+SCALE = "0.1"
+"""of the generated rows: what these tests show does not depend on how many there are"""
 
 
 def way_back(number: str) -> Path | None:
@@ -78,7 +80,7 @@ class History:
     def _advance(self, database: str, number: str) -> None:
         self.run(database, FORWARD[number])
         if number == SEEDED_AFTER:
-            assert load(self.conninfo(database)).returncode == 0
+            assert load(self.conninfo(database), "--scale", SCALE).returncode == 0
 
     def clone(self, name: str, *, template: str) -> None:
         """Makes a database as a copy of another."""
@@ -106,6 +108,11 @@ def upto(number: str) -> tuple[str, ...]:
 def before(number: str) -> tuple[str, ...]:
     """Numbers of all migrations before that one."""
     return tuple(known for known in FORWARD if known < number)
+
+
+def after(number: str) -> tuple[str, ...]:
+    """Numbers of all migrations after that one."""
+    return tuple(known for known in FORWARD if known > number)
 
 
 HEAD = tuple(FORWARD)

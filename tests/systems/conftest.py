@@ -16,16 +16,16 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def history(pg: PostgresServer) -> Iterator[History]:
-    """The reference system's databases; its roles are there before the first migration."""
+def history(pg: PostgresServer) -> History:
+    """The reference system's databases; its roles are there before the first migration.
+
+    The templates go away with the server.
+    """
     with psycopg.connect(pg.conninfo("postgres"), autocommit=True) as conn:
         known = {name for (name,) in conn.execute("SELECT rolname FROM pg_roles")}
         for role in {"app_user", "readonly_analyst"} - known:
             conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
-    history = History(pg)
-    yield history
-    for name in history.built.values():
-        history.drop(name)
+    return History(pg)
 
 
 @pytest.fixture
