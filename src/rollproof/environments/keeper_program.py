@@ -27,6 +27,7 @@ PREFIX = "rollproof-"
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_IPC_RMID = 0
 _SWEEP_SECONDS = 5.0
 
 
@@ -85,6 +86,8 @@ class Keeping:
         self.child: int | None = None
         self.exit_code: int | None = None
         self.told_to_stop = False
+        self.since = int(time.time())
+        self.reaped: set[int] = set()
         self.to_make = [folder["path"] for folder in spec["make"]]
 
     def run(self) -> int:
@@ -145,6 +148,7 @@ class Keeping:
 
     def _reap(self) -> None:
         for pid, status in _exited():
+            self.reaped.add(pid)
             if pid == self.child:
                 _kill(os.killpg, pid, signal.SIGKILL)  # at once, while the number is surely still its own
                 self.exit_code = os.waitstatus_to_exitcode(status)
@@ -181,6 +185,7 @@ class Keeping:
 
     def _remove(self) -> list[str]:
         """What could not be removed. A folder to be made that was there already is not ours to remove."""
+        remove_shared_memory(self.reaped, since=self.since)
         ours = [path for path in self.spec["remove"] if path not in self.to_make]
         return [path for path in ours if not remove_folder(path)]
 
@@ -258,6 +263,26 @@ def _kill(how: Callable[[int, int], None], pid: int, number: int) -> None:
         how(pid, number)
     except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
         return
+
+
+def remove_shared_memory(creators: set[int], *, since: float) -> list[int]:
+    """Removes System V segments that these processes made after `since` and that nobody uses; their ids.
+
+    A Postgres that was killed leaves one, and a machine has room for 4096 in all. Linux only, where
+    /proc/sysvipc/shm tells who made which.
+    """
+    try:
+        with open("/proc/sysvipc/shm") as file:  # noqa: PTH123
+            rows = [line.split() for line in file][1:]
+    except OSError:
+        return []
+    stray = [int(row[1]) for row in rows if _is_stray(row, creators, since)]
+    return [number for number in stray if ctypes.CDLL(None).shmctl(number, _IPC_RMID, None) == 0]
+
+
+def _is_stray(row: list[str], creators: set[int], since: float) -> bool:
+    creator, attached, changed = int(row[4]), int(row[6]), int(row[13])
+    return creator in creators and attached == 0 and changed >= since
 
 
 def may_remove(path: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import psutil
 
 from rollproof.environments import keeper_program
 from rollproof.environments.keeper import MARKER, end_processes
-from rollproof.environments.keeper_program import PREFIX, remove_folder
+from rollproof.environments.keeper_program import PREFIX, remove_folder, remove_shared_memory
 from rollproof.errors import AttemptFailed, BadInput
 from rollproof.model.json import JsonObject
 from rollproof.waiting import eventually
@@ -162,7 +163,9 @@ def _end_all(scratch: Path) -> list[str]:
     def gone() -> bool:
         found = find_leftovers(scratch).processes
         ended.update({process.pid: f"{process.pid} ({_name(process)})" for process in found})
+        began = [_began(process) for process in found]
         end_processes(found)
+        remove_shared_memory({process.pid for process in found}, since=min(began, default=0))
         return not found
 
     try:
@@ -174,6 +177,13 @@ def _end_all(scratch: Path) -> list[str]:
             remedy=f"end them by hand: {', '.join(ended.values())}",
         ) from error
     return list(ended.values())
+
+
+def _began(process: psutil.Process) -> float:
+    try:
+        return float(process.create_time()) - 1  # a second is as exact as the times of segments are
+    except psutil.Error:
+        return time.time()
 
 
 def _name(process: psutil.Process) -> str:

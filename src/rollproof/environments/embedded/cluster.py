@@ -155,7 +155,7 @@ class ClusterPlan:
             make = []
             if "locale" not in failure:
                 break
-        raise _failed("initdb", failure or "")
+        raise _failed("initdb failed", failure or "")
 
     def _try_init(self, programs: Path, options: Sequence[str], make: Sequence[Folder]) -> str | None:
         """None when it worked, else the end of its log."""
@@ -243,9 +243,9 @@ class ClusterPlan:
         try:
             eventually(ready_or_over, within=_START_SECONDS, what="the server is ready", every=0.005)
         except AttemptFailed as error:
-            raise _failed("Postgres", keeper.log_tail()) from error
+            raise _failed("Postgres did not start", keeper.log_tail()) from error
         if not keeper.alive:
-            raise _failed("Postgres", keeper.log_tail())
+            raise _failed("Postgres did not start", keeper.log_tail())
 
     def _status(self) -> str:
         try:
@@ -265,7 +265,7 @@ def _environment(program: Path) -> dict[str, str]:
 
 _REMEDIES = (
     (r'"TimeZone"|could not .*time ?zone', "install the time zone data: apt-get install tzdata, or the like"),
-    (r"No space left", "free some space, or set TMPDIR to a folder with more room"),
+    (r"No space left|free disk space", "free some space, or set TMPDIR to a folder with more room"),
     (r"could not (create|resize) shared memory|Cannot allocate", "free some memory"),
     (r"semaphores", "end other servers on this machine, or raise the limit on semaphores (kernel.sem)"),
     (
@@ -278,7 +278,7 @@ _REMEDIES = (
 def _failed(what: str, log: str) -> EnvironmentUnavailable:
     known = (remedy for pattern, remedy in _REMEDIES if re.search(pattern, log))
     return EnvironmentUnavailable(
-        f"{what} did not start; its log ends:\n{log or '(it is empty)'}",
+        f"{what}; its log ends:\n{log or '(it is empty)'}",
         doing="starting the embedded Postgres",
         remedy=next(
             known, "mend what the log says, or name another PostgreSQL's bin folder in ROLLPROOF_PG_BIN"
