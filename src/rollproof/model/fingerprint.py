@@ -111,10 +111,12 @@ def _is_long(text: str) -> bool:
 
 
 def _around(text: str, position: int) -> str:
-    start = max(text.rfind("\n", 0, position) + 1, position - 60)
+    start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
-    end = min(len(text) if end < 0 else end, position + 60)
-    return f"`{'…' if start else ''}{text[start:end].strip()}{'…' if end < len(text) else ''}`"
+    end = len(text) if end < 0 else end
+    cut_start, cut_end = max(start, position - 60), min(end, position + 60)
+    shown = text[cut_start:cut_end].strip()
+    return f"`{'…' if cut_start > start else ''}{shown}{'…' if cut_end < end else ''}`"
 
 
 def _say(value: Json) -> str:

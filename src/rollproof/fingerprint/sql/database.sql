@@ -27,7 +27,7 @@ WHERE s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_datab
 SELECT 'large objects' AS kind, 'all' AS name, NULL AS schema, NULL AS parent,
        count(*) AS count,
        coalesce(sum(hashtextextended(format('%s %s %s', l.oid, pg_get_userbyid(l.lomowner), l.lomacl), 0)), 0)::text
-           AS "digest of owners and grants"
+           AS "digest of oids, owners and grants"
 FROM pg_largeobject_metadata l;
 
 -- Roles belong to the whole server: only those that something in this database refers to,

@@ -10,7 +10,7 @@ WITH object (kind, name, schema, parent, owner, usual, acl) AS (
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
     UNION ALL
-    SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), n.nspname, NULL, c.relowner, '{}', a.attacl
+    SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), n.nspname, NULL, c.relowner, NULL, a.attacl
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.oid >= 16384 AND c.relpersistence <> 't'
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
@@ -94,7 +94,7 @@ WITH object (kind, name, schema, owner, usual, acl) AS (
                                     WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'))
     UNION ALL
     SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), n.nspname, c.relowner,
-           coalesce(i.initprivs, '{}'), coalesce(a.attacl, '{}')
+           i.initprivs, a.attacl
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_init_privs i ON i.classoid = 'pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = a.attnum
     WHERE a.attacl IS DISTINCT FROM i.initprivs AND NOT a.attisdropped AND n.nspname !~ '^pg_(temp|toast)'
@@ -160,7 +160,7 @@ WITH entry AS (
     SELECT d.defaclrole AS role, n.nspname AS schema, d.defaclobjtype AS type, d.defaclacl AS acl,
            CASE WHEN d.defaclnamespace = 0
                 THEN acldefault(CASE d.defaclobjtype WHEN 'S' THEN 's'::"char" ELSE d.defaclobjtype END, d.defaclrole)
-                ELSE '{}' END AS usual
+                END AS usual
     FROM pg_default_acl d
     LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
 ),

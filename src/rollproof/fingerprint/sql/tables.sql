@@ -24,7 +24,7 @@ SELECT CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
        (SELECT format('%I.%I', pn.nspname, p.relname)
         FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
         WHERE h.inhrelid = c.oid AND c.relispartition) AS "partition of",
-       (SELECT h.inhdetachpending FROM pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition) AS "detach pending", -- since 14
+       (SELECT nullif(h.inhdetachpending, false) FROM pg_inherits h WHERE h.inhrelid = c.oid AND c.relispartition) AS "detach pending", -- since 14
        CASE WHEN c.relispartition THEN pg_get_expr(c.relpartbound, c.oid) END AS "partition bound",
        CASE WHEN c.relkind = 'p' THEN pg_get_partkeydef(c.oid) END AS "partition key",
        (SELECT quote_ident(v.srvname) FROM pg_foreign_table f JOIN pg_foreign_server v ON v.oid = f.ftserver
