@@ -8,8 +8,8 @@ from dataclasses import replace
 from rollproof.journal import Event, History
 from rollproof.model.json import Json
 
-_WORDS_OF_OURS = frozenset({"outcome", "class", "against", "label"})
-"""Fields whose value decides what a report shows, not only how it reads."""
+_WORDS_OF_OURS = frozenset({"outcome", "class", "against", "label", "operations"})
+"""Fields whose value decides what a report shows, not only how it reads, or of which it shows no text."""
 _ATTACHED = frozenset({"differences", "changes", "operations", "fingerprint", "kept"})
 
 
@@ -30,7 +30,7 @@ def _data(history: History, event: Event, text: str) -> dict[str, Json]:
 
 
 def _poison(name: str, value: Json, text: str) -> Json:
-    if name in _WORDS_OF_OURS or name.endswith("_ns"):
+    if name in _WORDS_OF_OURS:
         return value
     if isinstance(value, str):
         return text

@@ -18,6 +18,8 @@ from rollproof.model.fingerprint import Difference
 from rollproof.model.json import Json, JsonObject
 from rollproof.model.rows import RowChanges
 from rollproof.model.verdict import Outcome, Verdict
+from rollproof.workload.operations import Operation, operations_to_json
+from rollproof.workload.operations import Outcome as Outcome_
 
 RUN = "20261122T050312Z-1f3a9c"
 BIRTH = datetime(2026, 11, 22, 5, 3, 12, tzinfo=UTC)
@@ -98,28 +100,32 @@ class Story:
 
     def traffic(self, start_ns: int, *, broken_from: float = 9.0, broken_until: float = 9.0) -> None:
         """Clients every 4 ms from `start_ns` to now; refused between the two, in seconds."""
-        operations: list[Json] = []
+        operations = []
         span = (self.clock.ns - start_ns) / 1e9
         for number in range(int(span / 0.004)):
             at = number * 0.004 + (number % 7) * 0.0003
-            broken = broken_from <= at < broken_until
-            outcome = ("indeterminate" if number % 9 == 0 else "failed") if broken else "acknowledged"
+            refused: Outcome_ = "indeterminate" if number % 9 == 0 else "failed"
             operations.append(
-                {
-                    "kind": "write" if number % 3 else "read",
-                    "outcome": outcome,
-                    "started_ns": str(start_ns + round(at * 1e9)),
-                    "ended_ns": str(start_ns + round((at + 0.0021) * 1e9)),
-                }
+                Operation(
+                    client=f"client {number % 4}",
+                    name="create lead" if number % 3 else "list leads",
+                    kind="write" if number % 3 else "read",
+                    started_ns=start_ns + round(at * 1e9),
+                    ended_ns=start_ns + round((at + 0.0021) * 1e9),
+                    outcome=refused if broken_from <= at < broken_until else "ok",
+                )
             )
-        told = [str(one["outcome"]) for one in operations if isinstance(one, dict)]
+        outcomes = [one.outcome for one in operations]
         self.recorder.note(
             "traffic.finished",
             {
-                "operations": self.recorder.journal.attachments.put(operations),
-                "writes": sum(1 for number in range(len(told)) if number % 3),
-                "reads": sum(1 for number in range(len(told)) if not number % 3),
-                **{name: told.count(name) for name in ("acknowledged", "failed", "indeterminate")},
+                "operations": self.recorder.journal.attachments.put(operations_to_json(operations)),
+                "writes": sum(one.kind == "write" for one in operations),
+                "reads": sum(one.kind == "read" for one in operations),
+                "acknowledged": outcomes.count("ok"),
+                "failed": outcomes.count("failed"),
+                "indeterminate": outcomes.count("indeterminate"),
+                "findings": [],
             },
         )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import evidence_stories as stories
 import pytest
 from evidence_poison import poisoned
+from evidence_sample import telling
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from rollproof.evidence import render_html, summarise
 from rollproof.evidence.html import LONGEST_TEXT, MOST_KEYS
 from rollproof.evidence.wording import printable
 from rollproof.journal import History, read_journal
+from rollproof.model.fingerprint import Difference, DifferenceClass
+from rollproof.model.rows import RowChanges
 
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 HOSTILE = [
@@ -251,6 +254,26 @@ def test_a_killed_run_says_so_on_top(tmp_path: Path) -> None:
 def test_many_keys_are_counted_and_only_some_are_listed(whole: str) -> None:
     assert f"id={MOST_KEYS}, and 11,154 more" in whole
     assert f"id={MOST_KEYS + 1}," not in whole
+
+
+def test_what_is_lost_is_shown_first_however_much_else_differs(tmp_path: Path) -> None:
+    with telling(tmp_path) as run:
+        run.start()
+        story = run.scenario("much differs", line=1)
+        moved = [
+            Difference("column", f"a.t{n}.c", "position", 1, 2, DifferenceClass.COLUMN_ORDER)
+            for n in range(500)
+        ]
+        grown = [RowChanges(f"a.t{n}", added=1) for n in range(500)]
+        story.compare(
+            [*moved, Difference("index", "a.gone_idx", None, {}, None)],
+            [*grown, RowChanges("a.lossy", lost=7)],
+        )
+        run.finish()
+    html = render_html(summarise(read_journal(tmp_path / "journal.ndjson")))
+    assert "a.gone_idx" in html
+    assert "a.lossy" in html
+    assert html.count("a.t") < 500
 
 
 def _luminance(colour: str) -> float:

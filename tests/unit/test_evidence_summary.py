@@ -298,6 +298,26 @@ def test_a_second_attempt_does_not_hide_the_first(tmp_path: Path) -> None:
     assert run.outcome is Outcome.REFUTED
 
 
+def test_what_clients_did_is_counted_and_placed_in_time(whole: RunSummary) -> None:
+    traffic = whole.scenarios[0].traffic
+    assert traffic is not None
+    assert traffic.writes + traffic.reads == len(traffic.operations)
+    assert traffic.acknowledged + traffic.failed + traffic.indeterminate == len(traffic.operations)
+    assert all(0 <= one.at <= whole.scenarios[0].seconds for one in traffic.operations)
+
+
+def test_operations_in_an_unknown_form_are_damaged_evidence(tmp_path: Path) -> None:
+    with telling(tmp_path) as sample:
+        sample.start()
+        story = sample.scenario("It is rolled back", line=1)
+        story.recorder.note("traffic.finished", {"operations": [1, 2, 3], "writes": 3})
+        story.verify("a", "a holds", proven("it does"))
+        story.conclude(Outcome.PROVEN, "1 checks, all proven")
+        sample.finish(Outcome.PROVEN)
+    run = summarise(read_journal(tmp_path / "journal.ndjson"))
+    assert run.outcome is Outcome.UNKNOWN
+
+
 def test_an_empty_history_is_unknown_and_can_be_reported() -> None:
     run = summarise(History([]))
     assert run.outcome is Outcome.UNKNOWN

@@ -126,6 +126,8 @@ class Traffic:
     failed: int
     indeterminate: int
     operations: tuple[Operation, ...] = ()
+    findings: tuple[str, ...] = ()
+    """what went wrong with the clients themselves"""
 
 
 @dataclass(frozen=True, slots=True)

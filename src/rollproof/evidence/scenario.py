@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from rollproof.errors import JournalError
 from rollproof.evidence import reading
 from rollproof.evidence.acts import act_tree, since, unfinished
 from rollproof.evidence.facts import (
@@ -21,6 +22,7 @@ from rollproof.evidence.wording import say_act
 from rollproof.journal import Event, History
 from rollproof.model.json import Json, JsonObject
 from rollproof.model.verdict import Outcome, worst
+from rollproof.workload.operations import operations_from_json
 
 _MARKS = ("detected", "decided", "executed", "verified")
 _PHASES = ("before", "during", "after")
@@ -204,32 +206,27 @@ def _traffic(history: History, start_ns: int) -> tuple[Traffic | None, tuple[str
     notes = history.all("traffic.finished")
     if not notes:
         return None, ()
-    problems, operations = [], []
+    problems: list[str] = []
+    operations: list[Operation] = []
     for note in notes:
         value, wrong = reading.attached(history, note.data.get("operations"))
-        problems += [wrong] if wrong else []
-        operations += list(_operations(value, start_ns))
+        found, unreadable = _operations(value, start_ns)
+        problems += [one for one in (wrong, unreadable) if one]
+        operations += found
     counted = {
         name: sum(reading.count(note.data, name) for note in notes)
         for name in ("writes", "reads", "acknowledged", "failed", "indeterminate")
     }
-    return Traffic(**counted, operations=tuple(sorted(operations, key=_when))), tuple(problems)
+    findings = tuple(line for note in notes for line in reading.texts(note.data, "findings"))
+    return Traffic(**counted, operations=tuple(operations), findings=findings), tuple(problems)
 
 
-def _when(operation: Operation) -> float:
-    return operation.at
-
-
-def _operations(value: Json, start_ns: int) -> Iterator[Operation]:
-    for item in reading.items(value):
-        if isinstance(item, Mapping) and (stamp := _stamp(item)) is not None:
-            yield Operation(since(start_ns, stamp), reading.text(item, "kind"), reading.text(item, "outcome"))
-
-
-def _stamp(data: JsonObject) -> int | None:
-    """Monotonic nanoseconds; a text, since canonical JSON refuses numbers over 2^53."""
-    told = next((data[name] for name in ("ended_ns", "at_ns", "started_ns") if data.get(name)), None)
+def _operations(value: Json, start_ns: int) -> tuple[list[Operation], str]:
+    """The clients' operations, and what is wrong with them when they cannot be read."""
+    if value is None:
+        return [], ""
     try:
-        return int(str(told)) if told is not None else None
-    except ValueError:
-        return None
+        done = operations_from_json(value)
+    except JournalError as error:
+        return [], error.found
+    return [Operation(since(start_ns, one.ended_ns), one.kind, one.outcome) for one in done], ""

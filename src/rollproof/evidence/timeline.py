@@ -11,7 +11,6 @@ from rollproof.model.durations import say_duration
 
 _BINS = 96
 _WORDS = {"execute": "roll back"}
-_NOT_SERVED = frozenset({"failed", "indeterminate"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +122,8 @@ def _traffic_lanes(window: _Window, traffic: Traffic) -> list[Lane]:
     inside = [one for one in traffic.operations if window.start <= one.at <= window.end]
     if not inside:
         return []
-    served = [one for one in inside if one.outcome not in _NOT_SERVED]
-    errors = [one for one in inside if one.outcome in _NOT_SERVED]
+    served = [one for one in inside if one.outcome == "ok"]
+    errors = [one for one in inside if one.outcome != "ok"]
     return [
         Lane("served", f"{len(served):,}", _columns(window, served), "served"),
         Lane("errors", f"{len(errors):,}", _columns(window, errors), "errors"),
