@@ -76,7 +76,9 @@ def judge(run: _RunFolder, debug: _Debug = False) -> None:
     judged = judge_again(read_journal(run / JOURNAL if run.is_dir() else run))
     table = Table("scenario", "check", "recorded", "judged again", "reason")
     for item in judged:
-        table.add_row(item.scenario, item.check, item.recorded.value, item.again.outcome.value, item.again.reason)
+        table.add_row(
+            item.scenario, item.check, item.recorded.value, item.again.outcome.value, item.again.reason
+        )
     Console().print(table)
     differing = [item for item in judged if item.again.outcome is not item.recorded]
     proven = sum(item.again.outcome.passes for item in judged)
@@ -114,7 +116,9 @@ def report(run: _RunFolder, debug: _Debug = False) -> None:
 @_explained
 def drill_run(
     plan: Annotated[Path, typer.Argument(help="plan file, such as drills/embedded.toml")],
-    pytest_arguments: Annotated[list[str] | None, typer.Argument(help="more arguments for pytest, after --")] = None,
+    pytest_arguments: Annotated[
+        list[str] | None, typer.Argument(help="more arguments for pytest, after --")
+    ] = None,
     debug: _Debug = False,
 ) -> None:
     """Run the drills of a plan. Exit code 0 only when everything that was claimed is proven."""
@@ -129,18 +133,16 @@ def drill_run(
 
 @app.command("check")
 @_explained
-def check_system(
-    system: Annotated[Path, typer.Argument(help="system file")], debug: _Debug = False
-) -> None:
+def check_system(system: Annotated[Path, typer.Argument(help="system file")], debug: _Debug = False) -> None:
     """Read a system file and its migrations, and say what could be drilled; nothing is started."""
-    from rollproof.migrations.sqlfiles import SqlFiles
+    from rollproof.migrations.source import open_source
     from rollproof.model.systemfile import read_system
 
     read = read_system(system)
     typer.echo(f"{read.name}: declares {', '.join(sorted(read.components)) or 'nothing'}")
     if read.database is None:
         return
-    history = SqlFiles(read.root / read.database.migrations.path, read.database.migrations).load()
+    history = open_source(read.database.migrations, read.root).load()
     table = Table("migration", "kind", "rolled back by", "reversed by")
     for migration in history.migrations:
         table.add_row(

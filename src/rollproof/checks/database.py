@@ -186,7 +186,11 @@ def reapplicable(history: History) -> Verdict:
         return refuted(f"the migration cannot be applied again: {found}")
     compared, left = comparison(history, "reapplied", "deployed"), comparison(history, "after", "before")
     known = {(d.kind, d.name, d.attribute) for d in left.differences}
-    real = [d for d in compared.lasting() if d.klass not in _HARMLESS and (d.kind, d.name, d.attribute) not in known]
+    real = [
+        d
+        for d in compared.lasting()
+        if d.klass not in _HARMLESS and (d.kind, d.name, d.attribute) not in known
+    ]
     older = {table.table for table in kept_rows(history, "before")}
     spoilt = {change.table for change in left.changes if change.loses}
     rows = [c for c in compared.changes if c.loses and c.table not in spoilt and _differs_again(c, older)]

@@ -172,5 +172,6 @@ def look_at_writes(drill: Drill) -> None:
             "lost": drill.recorder.journal.attachments.put(lost),
             "count": len(lost),
             "seconds": found.rpo_seconds,
+            "findings": [f"{item.name}: failed, yet it is there" for item in found.failed_present],
         },
     )

@@ -11,11 +11,12 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ("options", "step_modules", "collector", "phrases", "systems", "outcomes")
+ROOMS = ("options", "step_modules", "collector", "phrases", "systems", "session", "scenario", "outcomes")
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
     """Registers the rooms. (`pytest_plugins` would warn of every module that is imported already.)"""
+    pluginmanager.add_hookspecs(import_module(f"{__name__}.hookspecs"))
     for room in ROOMS:
         name = f"{__name__}.{room}"
         pluginmanager.register(import_module(name), name)

@@ -140,7 +140,8 @@ def pytest_load_initial_conftests(
         _hide_values(early_config, args)
     result = yield
     for name, spec in _SHORT.items():
-        _add_unless_taken(parser, name, spec)
+        if not _is_taken(parser, name):
+            parser.getgroup("rollproof").addoption(name, **spec)
     return result
 
 
@@ -151,12 +152,13 @@ def _hide_values(config: pytest.Config, args: Sequence[str]) -> None:
     paths[:] = [path for path in paths if path not in values]
 
 
-def _add_unless_taken(parser: pytest.Parser, name: str, spec: dict[str, Any]) -> None:
+def _is_taken(parser: pytest.Parser, name: str) -> bool:
     """`--environment` in a conftest is common; the project's own option wins over ours."""
     try:
-        parser.getgroup("rollproof").addoption(name, **spec)
-    except (ValueError, argparse.ArgumentError):
-        return
+        _, unknown = parser.parse_known_and_unknown_args([f"{name}=x"])
+    except pytest.UsageError:
+        return True
+    return not unknown
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
 
-from rollproof.journal import Event
+from rollproof.evidence import Progress as Lines
+from rollproof.evidence import as_text, closing_panel, summarise, verdict_table
+from rollproof.journal import Event, read_journal
+
+_NARROWEST = 60
 
 
 class Progress:
@@ -16,12 +19,10 @@ class Progress:
     def __init__(self, config: pytest.Config, reporter: pytest.TerminalReporter) -> None:
         self._capture = config.pluginmanager.get_plugin("capturemanager")
         self._reporter = reporter
-        self._begun = False
+        self._lines = Lines(_encoding(reporter))
 
     def show(self, event: Event) -> None:
-        from rollproof.evidence.terminal import progress_line
-
-        line = progress_line(event)
+        line = self._lines.line(event)
         if line is None:
             return
         if self._capture is None:
@@ -36,23 +37,17 @@ class Progress:
 
 
 def show_verdicts(reporter: pytest.TerminalReporter, folder: Path) -> None:
-    """The table of verdicts of a finished run, as wide as the terminal."""
-    from rich.console import Console
-
-    from rollproof.evidence import summarise, verdict_table
-    from rollproof.journal import read_journal
-
+    """The table of verdicts of a finished run, as wide as the terminal, and where the report is."""
     summary = summarise(read_journal(folder / "journal.ndjson"))
-    text = io.StringIO()
-    colour = reporter.hasmarkup
-    console = Console(
-        file=text, width=max(reporter._tw.fullwidth, 60), force_terminal=colour, no_color=not colour
-    )
-    console.print(verdict_table(summary))
-    reporter.ensure_newline()
     reporter.section("rollback verdicts", sep="=")
-    reporter.write(text.getvalue())
-    reporter.write_line(f"report: {_shown(folder / 'report.html')}")
+    for renderable in (verdict_table(summary), closing_panel(summary, report=_shown(folder / "report.html"))):
+        width = max(reporter._tw.fullwidth, _NARROWEST)
+        shown = as_text(renderable, width=width, encoding=_encoding(reporter), colour=reporter.hasmarkup)
+        reporter.write(shown)
+
+
+def _encoding(reporter: pytest.TerminalReporter) -> str:
+    return str(getattr(reporter._tw._file, "encoding", None) or "ascii")
 
 
 def _shown(path: Path) -> str:

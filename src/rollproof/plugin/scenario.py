@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,16 +68,10 @@ def _about(item: pytest.Item) -> dict[str, Json]:
 def _title(item: pytest.Item, name: str) -> str:
     """The scenario's title, with the values of its row of Examples filled in."""
     params = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-    example = params.get("_pytest_bdd_example") or {}
-    for placeholder, value in example.items():
+    example = params.get("_pytest_bdd_example")
+    for placeholder, value in example.items() if isinstance(example, dict) else ():
         name = name.replace(f"<{placeholder}>", str(value))
     return name
-
-
-def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    from rollproof.plugin import hookspecs
-
-    pluginmanager.add_hookspecs(hookspecs)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -129,7 +123,7 @@ def _close_step(item: pytest.Item, error: BaseException | None) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[object]:
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
     """Conclude the drill whatever happened, and turn its outcome into pytest's words."""
     try:
         result = yield
@@ -199,9 +193,11 @@ def _failure(item: pytest.Item, message: str, error: BaseException) -> BaseExcep
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A scenario that no component of a system answers to is on record as well."""
-    report: pytest.TestReport = yield
+    report = yield
     if call.when == "setup" and report.skipped and isinstance(report.longrepr, tuple):
         reason = str(report.longrepr[2]).removeprefix("Skipped: ")
         if reason.startswith(_NOT_APPLICABLE) and hasattr(item, "callspec"):

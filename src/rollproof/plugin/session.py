@@ -90,9 +90,12 @@ def pytest_configure_node(node: object) -> None:
         node.workerinput[_WORKER_RUN] = run_id(config)  # type: ignore[attr-defined]
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
+@pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Close this process's part; then, where it is the only one or the last, write the reports."""
+    """Close this process's part; then, where it is the only one or the last, write the reports.
+
+    Innermost of the wrappers: workers have ended by then, and the terminal's summary comes after.
+    """
     config = session.config
     try:
         return (yield)

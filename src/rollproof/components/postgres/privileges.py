@@ -113,7 +113,7 @@ def revoke_writes(conn: Connection, role: str, grants: list[WriteGrant]) -> None
     """
     with conn.transaction():
         for statement in revoke_statements(conn, grants, role):
-            conn.execute(statement)  # type: ignore[call-overload]  # composed above, no value in it
+            conn.execute(statement)
         if left := still_writable(conn, role):
             raise AttemptFailed(
                 f"{role} can write to {', '.join(left[:5])} all the same, as owner or through another role",
@@ -126,4 +126,4 @@ def grant_writes(conn: Connection, role: str, grants: list[WriteGrant]) -> None:
     """Gives back what `revoke_writes` took, all or nothing."""
     with conn.transaction():
         for statement in grant_statements(conn, grants, role):
-            conn.execute(statement)  # type: ignore[call-overload]  # composed above, no value in it
+            conn.execute(statement)

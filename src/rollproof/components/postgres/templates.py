@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +19,11 @@ from rollproof.components.postgres.admin import (
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable, NotApplicable, SystemFileError
-from rollproof.migrations.execute import run_script
+from rollproof.migrations.execute import PsqlRunner
 from rollproof.migrations.model import Migration, MigrationHistory
-from rollproof.migrations.sqlfiles import SqlFiles
+from rollproof.migrations.script import Script
+from rollproof.migrations.source import open_source
+from rollproof.model.json import Json
 from rollproof.model.system import Database, Seed, System
 
 
@@ -37,7 +40,7 @@ class Templates:
         self.session = session
         self.system = system
         self.spec: Database = system.database
-        self.source = SqlFiles(system.root / self.spec.migrations.path, self.spec.migrations)
+        self.source = open_source(self.spec.migrations, system.root)
         self.history: MigrationHistory = self.source.load()
         self.server: PostgresServer = session.open(system).postgres()
         self._prefix = f"rp_{session.run[-6:]}"
@@ -65,7 +68,15 @@ class Templates:
         """How many migrations come before the rows; 0 when there is no seed."""
         if self.spec.seed is None:
             return 0
-        return self.history.position(self.history.named(self.spec.seed.after)) + 1
+        return self.position(self.history.named(self.spec.seed.after)) + 1
+
+    def position(self, migration: Migration) -> int:
+        """How many migrations come before one."""
+        return len(self.history.before(migration))
+
+    def runner(self, database: str, *, limit: float | None = None) -> PsqlRunner:
+        """Runs scripts in one database, each for at most `limit` seconds."""
+        return PsqlRunner(self.server, database, limit=limit or self.spec.statement_limit)
 
     def fresh_name(self, what: str) -> str:
         """A database name of this run that nothing else bears."""
@@ -73,7 +84,7 @@ class Templates:
 
     def before(self, migration: Migration) -> str:
         """The template of the release before a migration."""
-        return self.at(self.history.position(migration))
+        return self.at(self.position(migration))
 
     def head(self) -> str:
         """The template of the current release."""
@@ -88,7 +99,7 @@ class Templates:
 
     def _build(self, older: int, count: int) -> str:
         name = self.fresh_name(f"at{count:03d}")
-        data = {"database": name, "count": count, "undo": undo_database(self.server, name)}
+        data: dict[str, Json] = {"database": name, "count": count, "undo": undo_database(self.server, name)}
         with self.session.recorder.acting("template.build", data):
             create_database(self.server, name, template=self._templates.get(older))
             for position in range(older, count):
@@ -98,8 +109,7 @@ class Templates:
 
     def apply(self, database: str, migration: Migration) -> float:
         """Runs a migration's script; seconds. Raises AttemptFailed, or MigrationError for bad SQL."""
-        done = run_script(self.server, database, migration.up, limit=self.spec.statement_limit)
-        return done.seconds
+        return self.source.apply(migration, self.runner(database)).seconds
 
     def load_rows(self, database: str, *, applied: int) -> None:
         """Loads the seed's rows when it is their turn: right after the migration that it names."""
@@ -107,7 +117,7 @@ class Templates:
         if seed is None or applied != self._seed_at:
             return
         if seed.sql is not None:
-            run_script(self.server, database, self.system.root / seed.sql, limit=seed.limit)
+            self.runner(database, limit=seed.limit).run(Script.read(self.system.root / seed.sql))
         else:
             self._run_seed(seed, database)
 
@@ -151,12 +161,8 @@ class Templates:
 def fill_in(command: tuple[str, ...], **values: str) -> list[str]:
     """A command of the system file with its placeholders replaced; `{python}` is this interpreter."""
     known = {"python": sys.executable, **values}
-    filled = []
-    for word in command:
-        for name, value in known.items():
-            word = word.replace(f"{{{name}}}", value)
-        filled.append(word)
-    return filled
+    pattern = re.compile("|".join(re.escape(f"{{{name}}}") for name in known))
+    return [pattern.sub(lambda found: known[found[0][1:-1]], word) for word in command]
 
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV", "USER")

@@ -18,9 +18,8 @@ from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed, NotApplicable
 from rollproof.fingerprint import compare, take_fingerprint
-from rollproof.migrations.execute import run_script
+from rollproof.migrations.kinds import validate
 from rollproof.migrations.script import Script
-from rollproof.migrations.validation import validate
 from rollproof.model.fingerprint import DifferenceClass
 from rollproof.model.json import JsonObject
 
@@ -132,7 +131,8 @@ class RollBack(Act):
         bench, script = drill.use(Bench), self._script(drill)
         if script is None:
             return {"found": "the migration has no such script: nothing was run"}
-        done = run_script(bench.server, bench.name, script, limit=bench.limit)
+        back = bench.templates.source.roll_back if self.by == "down" else bench.templates.source.revert
+        done = back(bench.migration, bench.templates.runner(bench.name, limit=bench.limit))
         bench.expected = tuple(name for name in bench.expected if name != bench.migration.id)
         drill.incident("executed")
         return {"seconds": done.seconds}
@@ -146,10 +146,10 @@ class Rehearse(Act):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        script = bench.migration.down
-        if script is None:
+        if bench.migration.down is None:
             raise NotApplicable(f"{bench.migration.id} has no rollback script")
-        done = run_script(bench.server, bench.copy, script, limit=bench.limit)
+        runner = bench.templates.runner(bench.copy, limit=bench.limit)
+        done = bench.templates.source.roll_back(bench.migration, runner)
         with connected(bench.server, bench.copy, autocommit=False) as conn:
             differences = compare(bench.seen["before"].fingerprint, take_fingerprint(conn))
         real = [d for d in differences if d.klass is DifferenceClass.OBJECT]

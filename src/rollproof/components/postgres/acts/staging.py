@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from rollproof.components.postgres.admin import create_database, undo_database
@@ -10,13 +11,14 @@ from rollproof.components.postgres.observers import compare_with, observe
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput, NotApplicable
-from rollproof.migrations.kinds import Kind, classify
+from rollproof.migrations.classification import Kind
 from rollproof.migrations.model import Migration
-from rollproof.migrations.observed import disagreement, observed_kind
+from rollproof.migrations.observed import disagreement
+from rollproof.migrations.observed import observed_kind as observe_kind
 from rollproof.model.json import JsonObject
 
 KINDS = {"additive": Kind.ADDITIVE, "data-changing": Kind.DATA, "dropping": Kind.DROPPING}
-HAVING = {
+HAVING: dict[str, Callable[[Migration], bool]] = {
     "": lambda migration: True,
     "a rollback script": lambda migration: migration.down is not None,
     "no rollback script": lambda migration: migration.down is None,
@@ -34,7 +36,7 @@ def newest(drill: Drill, kind: str, having: str) -> Migration:
         )
     history = drill.use(Bench).templates.history
     for migration in reversed(history.migrations):
-        if HAVING[having](migration) and classify(migration.up).kind is KINDS[kind]:
+        if HAVING[having](migration) and history.classification(migration).kind is KINDS[kind]:
             return migration
     suffix = f" that has {having}" if having else ""
     raise NotApplicable(f"the history of {drill.system.name} has no {kind} migration{suffix}")
@@ -91,7 +93,7 @@ class StageBefore(_Stage):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        self.clone(drill, bench.templates.history.position(bench.migration))
+        self.clone(drill, bench.templates.position(bench.migration))
         return {}
 
 
@@ -116,7 +118,7 @@ class StageWithout(_Stage):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        self.clone(drill, bench.templates.history.position(bench.migration))
+        self.clone(drill, bench.templates.position(bench.migration))
         bench.expected = (*bench.expected, bench.migration.id)
         drill.incident("fault", cause=f"{bench.migration.id} was never applied")
         return {}
@@ -178,14 +180,14 @@ def _walk_one(drill: Drill, bench: Bench, migration: Migration) -> None:
     with connected(bench.server, bench.name, autocommit=False) as conn:
         differences = compare(before, take_fingerprint(conn))
         changes = compare_rows(conn, rows, digester=bench.digester)
-    changes = [change for change in changes if change.table != bench.spec.migrations.ledger]
-    said, seen = classify(migration.up), observed_kind(differences, changes)
+    said = bench.templates.history.classification(migration)
+    seen = observe_kind(differences, changes, ledger=bench.spec.migrations.ledger, renamed=said.renamed)
     drill.recorder.note(
         "migration.kind",
         {
             "migration": migration.id,
-            "kind": f"{said.kind}",
-            "found": f"{seen}",
+            "kind": said.kind.value,
+            "found": seen.kind.value,
             "disagreement": disagreement(said, seen),
         },
     )
