@@ -95,7 +95,7 @@ def test_reads_see_the_rows_of_their_tenant(head: str, history: History) -> None
 
 
 def test_the_readme_lists_every_migration_and_its_way_back() -> None:
-    text = (HOME / "README.md").read_text()
+    text = (HOME / "README.md").read_text(encoding="utf-8")
     for path in MIGRATIONS.iterdir():
         name = path.name if not WAY_BACK.match(path.name) else path.stem
         assert name in text, path.name
