@@ -121,9 +121,7 @@ class Client:
                 if not self.writes or self._allowed.is_set():
                     self.done.append(self._operate())
             if len(self.done) >= self._limits.operations:
-                self.ended_early = (
-                    f"ended after {len(self.done):,} operations, the most that one client makes"
-                )
+                self.ended_early = f"ended after {len(self.done):,} operations, the most a client makes"
                 return
             pause(between, stop=self._stop)
 
