@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 import rollproof
 from rollproof.environments.keeper import inherited_environment, still_runs
@@ -85,6 +88,15 @@ def _can_import_all(person: Person) -> bool:
     except OSError:
         return False
     return done.returncode == 0
+
+
+@pytest.fixture
+def passable() -> Iterator[Path]:
+    """A folder that everyone may pass through; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="rp-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 OWNER_START = """

@@ -8,7 +8,7 @@ import signal
 import socket
 import stat
 import subprocess
-import tempfile
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import psycopg
 import pytest
-from embedded_support import NOBODY, a_recorder, a_system, family, nothing_is_left, people, undo_of
+from embedded_support import NOBODY, a_recorder, a_system, family, nothing_is_left, passable, people, undo_of
 from psycopg import sql
 
 from rollproof.environments.base import Environment
@@ -28,6 +28,7 @@ from rollproof.environments.embedded.scratch import Scratch
 from rollproof.errors import EnvironmentUnavailable
 from rollproof.journal import Kind
 
+__all__ = ["passable"]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can do this")
 
 
@@ -51,15 +52,6 @@ def ask(environment: OpenEmbedded, query: str) -> Any:
     with psycopg.connect(environment.postgres().conninfo("postgres")) as conn:
         row = conn.execute(query.encode()).fetchone()
         return row[0] if row and len(row) == 1 else row
-
-
-@pytest.fixture
-def passable() -> Iterator[Path]:
-    """A folder that everyone may pass through; pytest's own are closed."""
-    folder = Path(tempfile.mkdtemp(prefix="rp-test-"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 def postmaster() -> psutil.Process:
@@ -522,6 +514,39 @@ def test_a_scratch_root_that_cannot_be_written_to_is_told(tmp_path: Path, person
         **person.options,
     )
     assert f"{root} cannot be written to" in done.stdout or "MB are needed" in done.stdout
+
+
+@as_root
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="needs setpriv")
+def test_a_root_that_may_not_become_nobody_is_told() -> None:
+    """As in a container that dropped its capabilities."""
+    code = (
+        "from embedded_support import a_system;"
+        "from rollproof.environments.embedded import EmbeddedEnvironment;"
+        "print(EmbeddedEnvironment().preflight(a_system()))"
+    )
+    less = "-setuid,-setgid,-chown"
+    done = subprocess.run(
+        ["setpriv", f"--bounding-set={less}", f"--inh-caps={less}", sys.executable, "-c", code],
+        env={**people()[0].environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "may not become `nobody`" in done.stdout
+    assert "SETUID" in done.stdout
+
+
+def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path: Path) -> None:
+    """What preflight saw may have changed when the folder is made."""
+    environment = EmbeddedEnvironment(scratch_root=tmp_path / "gone")
+    environment._root = lambda system: tmp_path / "gone"  # type: ignore[method-assign]
+    with a_recorder(tmp_path) as recorder:
+        with pytest.raises(EnvironmentUnavailable) as caught, environment.open(a_system(), recorder):
+            pass
+        assert [event.kind for event in recorder.journal.events] == [Kind.BEGIN, Kind.FAIL]
+    assert "No such file or directory" in caught.value.found
+    assert "TMPDIR" in caught.value.remedy
 
 
 def breaking_initdb(folder: Path, body: str) -> Path:

@@ -259,7 +259,7 @@ def keepers(owner: Owner) -> list[psutil.Process]:
     found = [
         p for p in psutil.Process(owner.process.pid).children() if "keeper_program.py" in str(p.cmdline())
     ]
-    return sorted(found, key=lambda process: "scratch" not in process.cmdline())
+    return sorted(found, key=lambda process: "the scratch folder" not in process.cmdline())
 
 
 def test_a_server_whose_keeper_is_killed_ends(home: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import stat
 import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,20 +46,49 @@ def server_account() -> Account | None:
 
 def account_obstacle() -> Obstacle | None:
     """Why this user could not have a server, or None."""
+    if os.geteuid() == 0:
+        return _obstacle_to_root()
     try:
-        if server_account() is None:
-            pwd.getpwuid(os.geteuid())
+        pwd.getpwuid(os.geteuid())
     except KeyError:
-        if os.geteuid() == 0:
-            return Obstacle(
-                "Postgres refuses to run as root, and there is no user `nobody` to run it as",
-                "add a user named nobody, or drill as an ordinary user",
-            )
         return Obstacle(
             f"user {os.geteuid()} has no entry in passwd, and initdb refuses to run without one",
             "run as a user that has a name, or add one for this number to /etc/passwd",
         )
     return None
+
+
+def _obstacle_to_root() -> Obstacle | None:
+    try:
+        account = server_account()
+    except KeyError:
+        return Obstacle(
+            "Postgres refuses to run as root, and there is no user `nobody` to run it as",
+            "add a user named nobody, or drill as an ordinary user",
+        )
+    if account is None or _can_become(account):
+        return None
+    return Obstacle(
+        "Postgres refuses to run as root, and this root may not become `nobody` to run it",
+        "drill as an ordinary user, or give the container the capabilities SETUID, SETGID and CHOWN",
+    )
+
+
+def _can_become(account: Account) -> bool:
+    """Tries it. That `nobody` may not run this very program is another matter (EACCES)."""
+    try:
+        subprocess.run(
+            [sys.executable, "--version"],
+            capture_output=True,
+            timeout=20,
+            check=False,
+            cwd="/",
+            env=inherited_environment(),
+            **account.process_options,
+        )
+    except OSError as error:
+        return error.errno not in (errno.EPERM, errno.EINVAL)
+    return True
 
 
 def can_pass(account: Account | None, folder: Path) -> bool:

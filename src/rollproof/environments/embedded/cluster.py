@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import signal
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from rollproof.environments.embedded.binaries import Binaries
 from rollproof.environments.embedded.ports import LOOPBACK, Ports
 from rollproof.environments.embedded.relocation import readable_copy
 from rollproof.environments.embedded.scratch import Scratch
+from rollproof.environments.embedded.startup_errors import failed, not_runnable
 from rollproof.environments.keeper import Folder, Keeper, KeeperSpec, inherited_environment
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.waiting import eventually
@@ -155,7 +155,7 @@ class ClusterPlan:
             make = []
             if "locale" not in failure:
                 break
-        raise _failed("initdb failed", failure or "")
+        raise failed("initdb failed", failure or "")
 
     def _try_init(self, programs: Path, options: Sequence[str], make: Sequence[Folder]) -> str | None:
         """None when it worked, else the end of its log."""
@@ -234,7 +234,10 @@ class ClusterPlan:
             ladder=_END_LADDER,
             orphan_signal=signal.SIGQUIT,  # it ends its children and frees its shared memory first
         )
-        return Keeper.start(spec, within=self.guardian)
+        try:
+            return Keeper.start(spec, within=self.guardian)
+        except EnvironmentUnavailable as error:
+            raise not_runnable(error, self.account) from error
 
     def _until_ready(self, keeper: Keeper) -> None:
         def ready_or_over() -> bool:
@@ -243,9 +246,9 @@ class ClusterPlan:
         try:
             eventually(ready_or_over, within=_START_SECONDS, what="the server is ready", every=0.005)
         except AttemptFailed as error:
-            raise _failed("Postgres did not start", keeper.log_tail()) from error
+            raise failed("Postgres did not start", keeper.log_tail()) from error
         if not keeper.alive:
-            raise _failed("Postgres did not start", keeper.log_tail())
+            raise failed("Postgres did not start", keeper.log_tail())
 
     def _status(self) -> str:
         try:
@@ -261,26 +264,3 @@ def _environment(program: Path) -> dict[str, str]:
     names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
     mine = {name: value for name, value in inherited_environment().items() if name in names}
     return {**mine, "LC_ALL": "C", "TZ": "UTC", **more}
-
-
-_REMEDIES = (
-    (r'"TimeZone"|could not .*time ?zone', "install the time zone data: apt-get install tzdata, or the like"),
-    (r"No space left|free disk space", "free some space, or set TMPDIR to a folder with more room"),
-    (r"could not (create|resize) shared memory|Cannot allocate", "free some memory"),
-    (r"semaphores", "end other servers on this machine, or raise the limit on semaphores (kernel.sem)"),
-    (
-        r"error while loading shared libraries|GLIBC",
-        "name another PostgreSQL's bin folder in ROLLPROOF_PG_BIN",
-    ),
-)
-
-
-def _failed(what: str, log: str) -> EnvironmentUnavailable:
-    known = (remedy for pattern, remedy in _REMEDIES if re.search(pattern, log))
-    return EnvironmentUnavailable(
-        f"{what}; its log ends:\n{log or '(it is empty)'}",
-        doing="starting the embedded Postgres",
-        remedy=next(
-            known, "mend what the log says, or name another PostgreSQL's bin folder in ROLLPROOF_PG_BIN"
-        ),
-    )

@@ -125,14 +125,21 @@ class EmbeddedEnvironment:
 
     def _guard(self, scratch: Scratch, system: System) -> Keeper:
         account = server_account() if system.database else None
-        return Keeper.start(
-            KeeperSpec(
-                name="scratch",
-                scratch=scratch.folder,
-                make=list(scratch.own_folders(account)),
-                remove=[scratch.folder, *scratch.apart],
-            )
+        spec = KeeperSpec(
+            name="the scratch folder",
+            scratch=scratch.folder,
+            make=list(scratch.own_folders(account)),
+            remove=[scratch.folder, *scratch.apart],
         )
+        try:
+            return Keeper.start(spec)
+        except EnvironmentUnavailable as error:
+            raise EnvironmentUnavailable(
+                error.found,
+                doing="opening the embedded environment",
+                where=error.where,
+                remedy=f"see to it that you can make folders in {scratch.folder.parent}, or set TMPDIR",
+            ) from error
 
 
 class OpenEmbedded:
