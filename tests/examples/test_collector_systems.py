@@ -46,8 +46,17 @@ Feature: Untagged
 """
 
 
+INI = """
+[pytest]
+addopts = --strict-markers -p no:rollproof.plugin.session -p no:rollproof.plugin.scenario
+filterwarnings = error
+"""
+
+
 @pytest.fixture
 def drilled(empty_project):
+    """A project whose steps use a system, without the rooms that would drill it."""
+    empty_project.write("pytest.ini", INI)
     empty_project.write("conftest.py", DRILLING)
     empty_project.write("features/tagged.feature", TAGGED)
     empty_project.write("features/untagged.feature", UNTAGGED)
