@@ -173,6 +173,33 @@ def test_a_write_in_doubt_and_one_that_failed_are_looked_for_too(admin: psycopg.
     assert [operation.token for operation in found.failed_present] == ["c"]
 
 
+@pytest.mark.parametrize(
+    "verify",
+    [
+        "SELECT 1 FROM typed WHERE u = {token}",
+        "SELECT 1 FROM typed WHERE u = '{token}' -- 100%",
+        "SELECT 1 FROM typed WHERE t = 'drill {token}' AND 7 % 4 = 3;",
+        'SELECT t FROM typed WHERE j @> \'{"by": "{token}"}\' LIMIT 1',
+        "SELECT t FROM typed WHERE t LIKE '%' || {token} ORDER BY t",
+        "WITH token AS (SELECT 'drill ' || {token} AS is) SELECT FROM typed, token WHERE t = token.is",
+    ],
+)
+def test_writes_are_found_and_missed_however_the_verify_is_written(
+    admin: psycopg.Connection, verify: str
+) -> None:
+    admin.execute("CREATE TABLE public.typed (u uuid, t text, j jsonb)")
+    tokens = [f"0123456789ab4def8123{number:012x}" for number in range(30)]
+    insert = "INSERT INTO public.typed VALUES (%s, %s, %s)"
+    rows = [(token, f"drill {token}", f'{{"by": "{token}"}}') for token in tokens if token != tokens[7]]
+    admin.cursor().executemany(insert, rows)
+    spec = WRITE.model_copy(update={"table": "public.typed", "verify": verify})
+    writes = [
+        Operation("note", "note", "write", number, number + 1, "ok", token=token, table="public.typed")
+        for number, token in enumerate(tokens)
+    ]
+    assert [operation.token for operation in find_lost_writes(admin, [spec], writes).lost] == [tokens[7]]
+
+
 def test_while_writes_are_paused_none_begins_and_reads_go_on(made: Start, admin: psycopg.Connection) -> None:
     with made(WRITE, READ) as traffic:
         more_than(traffic, 3)
