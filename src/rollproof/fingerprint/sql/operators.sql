@@ -87,11 +87,10 @@ SELECT 'collation' AS kind,
        CASE c.collprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' WHEN 'b' THEN 'builtin' ELSE 'default' END AS provider,
        c.collisdeterministic AS deterministic,
        c.collcollate AS collate,
-       c.collctype AS ctype,
        c.colliculocale AS locale, -- since 15 before 17
        c.colllocale AS locale, -- since 17
        c.collicurules AS rules, -- since 16
-       pg_encoding_to_char(c.collencoding) AS encoding
+       c.collctype AS ctype
 FROM pg_collation c
 JOIN pg_namespace n ON n.oid = c.collnamespace
 WHERE c.oid >= 16384
