@@ -17,6 +17,11 @@ def release_before(drill: Drill, kind: str, having: str | None) -> None:
     drill.require(acts.StageBefore(kind=kind, having=having or ""))
 
 
+@given(parsers.re(r"the release before migration (?P<migration>\S+)"))
+def release_before_named(drill: Drill, migration: str) -> None:
+    drill.require(acts.StageBeforeNamed(migration=migration))
+
+
 @given("the system runs its current release")
 def current_release(drill: Drill) -> None:
     drill.require(acts.StageCurrent())

@@ -17,7 +17,7 @@ _PARTS = {
 }
 
 
-@check("within-rto", "the service is back within its recovery time objective")
+@check("within-rto", "the service is back within its recovery time objective", sees=("traffic",))
 def within_rto(history: History, *, objective_seconds: float) -> Verdict:
     """From the fault to the first *verified* service, on the monotonic clock, split in four.
 

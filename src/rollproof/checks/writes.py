@@ -60,7 +60,8 @@ def loss_bounded(history: History) -> Verdict:
         )
     if not late:
         return unknown("no write was acknowledged after the backup, so there was nothing to lose", **numbers)
-    reason = f"{len(lost):,} of {late:,} writes made after the backup are lost, none older (RPO {say_duration(_rpo(event))})"
+    said = f"{len(lost):,} of {late:,} writes made after the backup are lost, none older"
+    reason = f"{said} (RPO {say_duration(_rpo(event))})"
     return Verdict(proven(reason).outcome, reason, numbers, _by_client(lost))
 
 
@@ -72,7 +73,11 @@ def _acknowledged_after(history: History, moment_ns: int) -> int:
     )
 
 
-@check("no-write-got-in", "no write of the application role got in while writes were revoked")
+@check(
+    "no-write-got-in",
+    "no write of the application role got in while writes were revoked",
+    sees=("traffic",),
+)
 def no_write_got_in(history: History) -> Verdict:
     """Between the end of the revoke and the begin of the grant every write attempt was refused."""
     revoked = need(history.last("writes.revoke", Kind.OK), "writes being revoked")

@@ -89,6 +89,9 @@ class Database(Spec):
     """roles that must be there before the first migration; `app_role` always is"""
     critical_tables: tuple[QualifiedName, ...] = ()
     seed: Seed | None = None
+    restore: Literal["swap", "clean"] = "swap"
+    """how a backup takes the database's place: restored beside it and swapped in by name, or over it
+    with `pg_restore --clean`"""
     statement_limit: Seconds = 60.0
     """how long one migration script may run before it counts as hanging"""
 

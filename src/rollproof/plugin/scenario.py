@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rollproof.errors import NotApplicable, NotProvenHere, RollproofError, ScenarioSkipped
+from rollproof.errors import NotProvenHere, RollproofError, ScenarioSkipped
 from rollproof.plugin.collector import shown_path, template_of
 from rollproof.plugin.options import settings
 from rollproof.plugin.session import drill_session
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pytest_bdd.parser import Feature, Scenario, Step
 
     from rollproof.drill.drill import Drill
-    from rollproof.journal import Event
     from rollproof.model.json import Json
     from rollproof.model.system import System
     from rollproof.model.verdict import Outcome

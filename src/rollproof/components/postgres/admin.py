@@ -11,7 +11,8 @@ from psycopg import Connection, sql
 from rollproof.drill.healing import healer
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError
-from rollproof.model.json import JsonObject
+from rollproof.model.json import Json, JsonObject
+from rollproof.waiting import eventually
 
 MAINTENANCE = "postgres"
 CONNECT_SECONDS = 10
@@ -77,12 +78,44 @@ def drop_database(server: PostgresServer, name: str) -> None:
         conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def swap_databases(server: PostgresServer, database: str, *, side: str, old: str) -> None:
+    """Lets `side` take the name `database`, and `database` the name `old`.
+
+    Sessions of both are ended; nobody can connect to the old one from then on. The two renames are
+    committed one after the other, since PostgreSQL lets no transaction span databases: a connection
+    attempt between them fails, and whoever retries gets the new one.
+
+    Raises AttemptFailed when a name cannot be taken; the database is then under its own name.
+    """
+    with connected(server, MAINTENANCE) as conn:
+        names = {
+            "database": sql.Identifier(database),
+            "side": sql.Identifier(side),
+            "old": sql.Identifier(old),
+        }
+        conn.execute(sql.SQL("ALTER DATABASE {database} ALLOW_CONNECTIONS false").format(**names))
+        try:
+            close_sessions(conn, database)
+            close_sessions(conn, side)
+            conn.execute(sql.SQL("ALTER DATABASE {database} RENAME TO {old}").format(**names))
+        except psycopg.Error as error:
+            conn.execute(sql.SQL("ALTER DATABASE {database} ALLOW_CONNECTIONS true").format(**names))
+            raise failed(error, doing="swapping the restored database in", where=database) from error
+        conn.execute(sql.SQL("ALTER DATABASE {side} RENAME TO {database}").format(**names))
+
+
 def close_sessions(conn: Connection, database: str) -> int:
-    """Ends every other session of a database; returns how many there were."""
-    ended = conn.execute(
-        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
-        [database],
-    ).fetchone()
+    """Ends every other session of a database, and waits until they are gone; how many there were.
+
+    Raises AttemptFailed when one does not go within ten seconds.
+    """
+    query = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    ended = conn.execute(f"SELECT count(pg_terminate_backend(pid)) {query}".encode(), [database]).fetchone()
+
+    def gone() -> bool:
+        return conn.execute(f"SELECT 1 {query} LIMIT 1".encode(), [database]).fetchone() is None
+
+    eventually(gone, within=CONNECT_SECONDS, what=f"the sessions of {database} are gone", every=0.005)
     return int(ended[0]) if ended else 0
 
 
@@ -103,36 +136,55 @@ def databases(server: PostgresServer) -> list[str]:
         return [str(row[0]) for row in conn.execute("SELECT datname FROM pg_database ORDER BY datname")]
 
 
-def undo_database(server: PostgresServer, name: str) -> JsonObject:
-    """What a journal has to know to drop a database later; never a password."""
+def undo_database(server: PostgresServer, *names: str) -> dict[str, Json]:
+    """What a journal has to know to drop databases later; never a password."""
     return {
         "kind": "postgres.database",
         "host": server.host,
         "port": server.port,
         "user": server.user,
-        "database": name,
+        "databases": list(names),
         "private": server.private,
     }
 
 
 @healer("postgres.database")
 def _heal_database(undo: JsonObject) -> str:
-    conninfo = psycopg.conninfo.make_conninfo(
-        "", host=str(undo["host"]), port=str(undo["port"]), user=str(undo["user"]), dbname=MAINTENANCE
-    )
-    name = str(undo["database"])
+    names = undo["databases"]
+    databases = [str(name) for name in names] if isinstance(names, list) else []
     try:
-        with psycopg.connect(conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS) as conn:
-            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        with psycopg.connect(healing_conninfo(undo, MAINTENANCE), autocommit=True) as conn:
+            for name in databases:
+                conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
     except psycopg.OperationalError as error:
-        if undo.get("private"):
-            return f"database {name} is gone with its private server"
-        raise RollproofError(
-            f"database {name} could not be dropped: {first_line(error)}",
-            where=f"{undo['host']}:{undo['port']}",
-            remedy="start the server, then run `rollproof heal` again",
-        ) from error
-    return f"database {name} dropped"
+        return gone_with_server(undo, error, f"database {', '.join(databases)}")
+    return f"database {', '.join(databases)} dropped"
+
+
+def healing_conninfo(undo: JsonObject, database: str) -> str:
+    """How to connect to the server that undo data names."""
+    return psycopg.conninfo.make_conninfo(
+        "",
+        host=str(undo["host"]),
+        port=str(undo["port"]),
+        user=str(undo["user"]),
+        dbname=database,
+        connect_timeout=CONNECT_SECONDS,
+    )
+
+
+def gone_with_server(undo: JsonObject, error: psycopg.OperationalError, what: str) -> str:
+    """What to say when the server does not answer: a private one took everything with it.
+
+    Raises RollproofError for any other server: what was left there still is.
+    """
+    if undo.get("private"):
+        return f"{what}: gone with its private server"
+    raise RollproofError(
+        f"{what}: not undone, the server does not answer: {first_line(error)}",
+        where=f"{undo['host']}:{undo['port']}",
+        remedy="start the server, then run `rollproof heal` again",
+    ) from error
 
 
 def failed(error: psycopg.Error, *, doing: str, where: str = "") -> AttemptFailed:

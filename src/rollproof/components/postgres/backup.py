@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from rollproof.components.postgres.admin import connected, create_database, swap_databases
 from rollproof.components.postgres.programs import run_program
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed
@@ -127,42 +128,50 @@ def restore_over(
 ) -> None:
     """Restores over a database that is in use, as `pg_restore --clean` does, all or nothing.
 
+    Objects that are not in the archive stay, and pg_dump 13 to 18 cannot clean every schema: it drops
+    the primary keys of partitions one by one, which PostgreSQL refuses.
+
     Args:
-        last: SQL that is committed together with the restore; grants come back with a restore, so
-            whoever keeps a role from writing has to take them away in the same transaction.
+        last: SQL that is committed together with the restore.
 
     Raises AttemptFailed; the database is then what it was.
     """
-    script = scratch / f"{backup.path.stem}-restore.sql"
-    run_program(
-        server,
-        database,
-        "pg_restore",
-        ["--clean", "--if-exists", f"--file={script}", str(backup.path)],
-        limit=limit,
-        doing="reading the backup",
-    )
-    after = scratch / f"{backup.path.stem}-after.sql"
+    script, after = scratch / f"{backup.path.stem}-restore.sql", scratch / f"{backup.path.stem}-after.sql"
+    arguments = ["--clean", "--if-exists", f"--file={script}", str(backup.path)]
+    run_program(server, database, "pg_restore", arguments, limit=limit, doing="reading the backup")
     after.write_text(last, encoding="utf-8")
+    once = ["-X", "-q", "--single-transaction", "-v", "ON_ERROR_STOP=1", "-f", str(script), "-f", str(after)]
     try:
         run_program(
-            server,
-            database,
-            "psql",
-            [
-                "-X",
-                "-q",
-                "--single-transaction",
-                "-v",
-                "ON_ERROR_STOP=1",
-                "-f",
-                str(script),
-                "-f",
-                str(after),
-            ],
-            limit=limit,
-            doing="restoring the backup",
+            server, database, "psql", once, limit=limit, doing="restoring the backup over the database"
         )
     finally:
         script.unlink(missing_ok=True)
         after.unlink(missing_ok=True)
+
+
+def restore_beside(
+    server: PostgresServer,
+    database: str,
+    backup: Backup,
+    *,
+    side: str,
+    old: str,
+    limit: float,
+    last: str = "",
+) -> None:
+    """Restores into an empty database beside the one in use, then swaps the two by name.
+
+    Args:
+        side: name of the new database until the swap; it must not exist.
+        old: name that the replaced database bears afterwards.
+        last: SQL run in the new database before anybody can connect to it by the old name.
+
+    Raises AttemptFailed; unless it says that the swap was begun, the database is what it was.
+    """
+    create_database(server, side)
+    restore_into(server, side, backup, limit=limit)
+    if last:
+        with connected(server, side) as conn:
+            conn.execute(last.encode())
+    swap_databases(server, database, side=side, old=old)

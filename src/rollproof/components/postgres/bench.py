@@ -43,6 +43,8 @@ class Bench:
         self.expected: tuple[str, ...] = ()
         self.backup: Backup | None = None
         self.copy = ""
+        self.side = ""
+        self.old = ""
         self.limit = self.spec.statement_limit
         self.seen: dict[str, Seen] = {}
         self.revoked: list[WriteGrant] | None = None

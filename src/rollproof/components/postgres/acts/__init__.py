@@ -14,6 +14,7 @@ from rollproof.components.postgres.acts.rollback import (
 from rollproof.components.postgres.acts.staging import (
     Deploy,
     StageBefore,
+    StageBeforeNamed,
     StageCurrent,
     StageEmpty,
     StageWithout,
@@ -35,6 +36,7 @@ __all__ = [
     "RevokeWrites",
     "RollBack",
     "StageBefore",
+    "StageBeforeNamed",
     "StageCurrent",
     "StageEmpty",
     "StageWithout",

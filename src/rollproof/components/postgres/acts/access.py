@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import psycopg
 
 from rollproof.components.clients import Clients
-from rollproof.components.postgres.admin import connected, first_line, undo_database
+from rollproof.components.postgres.admin import connected, gone_with_server, healing_conninfo, undo_database
 from rollproof.components.postgres.bench import Bench
 from rollproof.components.postgres.privileges import (
     grant_statements,
@@ -18,7 +18,7 @@ from rollproof.components.postgres.privileges import (
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.drill.healing import healer
-from rollproof.errors import AttemptFailed, PreconditionNotMet, RollproofError
+from rollproof.errors import AttemptFailed, PreconditionNotMet
 from rollproof.fingerprint import compare_rows
 from rollproof.model.json import JsonObject
 
@@ -67,7 +67,8 @@ class RevokeWrites(Act):
         bench = drill.use(Bench)
         with connected(bench.server, bench.name) as conn:
             steps = grant_statements(conn, bench.revoked or [], bench.app_role)
-        return {**undo_database(bench.server, bench.name), "kind": "postgres.grants", "steps": steps}
+        where = undo_database(bench.server)
+        return {**where, "kind": "postgres.grants", "database": bench.name, "steps": list(steps)}
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
@@ -79,25 +80,13 @@ class RevokeWrites(Act):
 
 @healer("postgres.grants")
 def _heal_grants(undo: JsonObject) -> str:
-    conninfo = psycopg.conninfo.make_conninfo(
-        "",
-        host=str(undo["host"]),
-        port=str(undo["port"]),
-        user=str(undo["user"]),
-        dbname=str(undo["database"]),
-    )
     steps = undo["steps"]
     try:
-        with psycopg.connect(conninfo, connect_timeout=10) as conn:
+        with psycopg.connect(healing_conninfo(undo, str(undo["database"]))) as conn:
             for step in steps if isinstance(steps, list) else []:
                 conn.execute(str(step).encode())
     except psycopg.OperationalError as error:
-        if undo.get("private"):
-            return "the grants are gone with their private server"
-        raise RollproofError(
-            f"grants of {undo['database']} could not be given back: {first_line(error)}",
-            remedy="start the server, then run `rollproof heal` again",
-        ) from error
+        return gone_with_server(undo, error, f"grants in {undo['database']}")
     return "grants given back"
 
 

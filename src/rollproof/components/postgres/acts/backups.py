@@ -34,7 +34,7 @@ class TakeBackup(Act):
             exported = conn.execute(
                 "SELECT pg_export_snapshot(), pg_database_size(current_database())"
             ).fetchone()
-            snapshot, size = exported if exported else ("", 0)
+            snapshot, size = exported or ("", 0)
             bench.backup = take_backup(
                 bench.server, bench.name, path, snapshot=str(snapshot), room_needed=int(size), at_ns=at_ns
             )

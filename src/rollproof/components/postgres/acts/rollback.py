@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from rollproof.checks.backup import BackupFacts, objections
 from rollproof.components.clients import Clients
 from rollproof.components.postgres.acts.backups import RESTORE_SECONDS, ProveBackup, TakeBackup
-from rollproof.components.postgres.admin import connected
-from rollproof.components.postgres.backup import Backup, listing, major_of, restore_over
+from rollproof.components.postgres.admin import connected, undo_database
+from rollproof.components.postgres.backup import Backup, listing, major_of, restore_beside, restore_over
 from rollproof.components.postgres.bench import Bench
 from rollproof.components.postgres.privileges import revoke_statements
 from rollproof.components.service import VerifyService
@@ -60,7 +61,9 @@ class Guard(Act):
     accept_loss: bool = False
 
     def run(self, drill: Drill) -> JsonObject:
-        facts = backup_facts(drill, restores=self.restores and not self.accept_loss)
+        facts = backup_facts(drill, restores=self.restores)
+        if self.accept_loss:
+            facts = replace(facts, newest_write_ns=None)
         if against := objections(facts):
             raise AttemptFailed(
                 "; ".join(against),
@@ -132,10 +135,12 @@ class RollBack(Act):
         if script is None:
             return {"found": "the migration has no such script: nothing was run"}
         back = bench.templates.source.roll_back if self.by == "down" else bench.templates.source.revert
-        done = back(bench.migration, bench.templates.runner(bench.name, limit=bench.limit))
+        runner = bench.templates.runner(bench.name, limit=bench.limit)
+        started = time.monotonic_ns()
+        tries = again_after_deadlock(lambda: back(bench.migration, runner))
         bench.expected = tuple(name for name in bench.expected if name != bench.migration.id)
         drill.incident("executed")
-        return {"seconds": done.seconds}
+        return {"seconds": (time.monotonic_ns() - started) / 1e9, "attempts": tries}
 
 
 @dataclass(frozen=True)
@@ -164,57 +169,86 @@ class Rehearse(Act):
 
 @dataclass(frozen=True)
 class Restore(Act):
-    """Restores the backup over the database, as `pg_restore --clean` does, all or nothing.
+    """Restores the backup in place of the database, by the method that the system file names.
 
     Attributes:
-        keep_revoked: grants come back with a restore; this takes writes away again in the same
-            transaction.
+        keep_revoked: grants come back with a restore; this takes writes away again before the
+            application can use them.
     """
 
     name = "backup.restore"
     keep_revoked: bool = False
 
+    def prepare(self, drill: Drill) -> None:
+        bench = drill.use(Bench)
+        bench.side, bench.old = bench.templates.fresh_name("side"), bench.templates.fresh_name("old")
+
     def describe(self, drill: Drill) -> JsonObject:
-        backup = drill.use(Bench).proven_backup
+        bench = drill.use(Bench)
+        backup, clean = bench.proven_backup, bench.spec.restore == "clean"
+        command = f"pg_restore {'--clean ' if clean else ''}{backup.path.name}"
         return {
             "file": backup.path.name,
             "bytes": backup.bytes,
-            "command": f"pg_restore --clean {backup.path.name}",
+            "command": command,
+            "kind": bench.spec.restore,
         }
+
+    def undo(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        return undo_database(bench.server, bench.side, bench.old)
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
         started = time.monotonic_ns()
-        tries = self._restore(bench)
+        tries = again_after_deadlock(lambda: self._restore(bench))
         if bench.target is not None:
             bench.expected = tuple(name for name in bench.expected if name != bench.target.id)
         drill.incident("executed")
         return {"seconds": (time.monotonic_ns() - started) / 1e9, "attempts": tries}
 
-    def _restore(self, bench: Bench) -> int:
-        """How many tries it took: clients at work can make a restore the victim of a deadlock."""
-        for attempt in range(1, TRIES + 1):
-            try:
-                restore_over(
-                    bench.server,
-                    bench.name,
-                    bench.proven_backup,
-                    limit=RESTORE_SECONDS,
-                    last=self._last(bench),
-                    scratch=bench.scratch,
-                )
-            except AttemptFailed as error:
-                if attempt == TRIES or "deadlock detected" not in error.found:
-                    raise
-            else:
-                return attempt
-        raise AssertionError("unreachable")
+    def _restore(self, bench: Bench) -> None:
+        backup, last = bench.proven_backup, self._last(bench)
+        if bench.spec.restore == "clean":
+            restore_over(
+                bench.server, bench.name, backup, limit=RESTORE_SECONDS, last=last, scratch=bench.scratch
+            )
+        else:
+            restore_beside(
+                bench.server,
+                bench.name,
+                backup,
+                side=bench.side,
+                old=bench.old,
+                limit=RESTORE_SECONDS,
+                last=last,
+            )
 
     def _last(self, bench: Bench) -> str:
         if not (self.keep_revoked and bench.revoked):
             return ""
         with connected(bench.server, bench.name) as conn:
-            return "".join(f"{text};\n" for text in revoke_statements(conn, bench.revoked, bench.app_role))
+            statements = revoke_statements(conn, bench.revoked, bench.app_role)
+        return "".join(f"{statement};\n" for statement in statements)
+
+
+def again_after_deadlock(attempt: Callable[[], object]) -> int:
+    """Tries up to `TRIES` times while clients at work make it a deadlock's victim; how many it took.
+
+    A deadlock's victim has been rolled back whole; a script that had committed a part is not tried again.
+    """
+    for number in range(1, TRIES):
+        try:
+            attempt()
+        except AttemptFailed as error:
+            if DEADLOCK not in error.found and "deadlock detected" not in error.found:
+                raise
+            if error.facts.get("committed_statements"):
+                raise
+        else:
+            return number
+    attempt()
+    return TRIES
 
 
 SAFE_STEPS: tuple[type[Act], ...] = (TakeBackup, ProveBackup, Rehearse, Guard, RollBack, VerifyService)

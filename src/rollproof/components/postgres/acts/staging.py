@@ -98,6 +98,26 @@ class StageBefore(_Stage):
 
 
 @dataclass(frozen=True)
+class StageBeforeNamed(_Stage):
+    """The release before one migration of the system's own, by number or name."""
+
+    migration: str
+
+    def prepare(self, drill: Drill) -> None:
+        bench = drill.use(Bench)
+        found = bench.templates.history.find(self.migration)
+        if found is None:
+            raise NotApplicable(f"the history of {drill.system.name} has no migration {self.migration}")
+        bench.target = found
+        super().prepare(drill)
+
+    def run(self, drill: Drill) -> JsonObject:
+        bench = drill.use(Bench)
+        self.clone(drill, bench.templates.position(bench.migration))
+        return {}
+
+
+@dataclass(frozen=True)
 class StageCurrent(_Stage):
     """The current release: every migration applied."""
 
