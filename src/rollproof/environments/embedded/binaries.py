@@ -105,7 +105,7 @@ def _asked(found: Binaries, major: int | None) -> Binaries:
 
 def _bin_of(folder: Path) -> Path:
     folder = folder.expanduser().absolute()
-    return folder / "bin" if (folder / "bin" / "postgres").exists() else folder
+    return folder / "bin" if _is_program(folder / "bin" / "postgres") else folder
 
 
 class _Search:
@@ -142,7 +142,7 @@ class _Search:
         """Folders with a `postgres`, those on PATH first, each once; where links lead before the links."""
         on_path = [folder / "postgres" for folder in self.places.path]
         usual = [folder / "postgres" for place in self.places.usual for folder in _matching(place)]
-        found = [program for program in (*on_path, *usual) if program.is_file()]
+        found = [program for program in (*on_path, *usual) if _is_program(program)]
         real = [folder for program in found for folder in (program.resolve().parent, program.parent)]
         return [(str(folder), folder) for folder in dict.fromkeys(real)]
 
@@ -172,7 +172,8 @@ def inspect(bin_dir: Path, *, origin: str) -> Binaries:
 
 
 def _is_program(path: Path) -> bool:
-    return path.is_file() and os.access(path, os.X_OK)
+    """False also for what is in a folder that is closed to us, where `Path.is_file` raises."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)  # noqa: PTH113
 
 
 def _version_of(program: Path) -> tuple[int, str]:

@@ -81,7 +81,12 @@ def _is_short(folder: Path) -> bool:
 
 
 def _is_usable(root: Path) -> bool:
-    return root.is_dir() and os.access(root, os.W_OK | os.X_OK)
+    return _is_folder(root) and os.access(root, os.W_OK | os.X_OK)
+
+
+def _is_folder(path: Path) -> bool:
+    """False also for one inside a folder that is closed to us, where `Path.is_dir` raises."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 def usual_roots() -> list[Path]:
@@ -107,7 +112,7 @@ def choose_root(roots: Sequence[Path], *, account: Account | None, needed: int) 
 
 def what_is_wrong(root: Path, *, account: Account | None, needed: int) -> str | None:
     """One phrase, or None."""
-    if not root.is_dir():
+    if not _is_folder(root):
         return "is not a folder"
     if not os.access(root, os.W_OK | os.X_OK):
         return "cannot be written to"
