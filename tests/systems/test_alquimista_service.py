@@ -17,12 +17,12 @@ TENANT, OTHER = {"X-Tenant": "agata-alimentos"}, {"X-Tenant": "calcita-seguros"}
 PLANS, BOARD = FORWARD["010"].name, FORWARD["023"].name
 
 
-SERVED = "alq_served"
+SERVED, READ = "alq_served", "alq_read"
 
 
 @pytest.fixture(scope="module")
 def service(history: History) -> Iterator[httpx.Client]:
-    """One service for all tests; each puts a fresh database in the place that the service looks at."""
+    """One service for the tests that write; each puts a fresh database where the service looks."""
     history.clone(SERVED, template=history.at(*HEAD))
     with (
         serving(history.conninfo(SERVED, user="app_user")) as url,
@@ -30,6 +30,18 @@ def service(history: History) -> Iterator[httpx.Client]:
     ):
         yield client
     history.drop(SERVED)
+
+
+@pytest.fixture(scope="module")
+def reader(history: History) -> Iterator[httpx.Client]:
+    """A service for the tests that write nothing."""
+    history.clone(READ, template=history.at(*HEAD))
+    with (
+        serving(history.conninfo(READ, user="app_user")) as url,
+        httpx.Client(base_url=url, timeout=10) as client,
+    ):
+        yield client
+    history.drop(READ)
 
 
 @pytest.fixture
@@ -53,14 +65,15 @@ def api(service: httpx.Client, head: str) -> httpx.Client:
 
 
 @pytest.mark.parametrize("path", ["/health", "/agents", "/leads", "/pipeline", "/plans", "/routing"])
-def test_every_route_answers_on_the_current_release(path: str, api: httpx.Client) -> None:
-    answer = api.get(path, headers=TENANT)
+def test_every_route_answers_on_the_current_release(path: str, reader: httpx.Client) -> None:
+    answer = reader.get(path, headers=TENANT)
     assert answer.status_code == 200
     assert all(answer.json().values())
 
 
-def test_the_tenant_may_come_in_the_query_for_clients_without_headers(api: httpx.Client) -> None:
-    assert api.get("/leads?tenant=agata-alimentos").json() == api.get("/leads", headers=TENANT).json()
+def test_the_tenant_may_come_in_the_query_for_clients_without_headers(reader: httpx.Client) -> None:
+    by_query, by_header = reader.get("/leads?tenant=agata-alimentos"), reader.get("/leads", headers=TENANT)
+    assert by_query.json() == by_header.json()
 
 
 def test_a_lead_is_written_read_and_deleted_by_its_tenant_alone(api: httpx.Client) -> None:
@@ -104,14 +117,14 @@ def test_an_event_is_appended(api: httpx.Client, head: str, history: History) ->
     ],
 )
 def test_a_bad_body_is_refused_without_repeating_it(
-    body: bytes, status: int, api: httpx.Client, head: str, history: History
+    body: bytes, status: int, reader: httpx.Client, history: History
 ) -> None:
-    before = rows(history.conninfo(head))
-    answer = api.post("/leads", headers=TENANT, content=body)
+    before = rows(history.conninfo(READ))
+    answer = reader.post("/leads", headers=TENANT, content=body)
     assert answer.status_code == status
     assert answer.json()["error"]
     assert "secret" not in answer.text
-    assert rows(history.conninfo(head)) == before
+    assert rows(history.conninfo(READ)) == before
 
 
 @pytest.mark.parametrize(
@@ -128,9 +141,9 @@ def test_a_bad_body_is_refused_without_repeating_it(
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused_as_json(
-    method: str, path: str, headers: dict[str, str], status: int, api: httpx.Client
+    method: str, path: str, headers: dict[str, str], status: int, reader: httpx.Client
 ) -> None:
-    answer = api.request(method, path, headers=headers)
+    answer = reader.request(method, path, headers=headers)
     assert answer.status_code == status
     assert answer.json()["error"]
 
@@ -189,10 +202,12 @@ def test_revoked_writes_are_refused_and_reads_go_on(api: httpx.Client, head: str
     assert api.get("/leads", headers=TENANT).status_code == 200
 
 
-def test_the_handler_is_called_as_a_lambda_function_is(app_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_handler_is_called_as_a_lambda_function_is(
+    reader: httpx.Client, history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.syspath_prepend(str(HOME / "service"))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setenv("DATABASE_URL", app_dsn)
+    monkeypatch.setenv("DATABASE_URL", history.conninfo(READ, user="app_user"))
     handler = importlib.import_module("alquimista_api.handler").handler
     event = {
         "version": "2.0",
@@ -261,8 +276,8 @@ def test_smoke_asks_for_a_feature_that_is_expected_and_missing(
     assert "/routing, which 023_open_routing_board.sql opens, answered 500" in done.stdout
 
 
-def test_smoke_fails_when_nothing_answers(app_dsn: str, history: History) -> None:
-    done = smoke("http://127.0.0.1:1", app_dsn)
+def test_smoke_fails_when_nothing_answers(reader: httpx.Client, history: History) -> None:
+    done = smoke("http://127.0.0.1:1", history.conninfo(READ, user="app_user"))
     assert done.returncode == 1
     assert "FAIL  the service is healthy: no answer (ConnectionRefusedError)" in done.stdout
     assert smoke("http://127.0.0.1:1", history.conninfo("no_such")).returncode == 1
