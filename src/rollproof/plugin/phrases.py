@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,6 +57,8 @@ def explain(item: pytest.Item, step: Step) -> str:
 
 
 def _near(item: pytest.Item, step: Step) -> list[str]:
+    import difflib
+
     fitting = {phrase.text for phrase in phrases(item) if phrase.kind in ("", step.type)}
     return difflib.get_close_matches(step.name, sorted(fitting), n=3)
 
