@@ -264,6 +264,8 @@ def test_two_environments_at_once_do_not_meet(tmp_path: Path) -> None:
         ask(other, "SELECT 1")
         assert ask(one, "SHOW data_directory") != ask(other, "SHOW data_directory")
         one.stop()
+        with pytest.raises(EnvironmentUnavailable, match="is closed"):
+            one.postgres()
         assert ask(other, "SELECT 2") == 2
 
 
@@ -589,6 +591,9 @@ def test_a_failing_start_is_one_error_with_the_end_of_the_log(
             environment.postgres()
         assert found in caught.value.found
         assert remedy in caught.value.remedy
+        with pytest.raises(EnvironmentUnavailable) as again:
+            environment.postgres()
+        assert again.value is caught.value
     nothing_is_left(environment.scratch, within=0.001)
 
 

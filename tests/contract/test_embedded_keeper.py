@@ -217,6 +217,7 @@ def test_root_can_have_the_program_run_as_somebody_else(start: Start) -> None:
         ({"argv": ["/etc/passwd"]}, "Permission denied"),
         ({"cwd": Path("/nowhere")}, "No such file or directory"),
         ({"log": Path("/nowhere/log")}, "No such file or directory"),
+        ({"argv": ["/bin/echo", "a\0b"]}, "embedded null byte"),
     ],
 )
 def test_a_program_that_cannot_be_started_is_one_clear_error(

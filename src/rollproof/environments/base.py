@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from psycopg.conninfo import make_conninfo
 from rollproof.environments.keeper import Keeper
 from rollproof.journal import Recorder
 from rollproof.model.system import System
+
+LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,10 @@ class PostgresServer:
         return str(self.bin_dir / name)
 
     def program_environment(self, database: str, *, user: str | None = None) -> Mapping[str, str]:
-        """PGHOST and its kin for a client program; the caller's own PG* variables are not inherited."""
+        """PGHOST and its kin for a client program; the caller's own PG* variables are not inherited.
+
+        The dynamic linker's paths are: programs built by hand may need them, as the server does.
+        """
         settings = {
             "PGHOST": self.host,
             "PGPORT": str(self.port),
@@ -66,7 +72,8 @@ class PostgresServer:
             "PGAPPNAME": "rollproof",
             "PGCLIENTENCODING": "UTF8",
         }
-        return settings | ({"PGPASSWORD": self.password} if self.password else {})
+        found = {name: os.environ[name] for name in LIBRARY_PATHS if name in os.environ}
+        return settings | found | ({"PGPASSWORD": self.password} if self.password else {})
 
 
 class OpenEnvironment(Protocol):

@@ -96,9 +96,10 @@ class Keeping:
         try:
             self._make_folders()
             self.child = self._start() if self.spec["argv"] else None
-        except OSError as error:
+        except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._remove()
-            say("failed", error=error.strerror or str(error), where=error.filename or self.spec["name"])
+            why, where = getattr(error, "strerror", None) or str(error), getattr(error, "filename", None)
+            say("failed", error=why, where=where or self.spec["name"])
             return 1
         say("started", pid=self.child)
         while not self.told_to_stop:

