@@ -173,11 +173,11 @@ def _ledger(history: History, label: str) -> list[str]:
     "the migration can be applied again and ends in the same state",
     sees=("database", "reapplied"),
 )
-def reapplicable(history: History) -> Verdict:
+def reapplicable(history: History, *, ledger: str = "") -> Verdict:
     """After the rollback the migration applies again, and schema and rows end as the first time.
 
     What the rollback itself left different is judged by the other checks and not held against this
-    one. Rows of tables that the migration creates are counted, not compared: their keys and times of
+    one; nor are the times in the ledger. Rows of tables that the migration creates are counted, not compared: their keys and times of
     creation are made anew.
     """
     again = need(history.last("migration.reapply", Kind.OK, Kind.FAIL, Kind.UNKNOWN), "applying it again")
@@ -192,7 +192,7 @@ def reapplicable(history: History) -> Verdict:
         if d.klass not in _HARMLESS and (d.kind, d.name, d.attribute) not in known
     ]
     older = {table.table for table in kept_rows(history, "before")}
-    spoilt = {change.table for change in left.changes if change.loses}
+    spoilt = {ledger, *(change.table for change in left.changes if change.loses)}
     rows = [c for c in compared.changes if c.loses and c.table not in spoilt and _differs_again(c, older)]
     if real or rows:
         findings = lines([*real, *map(say_changes, rows)])

@@ -25,9 +25,10 @@ def within_rto(history: History, *, objective_seconds: float) -> Verdict:
     and that the clients, where there are any, were served after it.
     """
     moments = {phase: history.last(f"incident.{phase}") for phase in PHASES}
+    moments["fault"] = history.first("incident.fault")
     fault = need(moments["fault"], "the fault, so there is nothing to measure from")
-    verified = moments["verified"]
-    if verified is None or verified.seq < fault.seq:
+    verified = _first_verified(history, moments["executed"] or fault)
+    if verified is None:
         return refuted("the service was never verified to be back", *_why_not(history))
     numbers = _split(moments, fault, verified)
     if broken := _unserved(history, verified):
@@ -40,6 +41,11 @@ def within_rto(history: History, *, objective_seconds: float) -> Verdict:
     if taken > objective_seconds:
         return refuted(said, **numbers)
     return proven(said, **numbers)
+
+
+def _first_verified(history: History, after: Event) -> Event | None:
+    """The first verified service after the last thing that was done about the fault."""
+    return next((event for event in history.all("incident.verified") if event.seq > after.seq), None)
 
 
 def _split(moments: dict[str, Event | None], fault: Event, verified: Event) -> dict[str, Json]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from psycopg import Connection
 
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
@@ -23,6 +26,7 @@ class Clients:
         self.traffic: Traffic | None = None
         self.maintenance = False
         self.stopped = False
+        self.seen: set[str] = set()
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
@@ -48,6 +52,11 @@ class Clients:
             if operation.kind == "write" and operation.outcome == "ok" and operation.ended_ns < before_ns
         ]
         return max(acknowledged, default=None)
+
+    def look_for_unacknowledged(self, conn: Connection[Any]) -> None:
+        """Remembers which writes that nobody can tell of are in a database that is about to go away."""
+        found = find_lost_writes(conn, self.drill.system.traffic, self.operations())
+        self.seen |= {operation.token for operation in (*found.revived, *found.failed_present)}
 
     def settle(self) -> None:
         """Waits until each client has ended an operation that it began after now, in whatever way."""
@@ -161,6 +170,7 @@ def look_at_writes(drill: Drill) -> None:
     operations = drill.use(Clients).operations()
     with connected(bench.server, bench.name) as conn:
         found = find_lost_writes(conn, drill.system.traffic, operations)
+    got_in = drill.use(Clients).seen | {item.token for item in (*found.revived, *found.failed_present)}
     lost: list[Json] = [
         {"name": item.name, "table": item.table, "ended_ns": str(item.ended_ns)} for item in found.lost
     ]
@@ -172,6 +182,7 @@ def look_at_writes(drill: Drill) -> None:
             "lost": drill.recorder.journal.attachments.put(lost),
             "count": len(lost),
             "seconds": found.rpo_seconds,
+            "unexplained": drill.recorder.journal.attachments.put(sorted(got_in)),
             "findings": [f"{item.name}: failed, yet it is there" for item in found.failed_present],
         },
     )

@@ -74,7 +74,7 @@ class Services:
             eventually(healthy, within=service.start_limit, what=f"{name} answers {service.health}")
         except AttemptFailed as error:
             raise EnvironmentUnavailable(
-                f"service {name} did not become healthy: {error.found}; its log ends: {keeper.log_tail()[-400:]}",
+                f"service {name} is not healthy: {error.found}; its log ends: {keeper.log_tail()[-400:]}",
                 doing="starting the system's services",
                 where=f"{self.drill.system.source}: service.{name}",
                 remedy="start its command by hand with DATABASE_URL and PORT set, and see what it says",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from rollproof.checks.checklist import tick
 from rollproof.checks.registry import Check
 from rollproof.drill.act import Act
 from rollproof.drill.healing import heal, outstanding
@@ -148,6 +149,9 @@ class Drill:
 
     def conclude(self, *, skipped: Outcome | None = None, reason: str = "") -> tuple[Outcome, str]:
         """Heals, looks whether the environment is as it was, and records the scenario's outcome."""
+        for item in tick(self.history):
+            said = {"item": item.item, "label": item.label, "outcome": item.outcome.value, "check": item.by}
+            self.recorder.note("checklist.item", said)
         failures = self.heal()
         if not failures:
             failures = self.session.unsteady()

@@ -147,7 +147,8 @@ def _checks(one: ScenarioSummary) -> str:
 def _recovered(one: ScenarioSummary) -> str:
     if one.rto_seconds is not None:
         return say_duration(one.rto_seconds)
-    return "never" if one.incidents else "-"
+    asked = any(check.check == "within-rto" for check in one.checks)
+    return "never" if asked and one.incidents else "-"
 
 
 def progress_line(event: Event, *, begun: Event | None = None, encoding: str = "utf-8") -> str | None:

@@ -178,7 +178,8 @@ def _delete_tenth(conn: Connection, name: str) -> int:
     """Rows deleted; 0 when the table is empty or other rows refer to all of them."""
     table = sql.Identifier(*name.split("."))
     statement = sql.SQL(
-        "DELETE FROM {0} WHERE ctid IN (SELECT ctid FROM {0} LIMIT (SELECT greatest(count(*) / 10, 1) FROM {0}))"
+        "DELETE FROM {0} WHERE ctid IN "
+        "(SELECT ctid FROM {0} LIMIT (SELECT greatest(count(*) / 10, 1) FROM {0}))"
     ).format(table)
     try:
         return conn.execute(statement).rowcount

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rollproof.errors import BadInput
-from rollproof.plugin.options import explicit_features, settings
+from rollproof.plugin.options import COMPONENTS, explicit_features, settings
 from rollproof.plugin.step_modules import broken_modules
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _EXPLICIT = pytest.StashKey[frozenset[Path]]()
 _TAGS = pytest.StashKey[set[str]]()
+_TAG_LINE = re.compile(r"^\s*(@.*)$", re.MULTILINE)
 
 
 class FeatureFile(pytest.Module):
@@ -62,6 +64,24 @@ def template_of(function: object) -> ScenarioTemplate | None:
     from pytest_bdd.utils import registry_get_safe
 
     return registry_get_safe(scenario_wrapper_template_registry, function)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """With --strict-markers, `-m "not slow"` is refused unless somebody knows the marker."""
+    config = session.config
+    if settings(config).in_use:
+        _register_tags(config, COMPONENTS)
+        if config.option.markexpr:
+            _register_tags(config, frozenset(_tags_in(settings(config).features)))
+
+
+def _tags_in(folders: tuple[Path, ...]) -> Iterator[str]:
+    """What looks like a tag in any feature file, whether or not this session collects it."""
+    for folder in folders:
+        for path in folder.rglob("*.feature"):
+            text = path.read_text(encoding="utf-8", errors="replace")
+            for line in _TAG_LINE.findall(text):
+                yield from (word[1:] for word in line.split() if word.startswith("@") and word[1:])
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> FeatureFile | None:

@@ -27,6 +27,7 @@ class Survival:
         lost: acknowledged writes that are not there, in order of start.
         indeterminate: how many writes nobody could tell of,
         indeterminate_present: and how many of them turned out to be there.
+        revived: those, in order of start.
         failed_present: writes that failed for sure, yet are there: the server said one thing and did another.
         rpo_seconds: see `rpo_seconds`.
     """
@@ -37,6 +38,7 @@ class Survival:
     indeterminate_present: int
     failed_present: tuple[Operation, ...]
     rpo_seconds: float
+    revived: tuple[Operation, ...] = ()
 
     @property
     def indeterminate_absent(self) -> int:
@@ -72,6 +74,7 @@ def find_lost_writes(
         indeterminate_present=sum(operation.token in present for operation in unknown),
         failed_present=tuple(o for o in writes if o.outcome == "failed" and o.token in present),
         rpo_seconds=rpo_seconds(lost),
+        revived=tuple(operation for operation in unknown if operation.token in present),
     )
 
 

@@ -81,7 +81,7 @@ def drop_database(server: PostgresServer, name: str) -> None:
 def swap_databases(server: PostgresServer, database: str, *, side: str, old: str) -> None:
     """Lets `side` take the name `database`, and `database` the name `old`.
 
-    Sessions of both are ended; nobody can connect to the old one from then on. The two renames are
+    Sessions of both are ended; the old one can be looked at by its new name. The two renames are
     committed one after the other, since PostgreSQL lets no transaction span databases: a connection
     attempt between them fails, and whoever retries gets the new one.
 
@@ -102,6 +102,7 @@ def swap_databases(server: PostgresServer, database: str, *, side: str, old: str
             conn.execute(sql.SQL("ALTER DATABASE {database} ALLOW_CONNECTIONS true").format(**names))
             raise failed(error, doing="swapping the restored database in", where=database) from error
         conn.execute(sql.SQL("ALTER DATABASE {side} RENAME TO {database}").format(**names))
+        conn.execute(sql.SQL("ALTER DATABASE {old} ALLOW_CONNECTIONS true").format(**names))
 
 
 def close_sessions(conn: Connection, database: str) -> int:

@@ -6,26 +6,10 @@ from dataclasses import dataclass
 
 from psycopg import Connection, sql
 
+from rollproof.components.postgres.queries import query
 from rollproof.errors import AttemptFailed
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
-
-_TABLE_GRANTS = """
-SELECT n.nspname, c.relname, NULL::text, acl.privilege_type, acl.is_grantable,
-       pg_catalog.pg_get_userbyid(acl.grantor)::text, acl.grantee
-FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL pg_catalog.aclexplode(c.relacl) acl
-WHERE c.relkind IN ('r', 'p', 'v', 'f', 'm')
-UNION ALL
-SELECT n.nspname, c.relname, a.attname, acl.privilege_type, acl.is_grantable,
-       pg_catalog.pg_get_userbyid(acl.grantor)::text, acl.grantee
-FROM pg_catalog.pg_attribute a
-JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-CROSS JOIN LATERAL pg_catalog.aclexplode(a.attacl) acl
-WHERE a.attnum > 0 AND NOT a.attisdropped
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +42,8 @@ class WriteGrant:
 
 def write_grants(conn: Connection, role: str) -> list[WriteGrant]:
     """Every privilege to write that `role` has by its own grants or by PUBLIC's, column grants included."""
-    rows = conn.execute(
-        sql.SQL(
-            "SELECT g.*, g.grantee = 0 FROM ({}) AS g(schema, tab, col, privilege, grantable, grantor, grantee) "
-            "WHERE g.schema NOT IN ('pg_catalog', 'information_schema') AND g.privilege = ANY(%s) "
-            "AND (g.grantee = 0 OR g.grantee = (SELECT oid FROM pg_roles WHERE rolname = %s)) "
-            "ORDER BY 1, 2, 3, 4"
-        ).format(sql.SQL(_TABLE_GRANTS)),
-        [list(WRITES), role],
-    ).fetchall()
-    return [WriteGrant(s, t, c, p, bool(o), str(g), bool(public)) for s, t, c, p, o, g, _, public in rows]
+    rows = conn.execute(query("write_grants"), {"role": role, "privileges": list(WRITES)}).fetchall()
+    return [WriteGrant(*row) for row in rows]
 
 
 def revoke_statements(conn: Connection, grants: list[WriteGrant], role: str) -> list[str]:
@@ -91,19 +67,7 @@ def _as_grantor(conn: Connection, grant: WriteGrant, role: str, *, give: bool) -
 
 def still_writable(conn: Connection, role: str) -> list[str]:
     """Tables that `role` can write to all the same: as owner, or through a role that it belongs to."""
-    rows = conn.execute(
-        """
-        SELECT format('%%I.%%I', n.nspname, c.relname)
-        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'p', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-          AND n.nspname NOT LIKE 'pg\\_toast%%' AND n.nspname NOT LIKE 'pg\\_temp%%'
-          AND (pg_catalog.has_table_privilege(%(role)s, c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE')
-               OR pg_catalog.has_any_column_privilege(%(role)s, c.oid, 'INSERT, UPDATE'))
-        ORDER BY 1
-        """,
-        {"role": role},
-    ).fetchall()
-    return [str(row[0]) for row in rows]
+    return [str(row[0]) for row in conn.execute(query("still_writable"), {"role": role})]
 
 
 def revoke_writes(conn: Connection, role: str, grants: list[WriteGrant]) -> None:

@@ -16,6 +16,7 @@ from rollproof.components.postgres.admin import (
     ensure_roles,
     undo_database,
 )
+from rollproof.components.postgres.queries import query
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable, NotApplicable, SystemFileError
@@ -56,13 +57,7 @@ class Templates:
 
     def _role_facts(self) -> list[tuple[str, str]]:
         with connected(self.server, "postgres") as conn:
-            rows = conn.execute(
-                "SELECT r.rolname, row(r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolcanlogin, "
-                "r.rolreplication, r.rolconnlimit, r.rolbypassrls, r.rolconfig, array(SELECT m.roleid::regrole::text "
-                "FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1))::text "
-                "FROM pg_roles r WHERE r.rolname !~ '^pg_' ORDER BY 1"
-            ).fetchall()
-        return [(str(name), str(facts)) for name, facts in rows]
+            return [(str(name), str(facts)) for name, facts in conn.execute(query("roles"))]
 
     def _position_of_seed(self) -> int:
         """How many migrations come before the rows; 0 when there is no seed."""

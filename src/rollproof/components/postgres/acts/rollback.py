@@ -209,7 +209,10 @@ class Restore(Act):
 
     def _restore(self, bench: Bench) -> None:
         backup, last = bench.proven_backup, self._last(bench)
+        clients = bench.drill.use(Clients)
         if bench.spec.restore == "clean":
+            with connected(bench.server, bench.name) as conn:
+                clients.look_for_unacknowledged(conn)
             restore_over(
                 bench.server, bench.name, backup, limit=RESTORE_SECONDS, last=last, scratch=bench.scratch
             )
@@ -223,6 +226,8 @@ class Restore(Act):
                 limit=RESTORE_SECONDS,
                 last=last,
             )
+            with connected(bench.server, bench.old) as conn:
+                clients.look_for_unacknowledged(conn)
 
     def _last(self, bench: Bench) -> str:
         if not (self.keep_revoked and bench.revoked):
