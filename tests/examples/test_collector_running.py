@@ -71,6 +71,14 @@ def test_tags_of_every_shape_are_markers_under_strict_markers(project):
     project.run_apart("features/tags.feature", *marks, "-k", "issue:42 and x:y").assert_outcomes(passed=1)
 
 
+def test_m_may_name_a_tag_of_a_feature_that_is_not_collected(project):
+    project.write("pyproject.toml", "[tool.rollproof]\n")
+    project.write("features/two.feature", TWO)
+    project.run_apart("features/world.feature", "-m", "not slow and not stack").assert_outcomes(passed=1)
+    result = project.run_apart("features/world.feature", "-m", "not misspelt")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_printed_node_ids_can_be_pasted_back(project):
     project.write("features/two.feature", TWO)
     project.write(
