@@ -1,12 +1,12 @@
-"""`{placeholders}` in commands and traffic: which there are, and filling them in.
+"""`{placeholders}` in commands, file names and traffic: which there are, and finding those there are not.
 
-Only the names below are replaced, as they stand. Other braces (JSON, array literals) are left alone.
+Only braces around a plain name count; others (JSON, array literals) are left alone.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 IN_SERVICES = ("python", "env", "port", "dsn")
@@ -17,16 +17,6 @@ IN_TRAFFIC = ("token",)
 IN_ROLLBACK_NAMES = ("any", "number", "name")
 
 _NAMED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """`text` with each `{name}` that is in `values` replaced; values are never searched again."""
-    return _NAMED.sub(lambda found: values.get(found[1], found[0]), text)
-
-
-def fill_command(command: Sequence[str], values: Mapping[str, str]) -> tuple[str, ...]:
-    """A command's arguments with their placeholders filled in; an argument stays one argument."""
-    return tuple(fill(argument, values) for argument in command)
 
 
 def strangers(text: str, known: Sequence[str]) -> list[str]:
