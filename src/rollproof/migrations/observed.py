@@ -57,16 +57,14 @@ def observed_kind(
     """
     everything = list(differences)
     view = _View.of(everything, renamed)
-    seen = [(view.kind_of(item), str(item)) for item in everything if item.kind != "comment"]
+    seen = [(view.kind_of(item), str(item)) for item in everything if not _counts_little(item)]
     for change in changes:
         if change.table != ledger and change.table not in view.added_tables:
             seen += _of_rows(change, view)
     seen = seen or [(Kind.DEFINITION, str(item)) for item in everything]
-    kinds = frozenset(kind for kind, _ in seen) - {Kind.NOTHING}
+    kinds = frozenset(kind for kind, _ in seen)
     kind = decide(kinds)
-    telling = [text for found, text in seen if found is kind] or [
-        text for found, text in seen if found in kinds
-    ]
+    telling = [text for found, text in seen if found is kind] or [text for _, text in seen]
     return Observation(kind, kinds, tuple(telling))
 
 
@@ -94,8 +92,6 @@ class _View:
 
     def kind_of(self, item: Difference) -> Kind:
         """What one difference makes of the whole."""
-        if item.klass in (DifferenceClass.SEQUENCE_STATE, DifferenceClass.WHITE_SPACE):
-            return Kind.NOTHING
         if self.only_renamed(item.name):
             return Kind.DEFINITION
         if item.kind in _ACCESS or item.attribute in _ACCESS_ATTRIBUTES:
@@ -119,6 +115,12 @@ class _View:
             item.attribute == "nullable" and item.after is False and item.parent in self.constrained
         )
         return Kind.ADDITIVE if by_constraint else Kind.DEFINITION
+
+
+def _counts_little(item: Difference) -> bool:
+    """Comments, white space and where sequences stand decide only what nothing else decides."""
+    little = (DifferenceClass.SEQUENCE_STATE, DifferenceClass.WHITE_SPACE)
+    return item.kind == "comment" or item.klass in little
 
 
 def _owned_sequence(item: Difference) -> bool:

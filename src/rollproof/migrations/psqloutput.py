@@ -64,7 +64,7 @@ class ServerMessage:
     @property
     def state_name(self) -> str:
         """The condition's name in words: `unique violation`."""
-        if not self.state:
+        if self.state in ("", "00000"):
             return ""
         try:
             name = psycopg.errors.lookup(self.state).__name__
@@ -84,7 +84,8 @@ class ServerMessage:
             return self.message
         if self.raised or self.state[:2] not in _SAFE_CLASSES:
             objects = self._objects()
-            return f"{self.state_name}{f' on {objects}' if objects else ''}"
+            text = " (its text is put together while it runs)" if self.raised else ""
+            return f"{self.state_name or 'message'}{f' on {objects}' if objects else ''}{text}"
         return self._without_strangers(script) if self.internal else self.message
 
     def _without_strangers(self, script: str) -> str:
@@ -131,7 +132,7 @@ def _message(block: list[str]) -> ServerMessage:
         return ServerMessage(text, file=where[0], line=where[1])
     fields: dict[str, str] = {f[1]: f[2] for line in block[1:] if (f := _FIELD.match(line))}
     excerpt_line, excerpt, caret = _excerpt(block)
-    in_block = _BLOCK_LINE.search(fields.get("CONTEXT", ""))
+    in_block = _BLOCK_LINE.search(_context(block))
     return ServerMessage(
         header["message"],
         state=header["state"],
@@ -146,6 +147,15 @@ def _message(block: list[str]) -> ServerMessage:
         block_line=int(in_block[1]) if in_block else 0,
         raised=fields.get("LOCATION", "").startswith(_RAISED),
     )
+
+
+def _context(block: list[str]) -> str:
+    """Where code was, innermost first; a line each."""
+    start = next((at for at, line in enumerate(block) if line.startswith("CONTEXT:")), len(block))
+    end = next(
+        (at for at, line in enumerate(block[start + 1 :], start + 1) if _FIELD.match(line)), len(block)
+    )
+    return "\n".join(block[start:end])
 
 
 def _names(fields: dict[str, str]) -> dict[str, str]:

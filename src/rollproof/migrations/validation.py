@@ -33,9 +33,9 @@ def validate(script: Script) -> PsqlText:
 
 def _invalid(script: Script, error: ParseError) -> MigrationError:
     message, offset = (*error.args, None)[:2]
-    place = min(offset, len(script.text)) if isinstance(offset, int) else None
-    line = None if place is None else script.line_at(place)
-    column = None if place is None else script.column_at(place)
+    # The parser gives no place for "at end of input".
+    place = offset if isinstance(offset, int) else len(script.text.rstrip())
+    line, column = script.line_at(place), script.column_at(place)
     return MigrationError(
         f"the SQL is not valid: {message}",
         doing=f"parsing it with PostgreSQL {PARSER_MAJOR}'s grammar, before anything was touched",

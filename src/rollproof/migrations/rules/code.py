@@ -87,7 +87,7 @@ def _read_call(node: Node, reading: Reading, *, strict: bool) -> None:
         _read_routine(full, reading)
     elif name == ("set_config",):
         _set_config(node, reading)
-    elif len(name) == 1 and name[0] in builtin.MOVES_SEQUENCES:
+    elif name == ("setval",) or (strict and name == ("nextval",)):
         _move_sequence(node, reading, name[0])
     elif len(name) == 1 and name[0] in builtin.WRITES_LARGE_OBJECTS:
         reading.say(Kind.ROWS, f"{name[0]}()", note="writes a large object")
