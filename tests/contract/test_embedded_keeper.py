@@ -292,10 +292,12 @@ print("ready", near, far, os.read(told, 20).decode(), flush=True)
 def test_nothing_that_the_program_started_outlives_it(start: Start, end: str) -> None:
     """A child in its process group, one in a session of its own, and one whose parent has ended."""
     keeper = ready(start(HAS_CHILDREN + end))
-    processes = [psutil.Process(int(pid)) for pid in keeper.log_tail().split()[1:]]
-    assert len(processes) == 3
+    pids = [int(pid) for pid in keeper.log_tail().split()[1:]]
+    assert len(pids) == 3
+    assert psutil.pid_exists(pids[1])
+    assert psutil.pid_exists(pids[2])
     keeper.stop()
-    assert not any(map(still_runs, processes))
+    assert not any(map(psutil.pid_exists, pids))
 
 
 def test_ctrl_c_reaches_neither_keeper_nor_program(start: Start) -> None:
@@ -349,6 +351,16 @@ def test_a_keeper_within_another_ends_first(start: Start, scratch: Path) -> None
     assert outer.alive
     inner.stop()
     assert outer.stop().forced is False
+
+
+def test_stopping_a_keeper_stops_those_within_it_first(start: Start, scratch: Path) -> None:
+    """When an interrupt came before they were stopped, nobody may wait in vain."""
+    outer = start(argv=(), make=[Folder(path=scratch / "inside")], remove=[scratch])
+    inner = ready(start(WAIT, within=outer, log=scratch / "inside" / "log"))
+    assert outer.stop().forced is False
+    assert not inner.alive
+    assert inner.exit_code == -signal.SIGTERM
+    assert not scratch.exists()
 
 
 def test_a_program_of_the_owner_s_own_does_not_hold_the_lifeline(start: Start) -> None:

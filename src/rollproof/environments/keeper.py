@@ -152,6 +152,7 @@ class Keeper:
         self._chatter: list[str] = []
         self._events: dict[str, dict[str, Any]] = {}
         self._ended: Ended | None = None
+        self._inner: list[Keeper] = []
 
     @classmethod
     def start(cls, spec: KeeperSpec, *, within: Keeper | None = None) -> Keeper:
@@ -166,6 +167,8 @@ class Keeper:
         """
         keeper = cls(spec, _launch(spec, within))
         _OWNED.add(keeper)
+        if within is not None:
+            within._inner.append(keeper)
         try:
             keeper._hand_over()
         except BaseException:
@@ -242,11 +245,14 @@ class Keeper:
     def stop(self) -> Ended:
         """Ends the program and the keeper and removes the folders. Safe to call again, and after a fork.
 
+        Keepers within this one are told to end too, for it waits for them: an interrupt may have come
+        before their own turn to be stopped.
         A keeper that was itself killed is stood in for: what it would have done is done from here.
         """
         with self._lock:
             if self._ended is None and os.getpid() == self._owner:
-                self._let_go()
+                for keeper in (*self._inner, self):
+                    keeper._let_go()
                 self._hear_until("ended", seconds=self._patience)
                 self._ended = self._conclude()
                 _OWNED.discard(self)
