@@ -66,12 +66,16 @@ class RowChanges:
 
     Keys are texts such as `id=42`: the values of integer and uuid keys, and a keyed digest
     (`#1f3a…`) for keys that may be personal data. At most `KEYS_LISTED` of each are kept here;
-    the counts are always complete.
+    the counts are complete unless `incomplete` says why not.
 
     Attributes:
         lost, changed, added: number of rows before but not after; in both but other; only after.
-        lost_columns: column -> number of rows whose value that was not null went with it.
+            A table without a key has no changed rows: one is lost and another added.
+        lost_columns: column -> number of values that were not null and are not there any more,
+            in rows that still are: the column is gone, or another value or null stands there.
         missing_table: True when the whole table is gone.
+        incomplete: why the counts are lower bounds, or nothing could be compared; empty when they
+            are exact. A claim about rows that rests on such changes is unknown, unless refuted.
     """
 
     table: str
@@ -83,6 +87,7 @@ class RowChanges:
     added_keys: tuple[str, ...] = ()
     lost_columns: Mapping[str, int] = field(default_factory=dict)
     missing_table: bool = False
+    incomplete: str = ""
 
     @property
     def loses(self) -> bool:
@@ -100,6 +105,7 @@ class RowChanges:
             "added_keys": list(self.added_keys),
             "lost_columns": dict(self.lost_columns),
             "missing_table": self.missing_table,
+            "incomplete": self.incomplete,
         }
 
     @classmethod

@@ -20,3 +20,6 @@ SET LOCAL statement_timeout = 0;
 SET LOCAL idle_in_transaction_session_timeout = 0;
 SET LOCAL transaction_timeout = 0; -- since 17
 SET LOCAL jit = off;
+-- Digests of large tables are computed by several workers, listings sorted in memory where they fit.
+SET LOCAL max_parallel_workers_per_gather = 4;
+SET LOCAL work_mem = '64MB';
