@@ -90,7 +90,13 @@ def rehearsal_left_out(drill: Drill, act: Act) -> None:
 
 def backup_last(drill: Drill, act: Act) -> None:
     """The backup is taken when everything is over."""
-    steps = (rollback.Rehearse, rollback.RollBack, rollback.VerifyService, rollback.TakeBackup, rollback.ProveBackup)
+    steps = (
+        rollback.Rehearse,
+        rollback.RollBack,
+        rollback.VerifyService,
+        rollback.TakeBackup,
+        rollback.ProveBackup,
+    )
     _patched(drill, rollback, "SAFE_STEPS", steps)
 
 

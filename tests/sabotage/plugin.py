@@ -1,4 +1,4 @@
-"""Runs scenarios with saboteurs in them: `pytest -p tests.sabotage.plugin features --saboteurs tests/sabotage`.
+"""Runs scenarios with saboteurs in them: `pytest -p tests.sabotage.plugin features`.
 
 A saboteur is a row in a .toml file here: which scenario, around which act, what it does, and which
 checks must say refuted because of it. The test passes when exactly these do.
@@ -53,7 +53,9 @@ class Saboteur:
 
 def read_saboteurs(folder: Path = FOLDER) -> list[Saboteur]:
     """All rows of all .toml files of a folder."""
-    rows = [row for path in sorted(folder.glob("*.toml")) for row in tomllib.loads(path.read_text())["saboteur"]]
+    rows = [
+        row for path in sorted(folder.glob("*.toml")) for row in tomllib.loads(path.read_text())["saboteur"]
+    ]
     return [Saboteur.of(row) for row in rows]
 
 
@@ -112,7 +114,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen = [
         saboteur
         for saboteur in read_saboteurs(metafunc.config.getoption("saboteurs"))
-        if template is not None and template.name == saboteur.scenario.partition(" | ")[0] and wanted in saboteur.name
+        if template is not None
+        and template.name == saboteur.scenario.partition(" | ")[0]
+        and wanted in saboteur.name
     ]
     metafunc.fixturenames.append("saboteur")
     params = [pytest.param(item, id=item.name) for item in chosen] or [
@@ -175,7 +179,8 @@ def pytest_rollproof_concluded(item: pytest.Item, drill: Drill, outcome: Outcome
 
 def _explain(drill: Drill, sabotage: Sabotage, refuted: set[str], outcome: Outcome, reason: str) -> str:
     lines = [
-        f"{sabotage.saboteur.name}: {'struck' if sabotage.done else 'never struck'}; the scenario ended {outcome}: {reason}",
+        f"{sabotage.saboteur.name}: {'struck' if sabotage.done else 'never struck'}",
+        f"the scenario ended {outcome}: {reason}",
         f"expected refuted: {sorted(sabotage.saboteur.refutes)}, found: {sorted(refuted)}",
     ]
     for check, verdict in drill.verdicts:
@@ -185,7 +190,9 @@ def _explain(drill: Drill, sabotage: Sabotage, refuted: set[str], outcome: Outco
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Iterator[None]:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Iterator[None]:
     yield
     caught = config.stash.get(_CAUGHT, [])
     failed = len(terminalreporter.stats.get("failed", [])) + len(terminalreporter.stats.get("error", []))

@@ -57,7 +57,8 @@ def observed_kind(
     """
     everything = list(differences)
     view = _View.of(everything, renamed)
-    seen = [(view.kind_of(item), str(item)) for item in everything if not _counts_little(item)]
+    counting = [item for item in everything if not _counts_little(item) and not view.goes_along(item)]
+    seen = [(view.kind_of(item), str(item)) for item in counting]
     for change in changes:
         if change.table != ledger and change.table not in view.added_tables:
             seen += _of_rows(change, view)
@@ -74,6 +75,8 @@ class _View:
 
     renamed: Sequence[tuple[str, str]]
     added_tables: frozenset[str]
+    whole: frozenset[str]
+    """objects that came or went as a whole, with all that belongs to them"""
     constrained: frozenset[str]
     """parents that got a constraint: a primary key makes its columns not null"""
 
@@ -83,6 +86,7 @@ class _View:
         return cls(
             renamed,
             frozenset(item.name for item in added if item.kind == "table"),
+            frozenset(f"{item.kind} {item.name}" for item in differences if item.attribute is None),
             frozenset(item.parent for item in added if item.kind == "constraint"),
         )
 
@@ -90,20 +94,27 @@ class _View:
         """True for a renamed object and what is in it, by its old name or its new one."""
         return any(name in pair or name.startswith((f"{pair[0]}.", f"{pair[1]}.")) for pair in self.renamed)
 
+    def goes_along(self, item: Difference) -> bool:
+        """True for what comes or goes with the object that it belongs to; a schema's tables count apart."""
+        return item.parent in self.whole and not item.parent.startswith("schema ")
+
     def kind_of(self, item: Difference) -> Kind:
         """What one difference makes of the whole."""
+        if item.kind == "index":
+            rebuilt = item.attribute in (None, "valid", "ready")
+            return Kind.INDEX if rebuilt else Kind.DEFINITION
         if self.only_renamed(item.name):
             return Kind.DEFINITION
         if item.kind in _ACCESS or item.attribute in _ACCESS_ATTRIBUTES:
             return Kind.PRIVILEGE
-        if item.kind == "index":
-            return Kind.INDEX
         return self._of_object(item) if item.attribute is None else self._of_attribute(item)
 
     def _of_object(self, item: Difference) -> Kind:
+        if item.kind == "column" and item.parent.startswith(_NO_ROWS):
+            return Kind.DEFINITION
         if item.before is None:
             return Kind.ADDITIVE
-        holds = item.kind in _HOLD_ROWS and not item.parent.startswith(_NO_ROWS)
+        holds = item.kind in _HOLD_ROWS
         return Kind.DROPPING if holds and not _owned_sequence(item) else Kind.DEFINITION
 
     def _of_attribute(self, item: Difference) -> Kind:
@@ -149,7 +160,7 @@ def _of_rows(change: RowChanges, view: _View) -> list[tuple[Kind, str]]:
     seen = [
         (Kind.DROPPING, f"column {table}.{column} is gone with the values of {_rows(count)}")
         for column, count in change.lost_columns.items()
-        if not view.only_renamed(f"{table}.{column}")
+        if f"column {table}.{column}" in view.whole and not view.only_renamed(f"{table}.{column}")
     ]
     if change.lost:
         seen.append((Kind.DATA, f"{_rows(change.lost)} of {table} deleted"))

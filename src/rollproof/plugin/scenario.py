@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from pytest_bdd.parser import Feature, Scenario, Step
 
     from rollproof.drill.drill import Drill
+    from rollproof.journal import Event
     from rollproof.model.json import Json
     from rollproof.model.system import System
     from rollproof.model.verdict import Outcome
 
 _DRILL = pytest.StashKey["Drill"]()
-_STEP = pytest.StashKey["Event"]()
+_STEP: pytest.StashKey[Event] = pytest.StashKey()
 _OUTCOMES = pytest.StashKey["list[Outcome]"]()
 _NOT_APPLICABLE = "not applicable: "
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 from psycopg import Connection
 
 from rollproof.components.clients import Clients
@@ -27,11 +30,17 @@ def observe(drill: Drill, label: str) -> Seen:
         return observe_in(drill, conn, label)
 
 
-def observe_in(drill: Drill, conn: Connection, label: str) -> Seen:
+def observe_in(drill: Drill, conn: Connection[Any], label: str) -> Seen:
     """The same in a transaction that is already open, such as the one whose snapshot is dumped."""
     bench = drill.use(Bench)
+    started = time.monotonic()
     fingerprint = take_fingerprint(conn)
+    taken = time.monotonic()
     kept = keep_rows(conn, bench.scratch / f"rows-{label}-{len(drill.recorder.journal.events)}")
+    numbers: dict[str, Json] = {
+        "fingerprint_seconds": taken - started,
+        "rows_seconds": time.monotonic() - taken,
+    }
     ledger = bench.templates.source.applied(conn)
     bench.seen[label] = seen = Seen(label, fingerprint, kept)
     attachments = drill.recorder.journal.attachments
@@ -45,6 +54,7 @@ def observe_in(drill: Drill, conn: Connection, label: str) -> Seen:
             "kept": attachments.put([table.to_json() for table in kept.tables]),
             "count": len(fingerprint.facts),
             "rows": sum(table.digest.rows for table in kept.tables),
+            "numbers": numbers,
         },
     )
     drill.recorder.note("observe.ledger", {"label": label, "items": list(ledger)})
@@ -54,8 +64,10 @@ def observe_in(drill: Drill, conn: Connection, label: str) -> Seen:
 def compare_with(drill: Drill, database: str, label: str, fingerprint_of: Seen, against: Seen) -> None:
     """Records how a database, seen as `fingerprint_of`, differs from an earlier observation."""
     bench = drill.use(Bench)
+    started = time.monotonic()
     with connected(bench.server, database, autocommit=False) as conn:
         changes = compare_rows(conn, against.rows, digester=bench.digester)
+    seconds = time.monotonic() - started
     differences = compare(against.fingerprint, fingerprint_of.fingerprint)
     attachments = drill.recorder.journal.attachments
     drill.recorder.note(
@@ -66,6 +78,7 @@ def compare_with(drill: Drill, database: str, label: str, fingerprint_of: Seen, 
             "differences": attachments.put([difference.to_json() for difference in differences]),
             "changes": attachments.put([change.to_json() for change in changes]),
             "count": len(differences),
+            "seconds": seconds,
         },
     )
 
