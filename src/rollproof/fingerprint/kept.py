@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from rollproof.errors import BadInput, EnvironmentUnavailable, PreconditionNotMet
-from rollproof.fingerprint.listing import Layout, read_listing
+from rollproof.fingerprint.listing import Layout, write_listing
 from rollproof.fingerprint.rows import probe, read_digests, row_hash, table_rows
 from rollproof.fingerprint.snapshot import Connection, snapshot
 from rollproof.fingerprint.tables import KeyKind, UserTable, read_tables
@@ -183,7 +183,7 @@ def _keep_all(conn: Connection, folder: Path, cells_listed: int) -> Iterator[Kep
 
 def _keep(conn: Connection, table: UserTable, kept: KeptTable, path: Path) -> KeptTable:
     with path.open("wb") as file:
-        file.writelines(line + b"\n" for line in read_listing(conn, table, kept.layout))
+        write_listing(conn, table, kept.layout, file)
     path.chmod(0o600)
     values, digests = ({}, {}) if kept.columns_listed else column_summary(conn, table, table.columns)
     return KeptTable(kept.rows, kept.kinds, path.name, kept.columns_listed, values, digests)

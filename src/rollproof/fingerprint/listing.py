@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import BinaryIO
 
 from psycopg import sql
 
@@ -65,8 +66,14 @@ class Layout:
 def read_listing(conn: Connection, table: UserTable, layout: Layout) -> Iterator[bytes]:
     """The lines of a table, from the server, one after the other; nothing is held in memory."""
     with conn.cursor() as cursor, cursor.copy(_copy(table, layout)) as copy:
-        for block in copy:
-            yield bytes(block).rstrip(b"\n")
+        for line in copy:
+            yield bytes(line).rstrip(b"\n")
+
+
+def write_listing(conn: Connection, table: UserTable, layout: Layout, file: BinaryIO) -> None:
+    """The lines of a table, from the server into a file, each with its newline."""
+    with conn.cursor() as cursor, cursor.copy(_copy(table, layout)) as copy:
+        file.writelines(copy)
 
 
 def _copy(table: UserTable, layout: Layout) -> sql.Composed:
@@ -111,7 +118,3 @@ def externally_sorted(lines: Iterable[bytes], scratch: Path) -> Iterator[bytes]:
             file.seek(0)
             pieces.append(line.rstrip(b"\n") for line in file)
         yield from heapq.merge(*pieces)
-
-
-def joined(fields: Sequence[bytes]) -> bytes:
-    return b"\t".join(fields)
