@@ -357,6 +357,24 @@ def test_a_script_that_computes_too_long_blames_no_lock(lab: Lab) -> None:
     assert lab.value(OTHERS) == 0
 
 
+def test_a_backend_that_cannot_be_ended_leaves_the_outcome_open(lab: Lab) -> None:
+    """A role with one connection has none left to look with or to end anything with."""
+    lab.conn.execute("DROP ROLE IF EXISTS rp_single")
+    lab.conn.execute("CREATE ROLE rp_single LOGIN CONNECTION LIMIT 1")
+    runner = replace(lab.runner, user="rp_single", limit=0.7)
+    try:
+        with pytest.raises(AttemptFailed) as raised:
+            runner.run(lab.write("SELECT pg_sleep(100);"))
+    finally:
+        lab.conn.execute(
+            "SELECT pg_terminate_backend(pid, 9000) FROM pg_stat_activity WHERE usename = 'rp_single'"
+        )
+        lab.conn.execute("DROP ROLE rp_single")
+    assert raised.value.found == "hung: not finished after 700 ms; OperationalError"
+    assert raised.value.remedy == "it could not be terminated: look at pg_stat_activity"
+    assert raised.value.facts["indeterminate"] == 1
+
+
 def test_an_interrupt_ends_psql_and_its_backend(lab: Lab) -> None:
     query = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(99)%'"
     script = lab.write("BEGIN;\nCREATE TABLE t (id int);\nSELECT pg_sleep(99);\nCOMMIT;")

@@ -68,7 +68,8 @@ CASES: list[tuple[str, Kind]] = [
     ),
     ("CREATE TABLE t (id serial); SELECT setval(pg_get_serial_sequence('t', 'id'), max(id)) FROM t", A),
     ("CREATE TABLE a.t (id int); COPY a.t FROM stdin;\n1\n2\n\\.\n", A),
-    ("CREATE TABLE t (id int); TRUNCATE t; ALTER TABLE t DROP COLUMN id; DROP TABLE t", A),
+    ("CREATE TABLE t (id int); TRUNCATE t; ALTER TABLE t DROP COLUMN id", A),
+    ("CREATE TABLE t (id int); CREATE TABLE u (id int); DROP TABLE u", A),
     ("ALTER TABLE old ADD COLUMN c int; UPDATE old SET c = length(name)", A),
     ("ALTER TABLE old ADD COLUMN c int; UPDATE old SET c = 1; ALTER TABLE old DROP COLUMN c", A),
     ("CREATE TABLE t (id int); CREATE INDEX ON t (id); GRANT SELECT ON t TO app", A),
@@ -207,6 +208,7 @@ CASES: list[tuple[str, Kind]] = [
     ("DO $$ BEGIN PERFORM elsewhere(); END $$", U),
     ("UPDATE old SET a = 1; SELECT elsewhere()", U),
     ("\\i more.sql\n", U),
+    ("COMMIT PREPARED 'x'", U),
     ("SELECT 'DROP TABLE ' || relname FROM pg_class \\gexec\n", U),
     ("ALTER TABLE old ALTER COLUMN c TYPE varchar(20)", U),
     ("DROP EXTENSION hstore", U),
@@ -222,6 +224,10 @@ CASES: list[tuple[str, Kind]] = [
     ("BEGIN; DROP TABLE old;", N),
     ("INSERT INTO public.migrations VALUES ('a'); DELETE FROM public.migrations WHERE true", N),
     ("-- nothing but a comment\n;;", N),
+    ("CREATE TABLE t (id int); CREATE VIEW v AS SELECT * FROM t; DROP VIEW v; DROP TABLE t", N),
+    ("ALTER TABLE old ADD COLUMN c int; ALTER TABLE old DROP COLUMN c", N),
+    ("CREATE TABLE t (id int); BEGIN; DROP TABLE t; ROLLBACK", A),
+    ("DROP TABLE t; CREATE TABLE t (id int); DROP TABLE t", X),
 ]
 
 
@@ -379,6 +385,15 @@ def test_what_earlier_migrations_made_decides_widening_and_replacing() -> None:
     assert then("ALTER TABLE t ADD COLUMN IF NOT EXISTS a int; UPDATE t SET a = 1") is D
 
 
+def test_a_function_of_an_earlier_migration_is_read_where_it_is_called() -> None:
+    known = Background()
+    body = "\n\nBEGIN\n  UPDATE old SET a = 1;\nEND"
+    classify(script(f"CREATE FUNCTION s.f() RETURNS void LANGUAGE plpgsql AS $${body}$$"), background=known)
+    found = classify(script("SELECT 1;\nSELECT s.f();"), background=known)
+    assert found.kind is D
+    assert [reason.line for reason in found.reasons] == [2]
+
+
 def test_background_forgets_what_was_dropped() -> None:
     known = Background()
     for text in ("CREATE TABLE t (a int)", "DROP TABLE t"):
@@ -422,6 +437,7 @@ def test_psql_variables_are_taken_as_names_and_told() -> None:
         ("CREATE TABLE t (id int", 1, 23, "syntax error at end of input"),
         ("SELECT 'open", 1, 8, 'unterminated quoted string at or near "\'open"'),
         ("SELECT :unset;", 1, 8, 'syntax error at or near ":"'),
+        ("COMMIT PREPARED", 1, 16, "syntax error at end of input"),
     ],
 )
 def test_invalid_sql_names_file_line_column_and_message(

@@ -145,11 +145,14 @@ class PsqlRunner:
         self, script: Script, text: PsqlText, process: subprocess.Popen[bytes], output: bytes
     ) -> Finished:
         """Asks who is to blame, ends the backend, and only then lets go of psql."""
+        pid = backend_pid(output)
         try:
-            hang = self._look_at(script, text, backend_pid(output))
-            ended = self._end(backend_pid(output))
-        finally:
-            finished = self._stop(process, grace=_GRACE if backend_pid(output) else 0)
+            hang = self._look_at(script, text, pid)
+            ended = self._end(pid)
+        except BaseException:
+            self._stop(process)
+            raise
+        finished = self._stop(process, grace=_GRACE if pid and ended else 0)
         if finished.exit_code == 0:
             return finished
         raise hang.error(script, database=self.database, limit=self.limit, ended=ended)

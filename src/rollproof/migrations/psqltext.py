@@ -137,6 +137,7 @@ class _Splitter:
         self.words: list[str] = []
         self.dollar: int | None = None
         self.parentheses = 0
+        self.brackets = 0
         self.body = 0
 
     def run(self) -> PsqlText:
@@ -214,6 +215,8 @@ class _Splitter:
     def _on_other(self, match: re.Match[str], piece: str) -> None:
         if piece in "()":
             self.parentheses = max(0, self.parentheses + (1 if piece == "(" else -1))
+        if piece in "[]":
+            self.brackets = max(0, self.brackets + (1 if piece == "[" else -1))
         if piece == ";" and not self.parentheses and not self.body:
             self._end_statement(match.start())
             self._keep(piece)
@@ -232,7 +235,7 @@ class _Splitter:
 
     def _on_variable(self, match: re.Match[str], piece: str) -> None:
         name = match["name1"] or match["name2"] or match["name3"]
-        if name and not self.any_variable and name not in self.known:
+        if name and not self._is_set(name):
             # psql leaves a variable that nobody has set as it stands; it may be an array slice.
             self._significant(match, ":")
             return
@@ -241,6 +244,10 @@ class _Splitter:
         self.variables.append(name or piece[3:-1])
         self.out.append(" " + piece[1:] if name else " TRUE".ljust(len(piece)))
         self.at += len(piece)
+
+    def _is_set(self, name: str) -> bool:
+        r"""After `\gset` any name may be set, but none begins with a digit; in brackets it is a slice."""
+        return name in self.known or (self.any_variable and not self.brackets and not name[0].isdigit())
 
     def _on_meta(self, match: re.Match[str], piece: str) -> None:
         name = match["command"]

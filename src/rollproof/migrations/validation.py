@@ -36,10 +36,13 @@ def _invalid(script: Script, error: ParseError) -> MigrationError:
     # The parser gives no place for "at end of input".
     place = offset if isinstance(offset, int) else len(script.text.rstrip())
     line, column = script.line_at(place), script.column_at(place)
+    variable = script.text[place : place + 1] == ":"
     return MigrationError(
         f"the SQL is not valid: {message}",
         doing=f"parsing it with PostgreSQL {PARSER_MAJOR}'s grammar, before anything was touched",
         where=script.where(line, column),
-        remedy="correct the script; psql would stop at the same place",
+        remedy="set the psql variable in the script itself (\\set), which is run without any"
+        if variable
+        else "correct the script; psql would stop at the same place",
         facts={"line": line, "column": column, "sqlstate": "42601"},
     )

@@ -48,9 +48,9 @@ def role(node: Node, reading: Reading) -> None:
         "AlterUserMapping": "ALTER USER MAPPING",
         "DropUserMapping": "DROP USER MAPPING",
     }
-    given = getattr(node, "role", None)
-    name = given if isinstance(given, str) else getattr(given, "rolename", "") or ""
-    reading.say(Kind.PRIVILEGE, words[word], quote(name) if name else "")
+    given = getattr(node, "roles", None) or (getattr(node, "role", None),)
+    names = [role if isinstance(role, str) else getattr(role, "rolename", None) for role in given]
+    reading.say(Kind.PRIVILEGE, words[word], ", ".join(quote(name) for name in names if name))
 
 
 def owner(node: Node, reading: Reading) -> None:

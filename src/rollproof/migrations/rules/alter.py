@@ -12,14 +12,14 @@ from rollproof.migrations.classification import Kind
 from rollproof.migrations.coltypes import ColumnType, Fit, fit
 from rollproof.migrations.rules.create import remember_column
 from rollproof.migrations.rules.drop import identify, word_of
-from rollproof.migrations.rules.names import Node, parts, quote, walk
+from rollproof.migrations.rules.names import Node, parts, walk
 from rollproof.migrations.rules.state import TEMPORARY, Reading
 
 _T = AlterTableType
 _ADDS = {
     _T.AT_AddConstraint: "ADD CONSTRAINT",
     _T.AT_AddIndexConstraint: "ADD CONSTRAINT … USING INDEX",
-    _T.AT_AddIdentity: "ALTER COLUMN … ADD GENERATED AS IDENTITY",
+    _T.AT_AddIdentity: "ADD IDENTITY",
     _T.AT_AttachPartition: "ATTACH PARTITION",
     _T.AT_AddInherit: "INHERIT",
 }
@@ -30,6 +30,22 @@ _ACCESS = {
     _T.AT_ForceRowSecurity: "FORCE ROW LEVEL SECURITY",
     _T.AT_NoForceRowSecurity: "NO FORCE ROW LEVEL SECURITY",
 }
+_OF_COLUMN = frozenset(
+    {
+        _T.AT_ColumnDefault,
+        _T.AT_SetNotNull,
+        _T.AT_DropNotNull,
+        _T.AT_SetStatistics,
+        _T.AT_SetOptions,
+        _T.AT_ResetOptions,
+        _T.AT_SetStorage,
+        _T.AT_SetCompression,
+        _T.AT_SetExpression,
+        _T.AT_AddIdentity,
+        _T.AT_SetIdentity,
+        _T.AT_DropIdentity,
+    }
+)
 _DETACH = (_T.AT_DetachPartition, _T.AT_DetachPartitionFinalize)
 
 
@@ -51,8 +67,9 @@ def _command(command: Node, name: str, reading: Reading, *, own: bool, statement
         rule(command, name, reading, own, statement)
     elif not own:
         kind, words = _plain(subtype)
-        column = f".{quote(command.name)}" if command.name and "Column" in subtype.name else ""
-        reading.say(kind, f"{statement} … {words}", name + column)
+        of_column = subtype in _OF_COLUMN
+        full = reading.column(name, command.name) if of_column and command.name else name
+        reading.say(kind, f"{statement} … {'ALTER COLUMN … ' * of_column}{words}", full)
     if subtype is _T.AT_DetachPartition and getattr(command.def_, "concurrent", False):
         reading.outside_transaction()
 
@@ -63,7 +80,12 @@ def _plain(subtype: AlterTableType) -> tuple[Kind, str]:
         return Kind.ADDITIVE, _ADDS[subtype]
     if subtype in _ACCESS:
         return Kind.PRIVILEGE, _ACCESS[subtype]
-    return Kind.DEFINITION, _words(subtype.name.removeprefix("AT_"))
+    said = {
+        _T.AT_ColumnDefault: "SET or DROP DEFAULT",
+        _T.AT_SetRelOptions: "SET (…)",
+        _T.AT_ResetRelOptions: "RESET (…)",
+    }
+    return Kind.DEFINITION, said.get(subtype, _words(subtype.name.removeprefix("AT_")))
 
 
 def _words(camel: str) -> str:
@@ -104,6 +126,7 @@ def _drop_column(command: Node, name: str, reading: Reading, own: bool, statemen
     own = own or reading.is_own("column", full)
     reading.remove("column", full)
     if own:
+        reading.forget(full)
         return
     cascade = " CASCADE" if command.behavior == DropBehavior.DROP_CASCADE else ""
     part = "ATTRIBUTE" if statement.endswith("TYPE") else "COLUMN"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from pglast import ast, parse_sql
@@ -84,7 +85,9 @@ def _read_call(node: Node, reading: Reading, *, strict: bool) -> None:
     name = builtin.function_name(node)
     full = reading.qualified(name, "function")
     if full in reading.routines:
-        _read_routine(full, reading)
+        _read_routine(full, reading.routines[full], reading)
+    elif strict and full in reading.background.routines:
+        _read_earlier(full, reading)
     elif name == ("set_config",):
         _set_config(node, reading)
     elif name == ("setval",) or (strict and name == ("nextval",)):
@@ -122,9 +125,15 @@ def _set_config(node: Node, reading: Reading) -> None:
         reading.set_path([part.strip().strip('"') for part in values[1].split(",")])
 
 
-def _read_routine(name: str, reading: Reading) -> None:
-    """A function of this very script is called: its body counts from here."""
-    found = reading.routines[name]
+def _read_earlier(name: str, reading: Reading) -> None:
+    """A function of an earlier migration is called: what it does happens on the line of the call."""
+    line, known = reading.line, len(reading.reasons)
+    _read_routine(name, reading.background.routines[name], reading)
+    reading.reasons[known:] = [replace(reason, line=line) for reason in reading.reasons[known:]]
+
+
+def _read_routine(name: str, found: Routine, reading: Reading) -> None:
+    """A function that is known is called: its body counts from here."""
     if name in reading.routine:
         return
     outer_line, outer = reading.line, reading.routine

@@ -7,6 +7,7 @@ from pglast.enums import ObjectType
 
 from rollproof.migrations.classification import Kind
 from rollproof.migrations.coltypes import ColumnType
+from rollproof.migrations.rules.drop import word_of
 from rollproof.migrations.rules.names import Node, option, parts, quote, switched_on
 from rollproof.migrations.rules.rows import read_rows
 from rollproof.migrations.rules.state import TEMPORARY, Reading
@@ -140,7 +141,7 @@ def domain(node: Node, reading: Reading) -> None:
 
 def define(node: Node, reading: Reading) -> None:
     """CREATE AGGREGATE, OPERATOR, TYPE (base), COLLATION, TEXT SEARCH …"""
-    word = node.kind.name.removeprefix("OBJECT_")
+    word = word_of(node.kind)
     what = {"AGGREGATE": "function", "TYPE": "type"}.get(word, word.lower())
     name = reading.qualified(parts(node.defnames), what)
     made(reading, what, name, f"CREATE {word}", replaces=bool(node.replace))

@@ -32,6 +32,14 @@ def _is_own(node: Node, kind: ObjectType, reading: Reading) -> bool:
     return reading.is_own(what, name) or bool(owner and reading.is_own_table(owner))
 
 
+_RENAMES = {
+    ObjectType.OBJECT_COLUMN: "ALTER TABLE … RENAME COLUMN",
+    ObjectType.OBJECT_TABCONSTRAINT: "ALTER TABLE … RENAME CONSTRAINT",
+    ObjectType.OBJECT_ATTRIBUTE: "ALTER TYPE … RENAME ATTRIBUTE",
+    ObjectType.OBJECT_DOMCONSTRAINT: "ALTER DOMAIN … RENAME CONSTRAINT",
+}
+
+
 def rename(node: Node, reading: Reading) -> None:
     """ALTER … RENAME TO: no row is lost, but nothing finds them under the old name."""
     kind = ObjectType(node.renameType)
@@ -42,7 +50,7 @@ def rename(node: Node, reading: Reading) -> None:
         reading.make(what, after)
         return
     kind_of = Kind.INDEX if kind is ObjectType.OBJECT_INDEX else Kind.DEFINITION
-    reading.say(kind_of, f"ALTER {word_of(node.renameType)} … RENAME", before, f"to {after}")
+    reading.say(kind_of, _RENAMES.get(kind, f"ALTER {word_of(kind)} … RENAME"), before, f"to {after}")
     reading.renamed.append((before, after))
 
 
@@ -147,10 +155,11 @@ def other(node: Node, reading: Reading) -> None:
     """ALTER of objects that hold no rows."""
     word, attribute, kind = _OTHERS[type(node)]
     given = getattr(node, attribute) if attribute else None
-    name = ".".join(map(quote, parts(given)))
     reading.lasting()
-    if kind is None or not _is_own(given, kind, reading):
-        reading.say(Kind.DEFINITION, f"ALTER {word}", name)
+    if kind is None:
+        reading.say(Kind.DEFINITION, f"ALTER {word}", ".".join(map(quote, parts(given))))
+    elif not _is_own(given, kind, reading):
+        reading.say(Kind.DEFINITION, f"ALTER {word}", identify(given, kind, reading)[1])
 
 
 def label(node: Node, reading: Reading) -> None:

@@ -43,11 +43,27 @@ _CASCADES = {
 """with CASCADE these take columns and tables along; without it PostgreSQL refuses while any is left"""
 
 
+_WORDS = {
+    "MATVIEW": "MATERIALIZED VIEW",
+    "STATISTIC_EXT": "STATISTICS",
+    "FDW": "FOREIGN DATA WRAPPER",
+    "FOREIGN_SERVER": "SERVER",
+    "LARGEOBJECT": "LARGE OBJECT",
+    "OPCLASS": "OPERATOR CLASS",
+    "OPFAMILY": "OPERATOR FAMILY",
+    "TABCONSTRAINT": "CONSTRAINT",
+    "DOMCONSTRAINT": "CONSTRAINT",
+    "TSCONFIGURATION": "TEXT SEARCH CONFIGURATION",
+    "TSDICTIONARY": "TEXT SEARCH DICTIONARY",
+    "TSPARSER": "TEXT SEARCH PARSER",
+    "TSTEMPLATE": "TEXT SEARCH TEMPLATE",
+}
+
+
 def word_of(kind: ObjectType) -> str:
     """`OBJECT_TABLE` as SQL says it."""
-    words = {"MATVIEW": "MATERIALIZED VIEW", "STATISTIC_EXT": "STATISTICS", "FDW": "FOREIGN DATA WRAPPER"}
     name = ObjectType(kind).name.removeprefix("OBJECT_")
-    return words.get(name, name.replace("_", " "))
+    return _WORDS.get(name, name.replace("_", " "))
 
 
 def identify(node: Node, kind: ObjectType, reading: Reading) -> tuple[str, str]:
@@ -89,6 +105,7 @@ def _dropped(
     reading.lasting()
     reading.remove(what, name)
     if own:
+        reading.forget(name)
         return
     if kind is ObjectType.OBJECT_TABLE:
         reading.touch([name])

@@ -11,6 +11,10 @@ from rollproof.migrations.rules.rows import read_rows
 from rollproof.migrations.rules.state import Reading
 
 _BEGINS = (TransactionStmtKind.TRANS_STMT_BEGIN, TransactionStmtKind.TRANS_STMT_START)
+_PREPARED = (
+    TransactionStmtKind.TRANS_STMT_COMMIT_PREPARED,
+    TransactionStmtKind.TRANS_STMT_ROLLBACK_PREPARED,
+)
 _ENDS = (
     TransactionStmtKind.TRANS_STMT_COMMIT,
     TransactionStmtKind.TRANS_STMT_ROLLBACK,
@@ -21,7 +25,10 @@ _ENDS = (
 def transaction(node: Node, reading: Reading) -> None:
     """BEGIN … COMMIT is one unit; what a ROLLBACK takes back does not count."""
     kind = TransactionStmtKind(node.kind)
-    if kind in _BEGINS:
+    if kind in _PREPARED:
+        note = "ends a prepared transaction, whose content is not in this script"
+        reading.say(Kind.UNDECIDED, "COMMIT or ROLLBACK PREPARED", note=note)
+    elif kind in _BEGINS:
         if reading.in_transaction:
             reading.note("BEGIN inside a transaction does nothing")
         else:

@@ -23,12 +23,14 @@ class Background:
 
     objects: set[str] = field(default_factory=set)
     types: dict[str, ColumnType] = field(default_factory=dict)
+    routines: dict[str, Routine] = field(default_factory=dict)
 
     def learn(self, reading: Reading) -> None:
         """Takes over what a script made and took away."""
         self.objects |= {key for key in reading.made if f" {TEMPORARY}." not in key}
         self.objects -= reading.gone
         self.types.update(reading.types)
+        self.routines.update(reading.routines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class Reading:
     """text of the statement being read"""
     routine: tuple[str, ...] = ()
     """functions being read, outermost first: a function may call itself"""
-    mark: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+    mark: tuple[list[Any], ...] = ()
+    """what was known when the transaction began"""
 
     # what rules say
 
@@ -88,6 +91,15 @@ class Reading:
         self.reasons.append(reason)
         self.units.add(self.unit)
         return reason
+
+    def forget(self, name: str) -> None:
+        """What this script made and has taken away again counts for nothing."""
+        inner = (f"{name}.",)
+        self.reasons[:] = [
+            reason
+            for reason in self.reasons
+            if not reason.kind.structural or (reason.about != name and not reason.about.startswith(inner))
+        ]
 
     def lasting(self) -> None:
         """A statement that leaves something behind but does not count for the kind."""
@@ -114,22 +126,18 @@ class Reading:
     def begin(self) -> None:
         self.unit += 1
         self.in_transaction = True
-        self.mark = self._lengths()
+        self.mark = tuple(list(items) for items in self._lists())
 
     def end(self, *, undone: bool) -> None:
         if undone and self.in_transaction:
-            for items, length in zip(self._lists(), self.mark, strict=True):
-                del items[length:]
+            for items, before in zip(self._lists(), self.mark, strict=True):
+                items[:] = before
             self.units.discard(self.unit)
         self.in_transaction = False
         self.unit += 1
 
     def _lists(self) -> tuple[list[Any], ...]:
         return self.reasons, self.irreversible, self.destroys, self.touches, self.renamed
-
-    def _lengths(self) -> tuple[int, int, int, int, int]:
-        a, b, c, d, e = map(len, self._lists())
-        return a, b, c, d, e
 
     # names
 
