@@ -22,7 +22,7 @@ from rollproof.migrations.failure import connection_lost, script_failed
 from rollproof.migrations.finished import Finished, backend_pid
 from rollproof.migrations.hang import Hang, running_step
 from rollproof.migrations.psqloutput import ServerMessage, read_messages
-from rollproof.migrations.psqltext import MetaCommand, PsqlText, split
+from rollproof.migrations.psqltext import MetaCommand, split
 from rollproof.migrations.script import Script
 
 _GRACE = 10.0
@@ -88,14 +88,13 @@ class PsqlRunner:
             MigrationError: the file changed since it was read, or would leave this database.
             EnvironmentUnavailable: there is no psql.
         """
-        text = split(script.text)
         self._refuse_changed(script)
-        self._refuse_escape(script, text)
+        self._refuse_escape(script)
         started = time.monotonic()
-        finished = self._wait(script, text, self._start(script))
+        finished = self._wait(script, self._start(script))
         seconds = time.monotonic() - started
         if finished.exit_code:
-            raise self._failure(script, text, finished)
+            raise self._failure(script, finished)
         return ScriptRun(seconds, finished.echoes(script.text), finished.notices(script.text))
 
     @contextmanager
@@ -132,22 +131,20 @@ class PsqlRunner:
                 remedy="install the PostgreSQL client programs of the server's major version",
             ) from error
 
-    def _wait(self, script: Script, text: PsqlText, process: subprocess.Popen[bytes]) -> Finished:
+    def _wait(self, script: Script, process: subprocess.Popen[bytes]) -> Finished:
         try:
             return Finished.of(process, *process.communicate(timeout=self.limit))
         except subprocess.TimeoutExpired as expired:
-            return self._end_hanging(script, text, process, expired.output or b"")
+            return self._end_hanging(script, process, expired.output or b"")
         except BaseException:
             self._stop(process)
             raise
 
-    def _end_hanging(
-        self, script: Script, text: PsqlText, process: subprocess.Popen[bytes], output: bytes
-    ) -> Finished:
+    def _end_hanging(self, script: Script, process: subprocess.Popen[bytes], output: bytes) -> Finished:
         """Asks who is to blame, ends the backend, and only then lets go of psql."""
         pid = backend_pid(output)
         try:
-            hang = self._look_at(script, text, pid)
+            hang = self._look_at(script, pid)
             ended = self._end(pid)
         except BaseException:
             self._stop(process)
@@ -157,7 +154,7 @@ class PsqlRunner:
             return finished
         raise hang.error(script, database=self.database, limit=self.limit, ended=ended)
 
-    def _look_at(self, script: Script, text: PsqlText, pid: int | None) -> Hang:
+    def _look_at(self, script: Script, pid: int | None) -> Hang:
         if pid is None:
             return Hang()
         try:
@@ -165,7 +162,7 @@ class PsqlRunner:
                 found, doing = blockers(conn, pid), backend(conn, pid)
         except psycopg.Error as error:
             return Hang(pid=pid, silence=f"{type(error).__name__} {error.sqlstate or ''}".rstrip())
-        return Hang(pid, tuple(found), doing, running_step(script, text, doing))
+        return Hang(pid, tuple(found), doing, running_step(script, split(script.text), doing))
 
     def _end(self, pid: int | None) -> bool:
         """True when the backend is known to be gone."""
@@ -188,8 +185,8 @@ class PsqlRunner:
         self._end(finished.pid)
         return finished
 
-    def _failure(self, script: Script, text: PsqlText, finished: Finished) -> AttemptFailed:
-        messages = read_messages(finished.stderr)
+    def _failure(self, script: Script, finished: Finished) -> AttemptFailed:
+        messages, text = read_messages(finished.stderr), split(script.text)
         if finished.pid is None:
             said = messages[-1].message if messages else "psql said nothing"
             return AttemptFailed(
@@ -213,9 +210,10 @@ class PsqlRunner:
                 remedy="start again",
             )
 
-    def _refuse_escape(self, script: Script, text: PsqlText, seen: frozenset[Path] = frozenset()) -> None:
+    def _refuse_escape(self, script: Script, seen: frozenset[Path] = frozenset()) -> None:
         """A script that reaches another database, or goes on after errors, is not run at all."""
-        for command in text.meta:
+        # Without a backslash there is no meta-command, and a large file need not be taken apart.
+        for command in split(script.text).meta if "\\" in script.text else ():
             if problem := _escapes(command):
                 raise MigrationError(
                     problem,
@@ -225,8 +223,7 @@ class PsqlRunner:
                 )
             included = _included(command, script, self.folder)
             if included and included not in seen and included.is_file():
-                inner = Script.read(included)
-                self._refuse_escape(inner, split(inner.text), seen | {included})
+                self._refuse_escape(Script.read(included), seen | {included})
 
 
 def _escapes(command: MetaCommand) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import dataclass, field
 
 from rollproof.migrations.psqloutput import read_messages
+from rollproof.migrations.psqltext import split
+
+_ECHOES = ("echo", "qecho")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,10 @@ class Finished:
         return backend_pid(self.stdout.encode())
 
     def echoes(self, script: str) -> str:
+        """What the script says with `\\echo`, word for word; anything else may come from rows."""
         lines = self.stdout.splitlines()[1:]
-        return "\n".join(
-            line if line in script else "[a line that the script puts together]" for line in lines
-        )
+        said = {_words(m.arguments) for m in split(script).meta if m.name in _ECHOES} if lines else set()
+        return "\n".join(line if line in said else "[a line that the script puts together]" for line in lines)
 
     def notices(self, script: str) -> str:
         said = (
@@ -37,6 +41,10 @@ class Finished:
             for m in read_messages(self.stderr)
         )
         return "\n".join(said)
+
+
+def _words(arguments: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"'((?:[^']|'')*)'", r"\1", arguments)).strip()
 
 
 def backend_pid(output: bytes) -> int | None:

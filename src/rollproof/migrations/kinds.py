@@ -11,8 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pglast import parse_sql
-
 from rollproof.errors import MigrationError
 from rollproof.migrations.classification import Classification, Irreversible, Kind, Reason, decide
 from rollproof.migrations.psqltext import MetaCommand, PsqlText
@@ -20,7 +18,7 @@ from rollproof.migrations.rules import Background, Reading, read_statement
 from rollproof.migrations.rules.define import COMMENT
 from rollproof.migrations.rules.names import Node, dotted
 from rollproof.migrations.script import Script
-from rollproof.migrations.validation import PARSER_MAJOR, validate
+from rollproof.migrations.validation import PARSER_MAJOR, parse, validate
 
 __all__ = [
     "PARSER_MAJOR",
@@ -59,10 +57,10 @@ def classify(script: Script, *, ledger: str = LEDGER, background: Background | N
     Raises:
         MigrationError: as `validate` does.
     """
-    text = validate(script)
+    text, statements = parse(script)
     known = background if background is not None else Background()
     reading = Reading(ledger=_plain(ledger), background=known)
-    _read(text, parse_sql(text.sql), reading)
+    _read(text, statements, reading)
     known.learn(reading)
     return _conclude(reading, text)
 

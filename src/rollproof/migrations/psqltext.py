@@ -11,7 +11,7 @@ kin end a statement; a statement ends at a semicolon outside parentheses and `BE
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -30,10 +30,13 @@ _TOKEN = re.compile(
     | (?P<separator> \\\\ )
     | (?P<meta> \\(?P<command>[^\s\\;'"|]*) )
     | (?P<space> \s+ )
+    | (?P<plain> [,.=<>+*%^~!@#&|?]+ )
     | (?P<other> . )
     """,
     re.VERBOSE | re.DOTALL,
 )
+_LINE = re.compile(r"[^\n]+")
+_END_OF_DATA = re.compile(r"^\\\.\r?$", re.MULTILINE)
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
 _ARGUMENTS = re.compile(r"""(?:'(?:[^'\\\n]|\\.|'')*'|"[^"\n]*"|`[^`\n]*`|[^\\\n])*""")
 _WHOLE_LINE = frozenset({"!", "copy", "ef", "ev", "sf", "sf+", "sv", "sv+", "h", "help", "restrict"})
@@ -130,6 +133,10 @@ class _Splitter:
         self.any_variable = False
         self.data_waits = False
         self.lines = _LineCounter(text)
+        names = (name.removeprefix("_on_") for name in dir(self) if name.startswith("_on_"))
+        self._handlers: dict[str, Callable[[re.Match[str], str], None]] = {
+            name: getattr(self, f"_on_{name}") for name in names
+        }
         self._fresh()
 
     def _fresh(self) -> None:
@@ -157,8 +164,7 @@ class _Splitter:
             yield match
 
     def _take(self, match: re.Match[str]) -> None:
-        handler = getattr(self, f"_on_{match.lastgroup}", self._significant)
-        handler(match, match.group())
+        self._handlers.get(str(match.lastgroup), self._significant)(match, match.group())
 
     def _significant(self, match: re.Match[str], piece: str) -> None:
         if self.start is None:
@@ -170,7 +176,7 @@ class _Splitter:
         self.at += len(piece)
 
     def _blank(self, piece: str, first: str = "") -> None:
-        self.out.append(first + re.sub(r"[^\n]", " ", piece)[len(first) :])
+        self.out.append(first + _LINE.sub(lambda line: " " * len(line[0]), piece)[len(first) :])
         self.at += len(piece)
 
     def _on_space(self, _match: re.Match[str], piece: str) -> None:
@@ -284,17 +290,13 @@ class _Splitter:
     def _take_data(self) -> None:
         """Blanks the rows up to the line `\\.` or the end of the file."""
         self.data_waits = False
-        start, rows = self.at, 0
-        while self.at < len(self.text):
-            end = self._line_end(self.at)
-            line = self.text[self.at : end]
-            self._blank(line)
-            if end < len(self.text):
-                self._keep("\n")
-            if line.rstrip("\r") == "\\.":
-                break
-            rows += 1
-        self.data.append(DataBlock(self.lines.at(start), rows))
+        start = self.at
+        marker = _END_OF_DATA.search(self.text, start)
+        rows_end = marker.start() if marker else len(self.text)
+        rows = self.text[start:rows_end]
+        self._blank(self.text[start : marker.end() if marker else rows_end])
+        unended = bool(rows) and not rows.endswith("\n")
+        self.data.append(DataBlock(self.lines.at(start), rows.count("\n") + unended))
 
 
 def _copies_from_stdin(words: tuple[str, ...]) -> bool:

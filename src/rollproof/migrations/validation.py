@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 from pglast import get_postgresql_version, parse_sql
-from pglast.parser import ParseError
+from pglast.parser import ParseError, parse_sql_protobuf
 
 from rollproof.errors import MigrationError
 from rollproof.migrations.psqltext import PsqlText, split
@@ -24,11 +28,25 @@ def validate(script: Script) -> PsqlText:
         MigrationError: the SQL is not valid; it names file, line, column and the parser's message.
     """
     text = split(script.text)
+    with _explained(script):
+        # The tree itself is not wanted here, and it is what takes time.
+        parse_sql_protobuf(text.sql)
+    return text
+
+
+def parse(script: Script) -> tuple[PsqlText, tuple[Any, ...]]:
+    """The script taken apart, and its statements as syntax trees. Raises as `validate` does."""
+    text = split(script.text)
+    with _explained(script):
+        return text, tuple(parse_sql(text.sql))
+
+
+@contextmanager
+def _explained(script: Script) -> Iterator[None]:
     try:
-        parse_sql(text.sql)
+        yield
     except ParseError as error:
         raise _invalid(script, error) from error
-    return text
 
 
 def _invalid(script: Script, error: ParseError) -> MigrationError:
