@@ -36,7 +36,7 @@ lint: $(READY)
 	$(BIN)/mypy src steps
 
 sabotage: $(READY)
-	$(BIN)/pytest -q -p tests.sabotage.plugin -p no:cacheprovider features --saboteurs tests/sabotage
+	$(BIN)/python -m pytest -q -p tests.sabotage.plugin -p no:cacheprovider features
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.drill

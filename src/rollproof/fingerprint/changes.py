@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 
@@ -16,10 +16,12 @@ from rollproof.fingerprint.merging import Digester, Tally, merge_as_multisets, m
 from rollproof.fingerprint.rows import probe, read_digests
 from rollproof.fingerprint.snapshot import Connection, snapshot
 from rollproof.fingerprint.tables import UserTable, read_tables
-from rollproof.model.rows import KEYS_LISTED, RowChanges, RowDigest
+from rollproof.model.rows import KEYS_LISTED, RowChanges, RowDigest, TableRows
 
 
-def compare_rows(conn: Connection, kept: KeptRows, *, digester: Digester) -> list[RowChanges]:
+def compare_rows(
+    conn: Connection, kept: KeptRows, *, digester: Digester, now: Iterable[TableRows] = ()
+) -> list[RowChanges]:
     """How the rows differ now from those that were kept; one entry for each table that does.
 
     All tables are digested again; only those whose digest is other are listed again and merged
@@ -34,6 +36,7 @@ def compare_rows(conn: Connection, kept: KeptRows, *, digester: Digester) -> lis
     Args:
         digester: what to show for a key that is no integer and no uuid, given a digest of it; HMAC
             with a key of the run's own, so that nobody can guess from a report whose row it is.
+        now: digests that were taken in this very snapshot already, so as not to take them twice.
 
     Raises:
         PreconditionNotMet: the server hashes rows otherwise than the one they were kept from.
@@ -50,7 +53,7 @@ def compare_rows(conn: Connection, kept: KeptRows, *, digester: Digester) -> lis
         tables = {table.qualified: table for table in read_tables(conn)}
         found = [_missing(kept, table, digester) for table in kept.listings if table.rows.table not in tables]
         there = [table for table in kept.listings if table.rows.table in tables]
-        found += _present(conn, kept, [(table, tables[table.rows.table]) for table in there], digester)
+        found += _present(conn, kept, [(table, tables[table.rows.table]) for table in there], digester, now)
     return sorted((changes for changes in found if changes is not None), key=lambda changes: changes.table)
 
 
@@ -65,11 +68,17 @@ def _missing(kept: KeptRows, table: KeptTable, digester: Digester) -> RowChanges
 
 
 def _present(
-    conn: Connection, kept: KeptRows, pairs: list[tuple[KeptTable, UserTable]], digester: Digester
+    conn: Connection,
+    kept: KeptRows,
+    pairs: list[tuple[KeptTable, UserTable]],
+    digester: Digester,
+    known: Iterable[TableRows],
 ) -> Iterator[RowChanges | None]:
+    taken = {(rows.table, rows.columns): rows.digest for rows in known}
     whole = [pair for pair in pairs if set(pair[0].rows.columns) <= set(pair[1].columns)]
     as_kept = [replace(now, columns=old.rows.columns) for old, now in whole]
-    digests = dict(read_digests(conn, as_kept))
+    digests = {t: taken[t.qualified, t.columns] for t in as_kept if (t.qualified, t.columns) in taken}
+    digests |= dict(read_digests(conn, [table for table in as_kept if table not in digests]))
     for old, now in pairs:
         same_columns = replace(now, columns=old.rows.columns)
         if digests.get(same_columns) != old.rows.digest:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -138,12 +139,16 @@ def _unreadable(path: Path, found: str) -> BadInput:
     )
 
 
-def keep_rows(conn: Connection, folder: Path, *, cells_listed: int = CELLS_LISTED) -> KeptRows:
+def keep_rows(
+    conn: Connection, folder: Path, *, like: Sequence[KeptRows] = (), cells_listed: int = CELLS_LISTED
+) -> KeptRows:
     """Digests and listings of all tables, from one snapshot, into an empty or new folder.
 
     Disk: for each row 17 bytes, its key, and 17 bytes a column; memory does not grow with the rows.
 
     Args:
+        like: rows kept before. A table whose columns, key and digest are those of one of them has
+            the same rows, so its listing is shared instead of read again.
         cells_listed: rows times columns above which a table's listing goes without its columns'
             hashes. Lost, changed and added rows are then found all the same; but when a column of
             such a table is gone, a change in the others is found without being counted, and in
@@ -159,7 +164,7 @@ def keep_rows(conn: Connection, folder: Path, *, cells_listed: int = CELLS_LISTE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with snapshot(conn, doing="keeping the rows"):
-            kept = KeptRows(folder, tuple(_keep_all(conn, folder, cells_listed)), probe(conn))
+            kept = KeptRows(folder, tuple(_keep_all(conn, folder, like, cells_listed)), probe(conn))
         kept.save()
     except OSError as error:
         raise EnvironmentUnavailable(
@@ -171,14 +176,35 @@ def keep_rows(conn: Connection, folder: Path, *, cells_listed: int = CELLS_LISTE
     return kept
 
 
-def _keep_all(conn: Connection, folder: Path, cells_listed: int) -> Iterator[KeptTable]:
+def _keep_all(
+    conn: Connection, folder: Path, like: Sequence[KeptRows], cells_listed: int
+) -> Iterator[KeptTable]:
     for number, (table, digest) in enumerate(read_digests(conn, read_tables(conn))):
         rows = table_rows(table, digest)
         listed = digest.rows * len(table.columns) <= cells_listed
         kept = KeptTable(rows, table.kinds_of(table.key), columns_listed=listed)
         if digest.rows:
-            kept = _keep(conn, table, kept, folder / f"{number:05}.rows")
+            path = folder / f"{number:05}.rows"
+            kept = _share(kept, like, path) or _keep(conn, table, kept, path)
         yield kept
+
+
+def _share(wanted: KeptTable, like: Sequence[KeptRows], path: Path) -> KeptTable | None:
+    """The same table as it was kept before, its listing under a second name; None when it was not."""
+    for earlier in like:
+        for table in earlier.listings:
+            same = (table.rows, table.kinds, table.columns_listed)
+            if table.file and same == (wanted.rows, wanted.kinds, wanted.columns_listed):
+                _link(earlier.folder / table.file, path)
+                return replace(table, file=path.name)
+    return None
+
+
+def _link(source: Path, path: Path) -> None:
+    try:
+        path.hardlink_to(source)
+    except OSError:  # a file system without links
+        shutil.copy2(source, path)
 
 
 def _keep(conn: Connection, table: UserTable, kept: KeptTable, path: Path) -> KeptTable:

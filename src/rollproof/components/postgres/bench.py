@@ -47,6 +47,7 @@ class Bench:
         self.old = ""
         self.limit = self.spec.statement_limit
         self.seen: dict[str, Seen] = {}
+        self.walked: list[KeptRows] = []
         self.revoked: list[WriteGrant] | None = None
         self._key = secrets.token_bytes(32)
 
@@ -82,6 +83,10 @@ class Bench:
         if self.spec.app_role is None:
             raise NotApplicable(f"system {self.drill.system.name} declares no database.app_role")
         return self.spec.app_role
+
+    def known_rows(self) -> list[KeptRows]:
+        """Rows kept of the templates and of earlier looks: what is the same need not be listed again."""
+        return [*self.templates.kept, *(seen.rows for seen in self.seen.values())]
 
     def digester(self, text: str) -> str:
         """A keyed digest of a row's identity; the key lives as long as the scenario, and nowhere else."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -12,22 +13,48 @@ from rollproof.components.postgres.admin import connected, create_database, undo
 from rollproof.components.postgres.bench import Bench, Seen
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import RollproofError
-from rollproof.fingerprint import compare, compare_rows, keep_rows, sequences_behind, take_fingerprint
+from rollproof.fingerprint import (
+    compare,
+    compare_rows,
+    digest_rows,
+    keep_rows,
+    sequences_behind,
+    snapshot,
+    take_fingerprint,
+)
 from rollproof.journal import Kind
+from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import Json
+from rollproof.model.rows import TableRows
 
 BASELINES = ("before", "backup", "deployed")
 
 
-def observe(drill: Drill, label: str) -> Seen:
-    """Takes the database's fingerprint and keeps its rows' digests under `label`.
+def observe(drill: Drill, label: str, *, against: Sequence[str] = ()) -> Seen:
+    """Takes the database's fingerprint and keeps its rows under `label`.
 
-    The clients' writes stand still for the moment of the snapshot, so that each is known to lie
-    before or after it.
+    The clients' writes stand still meanwhile, so that each is known to lie before or after it.
+
+    Args:
+        against: earlier observations to compare with, in the same snapshot.
     """
     bench = drill.use(Bench)
-    with drill.use(Clients).quiet(), connected(bench.server, bench.name, autocommit=False) as conn:
-        return observe_in(drill, conn, label)
+    with (
+        drill.use(Clients).quiet(),
+        connected(bench.server, bench.name, autocommit=False) as conn,
+        snapshot(conn, doing=f"observing the database {label}"),
+    ):
+        seen = observe_in(drill, conn, label)
+        for earlier in against:
+            compare_in(
+                drill,
+                conn,
+                label=label,
+                fingerprint=seen.fingerprint,
+                rows=seen.rows.tables,
+                before=bench.seen[earlier],
+            )
+    return seen
 
 
 def observe_in(drill: Drill, conn: Connection[Any], label: str) -> Seen:
@@ -36,7 +63,8 @@ def observe_in(drill: Drill, conn: Connection[Any], label: str) -> Seen:
     started = time.monotonic()
     fingerprint = take_fingerprint(conn)
     taken = time.monotonic()
-    kept = keep_rows(conn, bench.scratch / f"rows-{label}-{len(drill.recorder.journal.events)}")
+    folder = bench.scratch / f"rows-{label}-{len(drill.recorder.journal.events)}"
+    kept = keep_rows(conn, folder, like=[*bench.known_rows(), *(seen.rows for seen in bench.seen.values())])
     numbers: dict[str, Json] = {
         "fingerprint_seconds": taken - started,
         "rows_seconds": time.monotonic() - taken,
@@ -61,20 +89,27 @@ def observe_in(drill: Drill, conn: Connection[Any], label: str) -> Seen:
     return seen
 
 
-def compare_with(drill: Drill, database: str, label: str, fingerprint_of: Seen, against: Seen) -> None:
-    """Records how a database, seen as `fingerprint_of`, differs from an earlier observation."""
+def compare_in(
+    drill: Drill,
+    conn: Connection[Any],
+    *,
+    label: str,
+    fingerprint: Fingerprint,
+    rows: Sequence[TableRows],
+    before: Seen,
+) -> None:
+    """Records how the database of the connection's snapshot differs from an earlier observation."""
     bench = drill.use(Bench)
     started = time.monotonic()
-    with connected(bench.server, database, autocommit=False) as conn:
-        changes = compare_rows(conn, against.rows, digester=bench.digester)
+    changes = compare_rows(conn, before.rows, digester=bench.digester, now=rows)
     seconds = time.monotonic() - started
-    differences = compare(against.fingerprint, fingerprint_of.fingerprint)
+    differences = compare(before.fingerprint, fingerprint)
     attachments = drill.recorder.journal.attachments
     drill.recorder.note(
         "observe.compare",
         {
             "label": label,
-            "against": against.label,
+            "against": before.label,
             "differences": attachments.put([difference.to_json() for difference in differences]),
             "changes": attachments.put([change.to_json() for change in changes]),
             "count": len(differences),
@@ -88,10 +123,7 @@ def look_at_database(drill: Drill) -> None:
     """What the database is after everything that was done, compared with each earlier observation."""
     drill.look("traffic")
     bench = drill.use(Bench)
-    after = observe(drill, "after")
-    for label in BASELINES:
-        if label in bench.seen:
-            compare_with(drill, bench.name, "after", after, bench.seen[label])
+    observe(drill, "after", against=[label for label in BASELINES if label in bench.seen])
     _look_at_sequences(drill)
 
 
@@ -122,7 +154,16 @@ def look_at_reapplying(drill: Drill) -> None:
     except RollproofError as error:
         drill.recorder.close(begun, Kind.FAIL, {"found": error.found})
         return
-    with connected(bench.server, copy, autocommit=False) as conn:
-        again = Seen("reapplied", take_fingerprint(conn), bench.seen["deployed"].rows)
-    drill.recorder.close(begun, Kind.OK, {"seconds": seconds})
-    compare_with(drill, copy, "reapplied", again, bench.seen["deployed"])
+    with (
+        connected(bench.server, copy, autocommit=False) as conn,
+        snapshot(conn, doing="observing the copy that the migration was applied to again"),
+    ):
+        drill.recorder.close(begun, Kind.OK, {"seconds": seconds})
+        compare_in(
+            drill,
+            conn,
+            label="reapplied",
+            fingerprint=take_fingerprint(conn),
+            rows=digest_rows(conn),
+            before=bench.seen["deployed"],
+        )

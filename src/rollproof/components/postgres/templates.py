@@ -20,6 +20,7 @@ from rollproof.components.postgres.queries import query
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable, NotApplicable, SystemFileError
+from rollproof.fingerprint import KeptRows, keep_rows
 from rollproof.migrations.execute import PsqlRunner
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.script import Script
@@ -47,6 +48,7 @@ class Templates:
         self._prefix = f"rp_{session.run[-6:]}"
         self._numbers = itertools.count(1)
         self._templates: dict[int, str] = {}
+        self.kept: list[KeptRows] = []
         self._roles = self._make_roles()
         self._seed_at = self._position_of_seed()
 
@@ -100,7 +102,14 @@ class Templates:
             for position in range(older, count):
                 self.apply(name, self.history.migrations[position])
                 self.load_rows(name, applied=position + 1)
+            self._keep(name)
         return name
+
+    def _keep(self, name: str) -> None:
+        """Lists the template's rows once, for all the clones that will have the same."""
+        folder = self.session.open(self.system).scratch / f"rows-{name}"
+        with connected(self.server, name, autocommit=False) as conn:
+            self.kept.append(keep_rows(conn, folder, like=self.kept))
 
     def apply(self, database: str, migration: Migration) -> float:
         """Runs a migration's script; seconds. Raises AttemptFailed, or MigrationError for bad SQL."""

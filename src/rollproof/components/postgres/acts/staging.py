@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from rollproof.components.postgres.admin import create_database, undo_database
+from rollproof.components.postgres.admin import connected, create_database, undo_database
 from rollproof.components.postgres.bench import Bench
-from rollproof.components.postgres.observers import compare_with, observe
+from rollproof.components.postgres.observers import observe
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput, NotApplicable
+from rollproof.fingerprint import compare, compare_rows, keep_rows, take_fingerprint
 from rollproof.migrations.classification import Kind
 from rollproof.migrations.model import Migration
-from rollproof.migrations.observed import disagreement
-from rollproof.migrations.observed import observed_kind as observe_kind
+from rollproof.migrations.observed import disagreement, observed_kind
 from rollproof.model.json import JsonObject
 
 KINDS = {"additive": Kind.ADDITIVE, "data-changing": Kind.DATA, "dropping": Kind.DROPPING}
@@ -166,12 +166,11 @@ class Deploy(Act):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        before = observe(drill, "before")
+        observe(drill, "before")
         seconds = bench.templates.apply(bench.name, bench.migration)
         bench.expected = (*bench.expected, bench.migration.id)
         drill.incident("fault", cause=f"{bench.migration.id} was deployed", migration=bench.migration.id)
-        deployed = observe(drill, "deployed")
-        compare_with(drill, bench.name, "deployed", deployed, before)
+        observe(drill, "deployed", against=["before"])
         return {"seconds": seconds}
 
 
@@ -191,17 +190,16 @@ class WalkForward(Act):
 
 
 def _walk_one(drill: Drill, bench: Bench, migration: Migration) -> None:
-    from rollproof.components.postgres.admin import connected
-    from rollproof.fingerprint import compare, compare_rows, keep_rows, take_fingerprint
-
+    ledger, folder = bench.spec.migrations.ledger, bench.scratch / f"walk-{migration.number}"
     with connected(bench.server, bench.name, autocommit=False) as conn:
-        before, rows = take_fingerprint(conn), keep_rows(conn, bench.scratch / f"walk-{migration.number}")
+        before, rows = take_fingerprint(conn), keep_rows(conn, folder, like=bench.walked)
+    bench.walked.append(rows)
     bench.templates.apply(bench.name, migration)
     with connected(bench.server, bench.name, autocommit=False) as conn:
         differences = compare(before, take_fingerprint(conn))
         changes = compare_rows(conn, rows, digester=bench.digester)
     said = bench.templates.history.classification(migration)
-    seen = observe_kind(differences, changes, ledger=bench.spec.migrations.ledger, renamed=said.renamed)
+    seen = observed_kind(differences, changes, ledger=ledger, renamed=said.renamed)
     drill.recorder.note(
         "migration.kind",
         {
