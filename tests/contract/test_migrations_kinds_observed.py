@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from rollproof.environments.base import PostgresServer
-from rollproof.fingerprint import compare, take_fingerprint
+from rollproof.fingerprint import compare, compare_rows, keep_rows, take_fingerprint
 from rollproof.migrations import builtin
 from rollproof.migrations.execute import PsqlRunner
 from rollproof.migrations.kinds import Background, Kind, classify
@@ -36,6 +36,11 @@ CREATE FUNCTION s.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; E
 CREATE TRIGGER g BEFORE UPDATE ON s.old FOR EACH ROW EXECUTE FUNCTION s.f();
 CREATE POLICY p ON s.old USING (true);
 COMMENT ON TABLE s.old IS 'old';
+CREATE TABLE public.migrations (name text);
+INSERT INTO s.old (b, c) SELECT n, n FROM generate_series(1, 20) n;
+INSERT INTO s.plain VALUES (1, 'one'), (2, 'two');
+INSERT INTO s.parent VALUES (1, 'a');
+CREATE TABLE s.loose AS SELECT 2 AS k, 'x' AS v;
 """
 ROLE = "rp_kind_role"
 CASES = [
@@ -74,6 +79,7 @@ CASES = [
     "ALTER TABLE s.plain RENAME TO simple",
     "ALTER TABLE s.plain SET SCHEMA public",
     "ALTER TABLE s.parent DETACH PARTITION s.part",
+    "ALTER TABLE s.parent ATTACH PARTITION s.loose FOR VALUES IN (2)",
     "ALTER TABLE s.plain ALTER COLUMN x SET STATISTICS 100",
     "ALTER TYPE s.mood ADD VALUE 'so so' BEFORE 'glad'",
     "ALTER TYPE s.mood RENAME VALUE 'sad' TO 'blue'",
@@ -104,12 +110,31 @@ CASES = [
     "CREATE STATISTICS s.st ON b, c FROM s.old",
     "CREATE EXTENSION pgcrypto",
     "SET search_path = s; CREATE TABLE t (id int); ALTER TABLE old ADD COLUMN d int",
-    "DO $$ BEGIN IF NOT EXISTS (SELECT FROM s.plain) THEN CREATE TYPE s.n AS ENUM (); END IF; END $$",
+    "DO $$ BEGIN IF NOT EXISTS (SELECT FROM s.plain WHERE x > 9) THEN CREATE SCHEMA n; END IF; END $$",
     "BEGIN; DROP TABLE s.plain; ROLLBACK",
     "BEGIN; DROP TABLE s.plain",
     "CREATE TEMP TABLE t (id int); INSERT INTO t VALUES (1)",
     "VACUUM s.old",
     "SELECT count(*) FROM s.old",
+    "UPDATE s.old SET b = b + 1 WHERE id < 5",
+    "DELETE FROM s.plain WHERE x = 1",
+    "TRUNCATE s.plain",
+    "INSERT INTO s.plain VALUES (3, 'three')",
+    "INSERT INTO s.plain VALUES (3, 'three'); CREATE TABLE s.t (id int); INSERT INTO s.t VALUES (1)",
+    "COPY s.plain FROM stdin;\n5\tfive\n\\.\n",
+    "CREATE TABLE s.t (x int); INSERT INTO s.t SELECT x FROM s.plain; UPDATE s.t SET x = 0; DELETE FROM s.t",
+    "ALTER TABLE s.plain ADD COLUMN z int; UPDATE s.plain SET z = x * 2",
+    "ALTER TABLE s.plain ADD COLUMN z int; UPDATE s.plain SET z = x, y = upper(y)",
+    "ALTER TABLE s.plain ALTER COLUMN y TYPE text USING upper(y)",
+    "ALTER TABLE s.plain ALTER COLUMN x TYPE text USING x::text",
+    "WITH gone AS (DELETE FROM s.plain RETURNING *) INSERT INTO s.parent SELECT 1, y FROM gone",
+    "INSERT INTO s.old (b) VALUES (1); INSERT INTO public.migrations VALUES ('010_case.sql')",
+    "CREATE TABLE s.t (id int); INSERT INTO public.migrations VALUES ('010_case.sql')",
+    "DO $$ BEGIN FOR i IN 1..3 LOOP UPDATE s.plain SET y = y || i; END LOOP; END $$",
+    "UPDATE s.parent SET v = 'b'",
+    "DROP TABLE s.part",
+    "MERGE INTO s.plain p USING s.old o ON o.id = p.x WHEN NOT MATCHED THEN INSERT VALUES (o.id, 'new')",
+    "CREATE FUNCTION s.fill() RETURNS void LANGUAGE sql AS 'UPDATE s.plain SET y = NULL'; SELECT s.fill()",
 ]
 
 
@@ -133,10 +158,11 @@ def test_text_and_effect_agree(
     background = Background()
     classify(Script(tmp_path / "001_setup.sql", SETUP), background=background)
     conn.execute(SETUP.encode())
-    before = take_fingerprint(conn)
+    before, rows = take_fingerprint(conn), keep_rows(conn, tmp_path / "rows")
     said = classify(script, background=background)
     PsqlRunner(pg, database, limit=30).run(script)
-    seen = observed_kind(compare(before, take_fingerprint(conn)), [], renamed=said.renamed)
+    changes = compare_rows(conn, rows, digester=str)
+    seen = observed_kind(compare(before, take_fingerprint(conn)), changes, renamed=said.renamed)
     assert disagreement(said, seen) is None
     assert said.kind is not Kind.UNDECIDED
 

@@ -27,7 +27,7 @@ def folder(tmp_path: Path) -> Folder:
     """Makes a folder of files: name -> SQL, `SELECT 1` where only a name is given."""
 
     def make(*names: str, settings: dict[str, str] | None = None, **contents: str | bytes) -> SqlFiles:
-        files: dict[str, str | bytes] = dict.fromkeys(names, "SELECT 1;\n") | contents
+        files: dict[str, str | bytes] = {**dict.fromkeys(names, "SELECT 1;\n"), **contents}
         for name, content in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -37,8 +37,11 @@ def folder(tmp_path: Path) -> Folder:
     return make
 
 
-def shape(history: MigrationHistory) -> list[tuple[str, int, str, str | None, str | None]]:
-    return [(m.id, m.number, m.name, m.down and m.down.name, m.reverse and m.reverse.name) for m in history]
+def shape(history: MigrationHistory) -> list[tuple[object, ...]]:
+    return [
+        (m.id, m.number, m.name, *(script.name if script else None for script in (m.down, m.reverse)))
+        for m in history
+    ]
 
 
 def test_files_become_migrations_with_their_ways_back(folder: Folder) -> None:

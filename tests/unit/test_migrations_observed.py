@@ -22,7 +22,7 @@ def added(kind: str, name: str, parent: str = "") -> Difference:
     return Difference(kind, name, None, None, {"a": 1}, parent=parent)
 
 
-def missing(kind: str, name: str, parent: str = "", **attributes: Json) -> Difference:
+def missing(kind: str, name: str, parent: str = "", /, **attributes: Json) -> Difference:
     return Difference(kind, name, None, attributes or {"a": 1}, None, parent=parent)
 
 
@@ -76,8 +76,13 @@ SEEN: list[tuple[str, list[Difference], list[RowChanges], Kind]] = [
         Kind.DROPPING,
     ),
     ("a column gone", [missing("column", "a.t.c", TABLE)], [], Kind.DROPPING),
-    ("a sequence gone", [missing("sequence", "a.s", **{"owned by": None})], [], Kind.DROPPING),
-    ("a column's sequence gone", [missing("sequence", "a.s", **{"owned by": "a.t.c"})], [], Kind.DEFINITION),
+    ("a sequence gone", [missing("sequence", "a.s", "", **{"owned by": None})], [], Kind.DROPPING),
+    (
+        "a column's sequence gone",
+        [missing("sequence", "a.s", "", **{"owned by": "a.t.c"})],
+        [],
+        Kind.DEFINITION,
+    ),
     ("rows changed", [], [RowChanges("a.t", changed=2)], Kind.DATA),
     ("rows deleted", [added("table", "a.x")], [RowChanges("a.t", lost=2)], Kind.DATA),
     ("rows added", [added("table", "a.x")], [RowChanges("a.t", added=2)], Kind.ROWS),

@@ -77,6 +77,8 @@ class _View:
     added_tables: frozenset[str]
     whole: frozenset[str]
     """objects that came or went as a whole, with all that belongs to them"""
+    repartitioned: frozenset[str]
+    """partitions attached or detached, and their parents: rows show elsewhere, none is lost"""
     constrained: frozenset[str]
     """parents that got a constraint: a primary key makes its columns not null"""
 
@@ -87,6 +89,12 @@ class _View:
             renamed,
             frozenset(item.name for item in added if item.kind == "table"),
             frozenset(f"{item.kind} {item.name}" for item in differences if item.attribute is None),
+            frozenset(
+                str(table)
+                for item in differences
+                if item.attribute == "partition of"
+                for table in (item.name, item.before, item.after)
+            ),
             frozenset(item.parent for item in added if item.kind == "constraint"),
         )
 
@@ -153,6 +161,8 @@ def _narrows(before: Json, after: Json) -> bool:
 
 def _of_rows(change: RowChanges, view: _View) -> list[tuple[Kind, str]]:
     table = change.table
+    if table in view.repartitioned and not (change.changed or change.lost_columns):
+        return [(Kind.DEFINITION, f"{_rows(change.lost + change.added)} of {table} show elsewhere")]
     if change.missing_table:
         if view.only_renamed(table):
             return []

@@ -20,8 +20,6 @@ _ADDS = {
     _T.AT_AddConstraint: "ADD CONSTRAINT",
     _T.AT_AddIndexConstraint: "ADD CONSTRAINT … USING INDEX",
     _T.AT_AddIdentity: "ADD IDENTITY",
-    _T.AT_AttachPartition: "ATTACH PARTITION",
-    _T.AT_AddInherit: "INHERIT",
 }
 _ACCESS = {
     _T.AT_ChangeOwner: "OWNER TO",
