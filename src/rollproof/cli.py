@@ -98,7 +98,7 @@ def heal(
 
     healed = heal_unfinished(reports)
     for one in healed:
-        typer.echo(f"{one.folder.name}: {one.undone} things undone")
+        typer.echo(f"{one.name}: {one.undone} things undone")
     typer.echo(f"{len(healed)} killed runs healed" if healed else "nothing to heal")
 
 

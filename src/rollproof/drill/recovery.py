@@ -25,6 +25,12 @@ class Healed:
     folder: Path
     undone: int
 
+    @property
+    def name(self) -> str:
+        """The run's id, and the worker whose part of it this was."""
+        parts = self.folder.parent
+        return f"{parts.parent.name} ({self.folder.name})" if parts.name == "parts" else self.folder.name
+
 
 def unfinished(reports: Path) -> Iterator[Path]:
     """Folders with a journal that does not say it is finished and that nobody is writing any more."""

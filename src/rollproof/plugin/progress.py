@@ -23,8 +23,11 @@ class Progress:
 
     def show(self, event: Event) -> None:
         line = self._lines.line(event)
-        if line is None:
-            return
+        if line is not None:
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """Writes one line."""
         if self._capture is None:
             self._write(line)
             return

@@ -45,21 +45,29 @@ def run_id(config: pytest.Config) -> str:
     if _RUN not in config.stash:
         from rollproof.drill.session import new_run_id
 
-        _heal_earlier(settings(config).reports)
+        _heal_earlier(config)
         config.stash[_RUN] = new_run_id()
     return config.stash[_RUN]
 
 
-def _heal_earlier(reports: Path) -> None:
+def _heal_earlier(config: pytest.Config) -> None:
     import rollproof.components.healers  # noqa: F401  they register themselves
     from rollproof.drill.recovery import heal_unfinished
 
     try:
-        healed = heal_unfinished(reports)
+        healed = heal_unfinished(settings(config).reports)
     except RollproofError as error:
         pytest.exit(f"an earlier run must be healed first\n{error}", returncode=error.exit_code)
     for one in healed:
-        print(f"healed run {one.folder.name}, which was killed: {one.undone} things undone")  # noqa: T201
+        _say(config, f"healed run {one.name}, which was killed: {one.undone} things undone")
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    from rollproof.plugin.progress import Progress
+
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        Progress(config, reporter).say(line)
 
 
 def _folder(config: pytest.Config) -> Path:
