@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
 from pathlib import Path
 
 from rollproof.errors import JournalError
@@ -25,7 +27,7 @@ class Attachments:
         path = self.folder / f"{name}.json"
         if not path.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".part")
+            partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
             partial.write_bytes(body)
             partial.replace(path)
         return name

@@ -74,9 +74,10 @@ def _events(path: Path, body: bytes) -> Iterator[Event]:
     for number, line in enumerate(whole, start=1):
         try:
             event = Event.from_line(line)
-        except (ValueError, KeyError, TypeError) as error:
+            as_written = event.line() == line
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise JournalError("this line is not an event", where=f"{path}:{number}") from error
-        if event.seq != number or event.prev != previous or event.line() != line:
+        if event.seq != number or event.prev != previous or not as_written:
             raise JournalError(
                 "the chain is broken: this line or the one before was altered, dropped or moved",
                 where=f"{path}:{number}",

@@ -7,7 +7,7 @@ room from catalogs, counts and keys, under the same rule.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rollproof.model.json import Json, JsonObject
 
@@ -38,12 +38,39 @@ FIELDS = frozenset(
     """.split()
 )
 
-_PASSWORD = re.compile(r"(?i)(password\s*=\s*|://[^:/@\s]+:)('[^']*'|[^\s@]+)")
+CUT = "[cut]"
+_WHOLE = 2**53
+"""from here on canonical JSON writes a float without a fraction"""
 _LONGEST = 4000
+_READ = 5 * _LONGEST
+"""characters of a text that are looked at, so that no text takes long"""
+_NAMES = (
+    r"(?<![\w-])[\w-]*(?:password|passwd|passphrase|pwd|secret[_-]?(?:access[_-]?)?key|api[_-]?key"
+    r"|(?:auth|access|session)[_-]?token)[\w-]*"
+)
+_SECRET_NAME = re.compile(rf"(?i){_NAMES}")
+_QUOTED = r"'(?:[^'\\]|\\.|'')*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$)"
+_SECRETS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        # scheme://user:password@host, to the last @: a password that is not percent-encoded may hold one
+        r"(://[^\s:/@'\"]*:)[^\s'\"]*(?=@)",
+        r"(%3A%2F%2F(?:(?!%3A|%40)\S)*%3A)\S*(?=%40)",
+        # libpq's keyword form, an assignment in a shell or in SQL, a query's parameter
+        rf"({_NAMES}\s*=\s*)(?:{_QUOTED}|(?:\\.|[^\s\\])+)",
+        # JSON and Python's repr of a mapping; a colon alone also follows the name of a column
+        rf"(['\"]{_NAMES}['\"]\s*:\s*)(?:{_QUOTED})",
+        # CREATE ROLE … PASSWORD 'x'
+        rf"(\bpassword\s+(?:E|U&)?)(?:{_QUOTED})",
+        r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        r"()\b(?:ghp|gho|ghs|github_pat|glpat|xox[abp])[_-][A-Za-z0-9_-]{16,}",
+        r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)",
+    )
+)
 
 
 def allowed(data: JsonObject) -> dict[str, Json]:
-    """`data` with only allowed fields, passwords cut out of its texts.
+    """`data` with only allowed fields, passwords and keys cut out of its texts.
 
     Raises:
         ValueError: a field that is not on the list. It is a mistake in the caller: add the field
@@ -55,15 +82,36 @@ def allowed(data: JsonObject) -> dict[str, Json]:
 
 
 def clean(value: Json) -> Json:
-    """Texts shortened and freed of passwords, at any depth."""
+    """Texts shortened and freed of passwords and keys, at any depth."""
     match value:
         case str():
-            return _PASSWORD.sub(r"\1[cut]", value)[:_LONGEST]
+            return cut(value)[:_LONGEST]
         case Mapping():
-            return {str(name): clean(item) for name, item in value.items()}
+            return {cut(str(name)): _named(str(name), item) for name, item in value.items()}
         case list() | tuple():
-            return [clean(item) for item in value]
+            return _listed(value)
+        case float() if abs(value) >= _WHOLE:
+            raise ValueError(f"{value} would be read back as a whole number that JSON cannot hold")
         case None | bool() | int() | float():
             return value
         case _:
             raise ValueError(f"{type(value).__name__} is not JSON")
+
+
+def cut(text: str) -> str:
+    """`text` without passwords and keys, and without what UTF-8 cannot hold."""
+    text = text[:_READ].encode("utf-8", "replace").decode()
+    for pattern in _SECRETS:
+        text = pattern.sub(rf"\1{CUT}", text)
+    return text
+
+
+def _named(name: str, value: Json) -> Json:
+    """A value whose name says that it is a secret: `{"PGPASSWORD": "…"}`."""
+    return CUT if isinstance(value, str) and _SECRET_NAME.fullmatch(name) else clean(value)
+
+
+def _listed(values: Sequence[Json]) -> list[Json]:
+    """A command's arguments among them: `["--password", "…"]`."""
+    names = [item.lstrip("-") if isinstance(item, str) and item.startswith("-") else "" for item in values]
+    return [_named(before, item) for before, item in zip(["", *names], values, strict=False)]

@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
+from rollproof.errors import EnvironmentUnavailable, RollproofError
 from rollproof.journal.attachments import Attachments
 from rollproof.journal.event import GENESIS, Event, Kind
 from rollproof.journal.reader import History, read_journal
@@ -32,9 +33,9 @@ class Journal:
         self.attachments = Attachments(path.parent)
         self.events: list[Event] = []
         self.listeners: list[Callable[[Event], None]] = []
-        self._previous = GENESIS
+        self._tail = _Tail()
         self._lock = threading.Lock()
-        self._file: IO[bytes] = path.open("xb")
+        self._file: FileIO = path.open("xb", buffering=0)
 
     @classmethod
     def reopen(cls, path: Path) -> Journal:
@@ -48,19 +49,27 @@ class Journal:
         journal.events = list(history.events)
         journal.run = journal.events[-1].run if journal.events else path.parent.name
         journal.listeners = []
-        journal._previous = journal.events[-1].hash if journal.events else GENESIS
+        journal._tail = _Tail(
+            len(journal.events),
+            sum(len(event.line()) + 1 for event in journal.events),
+            journal.events[-1].hash if journal.events else GENESIS,
+        )
         journal._lock = threading.Lock()
-        journal._file = path.open("r+b")
-        journal._file.truncate(sum(len(event.line()) + 1 for event in journal.events))
-        journal._file.seek(0, os.SEEK_END)
+        journal._file = path.open("r+b", buffering=0)
+        journal._rewind()
         return journal
 
     def write(self, actor: str, kind: Kind, act: str, data: JsonObject, *, sync: bool = False) -> Event:
-        """Appends one event; with `sync`, returns only when it is on disk."""
+        """Appends one event; with `sync`, returns only when it is on disk.
+
+        Raises:
+            ValueError: a field that is not allowed, or a value that canonical JSON cannot hold.
+            EnvironmentUnavailable: the disk is full or gone; the journal is what it was before.
+        """
         clean = allowed(data)
         with self._lock:
             event = Event(
-                seq=len(self.events) + 1,
+                seq=self._tail.count + 1,
                 at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
                 mono_ns=time.monotonic_ns(),
                 run=self.run,
@@ -68,7 +77,7 @@ class Journal:
                 kind=kind,
                 act=act,
                 data=clean,
-                prev=self._previous,
+                prev=self._tail.hash,
             )
             self._put(event, sync=sync)
         for listener in self.listeners:
@@ -78,18 +87,30 @@ class Journal:
     def append(self, event: Event, *, data: JsonObject) -> Event:
         """Takes over an event of another journal of the same run: its times stay, its place is here."""
         with self._lock:
-            moved = replace(event, seq=len(self.events) + 1, data=data, prev=self._previous)
+            moved = replace(event, seq=self._tail.count + 1, data=data, prev=self._tail.hash)
             self._put(moved, sync=False)
         return moved
 
     def _put(self, event: Event, *, sync: bool) -> None:
+        """Only the last statement makes the event one of the journal's: until then it can be taken back."""
         line = event.line()
-        self._file.write(line + b"\n")
-        self._file.flush()
-        if sync:
-            os.fsync(self._file.fileno())
-        self._previous = hashlib.sha256(line).hexdigest()
+        self._rewind()
+        try:
+            _write_all(self._file, line + b"\n")
+            if sync:
+                os.fsync(self._file.fileno())
+        except OSError as error:
+            self._rewind()
+            raise _unwritable(self.path, error) from error
         self.events.append(event)
+        self._tail = _Tail(event.seq, self._tail.size + len(line) + 1, hashlib.sha256(line).hexdigest())
+
+    def _rewind(self) -> None:
+        """Takes back what a full disk or an interrupt left of an event that was never the journal's."""
+        del self.events[self._tail.count :]
+        if self._file.seek(0, os.SEEK_END) != self._tail.size:
+            self._file.truncate(self._tail.size)
+            self._file.seek(self._tail.size)
 
     @property
     def history(self) -> History:
@@ -97,8 +118,15 @@ class Journal:
         return History(tuple(self.events), self.attachments)
 
     def close(self) -> None:
-        if not self._file.closed:
+        """Everything is on disk when this returns. Raises EnvironmentUnavailable when it cannot be."""
+        if self._file.closed:
+            return
+        try:
+            self._rewind()
             os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        finally:
             self._file.close()
 
     def __enter__(self) -> Journal:
@@ -108,6 +136,30 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """Where the journal ends: how many events, how many bytes, the hash of its last line."""
+
+    count: int = 0
+    size: int = 0
+    hash: str = GENESIS
+
+
+def _write_all(file: FileIO, body: bytes) -> None:
+    """All of it: one call may write a part."""
+    written = 0
+    while written < len(body):
+        written += file.write(body[written:]) or 0
+
+
+def _unwritable(path: Path, error: OSError) -> EnvironmentUnavailable:
+    return EnvironmentUnavailable(
+        f"the journal cannot be written ({error.strerror})",
+        where=str(path),
+        remedy="make room on the disk that holds the reports, or name another folder for them",
+    )
 
 
 class Recorder:
@@ -139,12 +191,26 @@ class Recorder:
 
     @contextmanager
     def acting(self, act: str, data: JsonObject) -> Iterator[dict[str, object]]:
-        """Begin, then ok with what the block put into the yielded dictionary, or fail and re-raise."""
+        """Begin, then ok with what the block put into the yielded dictionary, or its failure, re-raised.
+
+        See `kind_of` for which failures are unknown.
+        """
         begun = self.begin(act, data)
         result: dict[str, object] = {}
         try:
             yield result
         except BaseException as error:
-            self.close(begun, Kind.FAIL, {"found": type(error).__name__})
+            told = error.found if isinstance(error, RollproofError) else type(error).__name__
+            self.close(begun, kind_of(error), {"found": told})
             raise
         self.close(begun, Kind.OK, result)  # type: ignore[arg-type]  # redaction refuses what is not JSON
+
+
+def kind_of(error: BaseException) -> Kind:
+    """How an act ended that an error cut short.
+
+    Failed only when Rollproof itself says so: what an interrupt, a crash or a lost connection left
+    behind nobody knows.
+    """
+    definite = isinstance(error, RollproofError) and not error.facts.get("indeterminate")
+    return Kind.FAIL if definite else Kind.UNKNOWN
