@@ -91,7 +91,6 @@ def rehearsal_left_out(drill: Drill, act: Act) -> None:
 def backup_last(drill: Drill, act: Act) -> None:
     """The backup is taken when everything is over."""
     steps = (
-        rollback.Rehearse,
         rollback.RollBack,
         rollback.VerifyService,
         rollback.TakeBackup,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import replace
 from itertools import islice
 
@@ -16,11 +17,11 @@ from rollproof.fingerprint.merging import Digester, Tally, merge_as_multisets, m
 from rollproof.fingerprint.rows import probe, read_digests
 from rollproof.fingerprint.snapshot import Connection, snapshot
 from rollproof.fingerprint.tables import UserTable, read_tables
-from rollproof.model.rows import KEYS_LISTED, RowChanges, RowDigest, TableRows
+from rollproof.model.rows import KEYS_LISTED, RowChanges, RowDigest
 
 
 def compare_rows(
-    conn: Connection, kept: KeptRows, *, digester: Digester, now: Iterable[TableRows] = ()
+    conn: Connection, kept: KeptRows, *, digester: Digester, now: KeptRows | None = None
 ) -> list[RowChanges]:
     """How the rows differ now from those that were kept; one entry for each table that does.
 
@@ -36,7 +37,7 @@ def compare_rows(
     Args:
         digester: what to show for a key that is no integer and no uuid, given a digest of it; HMAC
             with a key of the run's own, so that nobody can guess from a report whose row it is.
-        now: digests that were taken in this very snapshot already, so as not to take them twice.
+        now: what was kept in this very snapshot already: neither digested nor listed twice.
 
     Raises:
         PreconditionNotMet: the server hashes rows otherwise than the one they were kept from.
@@ -72,9 +73,9 @@ def _present(
     kept: KeptRows,
     pairs: list[tuple[KeptTable, UserTable]],
     digester: Digester,
-    known: Iterable[TableRows],
+    known: KeptRows | None,
 ) -> Iterator[RowChanges | None]:
-    taken = {(rows.table, rows.columns): rows.digest for rows in known}
+    taken = {(rows.table, rows.columns): rows.digest for rows in (known.tables if known else ())}
     whole = [pair for pair in pairs if set(pair[0].rows.columns) <= set(pair[1].columns)]
     as_kept = [replace(now, columns=old.rows.columns) for old, now in whole]
     digests = {t: taken[t.qualified, t.columns] for t in as_kept if (t.qualified, t.columns) in taken}
@@ -82,7 +83,9 @@ def _present(
     for old, now in pairs:
         same_columns = replace(now, columns=old.rows.columns)
         if digests.get(same_columns) != old.rows.digest:
-            yield _Comparison(conn, kept, old, now, digester).run(digests.get(same_columns))
+            comparison = _Comparison(conn, kept, old, now, digester)
+            comparison.listed = known
+            yield comparison.run(digests.get(same_columns))
 
 
 class _Comparison:
@@ -93,6 +96,7 @@ class _Comparison:
     ) -> None:
         self.conn, self.kept, self.old, self.now = conn, kept, old, now
         self.tally = Tally(old.rows.table, digester)
+        self.listed: KeptRows | None = None
         self.common = tuple(column for column in old.rows.columns if column in now.columns)
         self.gone = tuple(column for column in old.rows.columns if column not in now.columns)
 
@@ -127,10 +131,18 @@ class _Comparison:
         columns = self.common if self.old.columns_listed else ()
         hashed = self.old.rows.columns if not self.gone else self.common
         layout = Layout(self.old.rows.key, self.old.kinds, hashed, columns)
-        lines = read_listing(self.conn, self.now, layout)
-        merge_by_key(self.kept.lines(self.old), lines, (self.old.layout, layout), self.tally)
+        with closing(self._lines_now(layout)) as lines:
+            merge_by_key(self.kept.lines(self.old), lines, (self.old.layout, layout), self.tally)
         if self.gone and not self.old.columns_listed:
             self._by_column_digests()
+
+    def _lines_now(self, layout: Layout) -> Generator[bytes, None, None]:
+        """Today's listing: the one that was made in this snapshot already, where it is of that layout."""
+        for table in self.listed.listings if self.listed else ():
+            if table.rows.table == self.now.qualified and table.file and table.layout == layout:
+                assert self.listed is not None
+                return self.listed.lines(table)
+        return read_listing(self.conn, self.now, layout)
 
     def _by_column_digests(self) -> None:
         """The columns that are left, as wholes: their values are the same in each row, or they are not."""
@@ -151,8 +163,9 @@ class _Comparison:
             return
         layout = Layout((), (), self.common, self.common if self.gone else ())
         old = self._extracts(self.kept.lines(self.old), self.old.layout)
-        new = self._extracts(read_listing(self.conn, self.now, layout), layout)
-        merge_as_multisets(self._sorted(old, self.old.layout), self._sorted(new, layout), self.tally)
+        with closing(self._lines_now(layout)) as lines:
+            new = self._extracts(lines, layout)
+            merge_as_multisets(self._sorted(old, self.old.layout), self._sorted(new, layout), self.tally)
         self._count_gone_values()
 
     def _extracts(self, lines: Iterator[bytes], layout: Layout) -> Iterator[bytes]:

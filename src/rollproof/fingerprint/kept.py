@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,7 +92,7 @@ class KeptRows:
         """Columns, key and digest of each table."""
         return tuple(listing.rows for listing in self.listings)
 
-    def lines(self, table: KeptTable) -> Iterator[bytes]:
+    def lines(self, table: KeptTable) -> Generator[bytes, None, None]:
         """The lines of a table's listing. Raises BadInput when there are not as many as rows were kept."""
         count = 0
         if table.file:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
@@ -63,8 +63,11 @@ class Layout:
         return dict(zip(self.columns, line[len(self.key) + 1 :], strict=True))
 
 
-def read_listing(conn: Connection, table: UserTable, layout: Layout) -> Iterator[bytes]:
-    """The lines of a table, from the server, one after the other; nothing is held in memory."""
+def read_listing(conn: Connection, table: UserTable, layout: Layout) -> Generator[bytes, None, None]:
+    """The lines of a table, from the server, one after the other; nothing is held in memory.
+
+    Close it: until then the connection is in the middle of a COPY, and can do nothing else.
+    """
     with conn.cursor() as cursor, cursor.copy(_copy(table, layout)) as copy:
         for line in copy:
             yield bytes(line).rstrip(b"\n")

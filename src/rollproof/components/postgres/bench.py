@@ -47,7 +47,6 @@ class Bench:
         self.old = ""
         self.limit = self.spec.statement_limit
         self.seen: dict[str, Seen] = {}
-        self.walked: list[KeptRows] = []
         self.revoked: list[WriteGrant] | None = None
         self._key = secrets.token_bytes(32)
 

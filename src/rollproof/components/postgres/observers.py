@@ -14,9 +14,9 @@ from rollproof.components.postgres.bench import Bench, Seen
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import RollproofError
 from rollproof.fingerprint import (
+    KeptRows,
     compare,
     compare_rows,
-    digest_rows,
     keep_rows,
     sequences_behind,
     snapshot,
@@ -25,7 +25,6 @@ from rollproof.fingerprint import (
 from rollproof.journal import Kind
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import Json
-from rollproof.model.rows import TableRows
 
 BASELINES = ("before", "backup", "deployed")
 
@@ -51,7 +50,7 @@ def observe(drill: Drill, label: str, *, against: Sequence[str] = ()) -> Seen:
                 conn,
                 label=label,
                 fingerprint=seen.fingerprint,
-                rows=seen.rows.tables,
+                rows=seen.rows,
                 before=bench.seen[earlier],
             )
     return seen
@@ -95,7 +94,7 @@ def compare_in(
     *,
     label: str,
     fingerprint: Fingerprint,
-    rows: Sequence[TableRows],
+    rows: KeptRows | None,
     before: Seen,
 ) -> None:
     """Records how the database of the connection's snapshot differs from an earlier observation."""
@@ -164,6 +163,6 @@ def look_at_reapplying(drill: Drill) -> None:
             conn,
             label="reapplied",
             fingerprint=take_fingerprint(conn),
-            rows=digest_rows(conn),
+            rows=None,
             before=bench.seen["deployed"],
         )

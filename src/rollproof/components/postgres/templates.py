@@ -115,15 +115,19 @@ class Templates:
         """Runs a migration's script; seconds. Raises AttemptFailed, or MigrationError for bad SQL."""
         return self.source.apply(migration, self.runner(database)).seconds
 
-    def load_rows(self, database: str, *, applied: int) -> None:
-        """Loads the seed's rows when it is their turn: right after the migration that it names."""
+    def load_rows(self, database: str, *, applied: int) -> bool:
+        """Loads the seed's rows when it is their turn, right after the migration that it names.
+
+        False when it is not.
+        """
         seed = self.spec.seed
         if seed is None or applied != self._seed_at:
-            return
+            return False
         if seed.sql is not None:
             self.runner(database, limit=seed.limit).run(Script.read(self.system.root / seed.sql))
         else:
             self._run_seed(seed, database)
+        return True
 
     def _run_seed(self, seed: Seed, database: str) -> None:
         command = fill_in(seed.command or (), dsn=self.server.conninfo(database))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rollproof.components.postgres.admin import connected, create_database, undo_database
@@ -11,11 +11,13 @@ from rollproof.components.postgres.observers import observe
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput, NotApplicable
-from rollproof.fingerprint import compare, compare_rows, keep_rows, take_fingerprint
+from rollproof.fingerprint import KeptRows, compare, compare_rows, keep_rows, snapshot, take_fingerprint
 from rollproof.migrations.classification import Kind
 from rollproof.migrations.model import Migration
 from rollproof.migrations.observed import disagreement, observed_kind
+from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import JsonObject
+from rollproof.model.rows import RowChanges
 
 KINDS = {"additive": Kind.ADDITIVE, "data-changing": Kind.DATA, "dropping": Kind.DROPPING}
 HAVING: dict[str, Callable[[Migration], bool]] = {
@@ -182,24 +184,48 @@ class WalkForward(Act):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        history = bench.templates.history
-        for position, migration in enumerate(history.migrations):
-            _walk_one(drill, bench, migration)
-            bench.templates.load_rows(bench.name, applied=position + 1)
-        return {"count": len(history.migrations)}
+        migrations = bench.templates.history.migrations
+        before = _look(bench)
+        for position, migration in enumerate(migrations):
+            bench.templates.apply(bench.name, migration)
+            after = _look(bench, before)
+            _note_kind(drill, migration, before, after)
+            loaded = bench.templates.load_rows(bench.name, applied=position + 1)
+            before = _look(bench, after) if loaded else after
+        return {"count": len(migrations)}
 
 
-def _walk_one(drill: Drill, bench: Bench, migration: Migration) -> None:
-    ledger, folder = bench.spec.migrations.ledger, bench.scratch / f"walk-{migration.number}"
-    with connected(bench.server, bench.name, autocommit=False) as conn:
-        before, rows = take_fingerprint(conn), keep_rows(conn, folder, like=bench.walked)
-    bench.walked.append(rows)
-    bench.templates.apply(bench.name, migration)
-    with connected(bench.server, bench.name, autocommit=False) as conn:
-        differences = compare(before, take_fingerprint(conn))
-        changes = compare_rows(conn, rows, digester=bench.digester)
+@dataclass(frozen=True)
+class _Step:
+    """One look on the way, and what had changed since the one before."""
+
+    fingerprint: Fingerprint
+    rows: KeptRows
+    changes: Sequence[RowChanges] = ()
+
+
+def _look(bench: Bench, before: _Step | None = None) -> _Step:
+    """In one snapshot, so that what is kept is what is compared."""
+    folder = bench.scratch / f"walk-{bench.templates.fresh_name('look')}"
+    with (
+        connected(bench.server, bench.name, autocommit=False) as conn,
+        snapshot(conn, doing="looking at a step of the history"),
+    ):
+        fingerprint = take_fingerprint(conn)
+        kept = keep_rows(conn, folder, like=[before.rows] if before else [])
+        changes = compare_rows(conn, before.rows, digester=bench.digester, now=kept) if before else []
+    return _Step(fingerprint, kept, changes)
+
+
+def _note_kind(drill: Drill, migration: Migration, before: _Step, after: _Step) -> None:
+    bench = drill.use(Bench)
     said = bench.templates.history.classification(migration)
-    seen = observed_kind(differences, changes, ledger=ledger, renamed=said.renamed)
+    seen = observed_kind(
+        compare(before.fingerprint, after.fingerprint),
+        after.changes,
+        ledger=bench.spec.migrations.ledger,
+        renamed=said.renamed,
+    )
     drill.recorder.note(
         "migration.kind",
         {
