@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import MonkeyPatch, TempPathFactory
 
 from rollproof.fingerprint import listing
 from rollproof.fingerprint.listing import Layout, externally_sorted
@@ -57,9 +57,9 @@ def test_rows_without_keys_are_counted_as_often_as_they_come(before: list[bytes]
 
 @given(st.lists(st.binary(max_size=4).map(lambda line: line.replace(b"\n", b"")), max_size=40))
 def test_lines_sorted_in_pieces_on_disk_are_sorted(
-    tmp_path_factory: TempPathFactory, lines: list[bytes]
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]
 ) -> None:
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(listing, "_SORTED_AT_ONCE", 7)
         assert list(externally_sorted(lines, Path(tmp_path_factory.getbasetemp()))) == sorted(lines)
 

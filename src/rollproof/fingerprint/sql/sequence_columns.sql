@@ -1,5 +1,5 @@
 -- Columns that a sequence feeds: by ownership (serial, identity) or by a default that calls nextval.
--- A sequence that cycles may stand before its column's highest value; a column that is no number has none.
+-- A partitioned table speaks for its partitions. A sequence that cycles may stand before its column's highest value; a column that is no number has none.
 SELECT DISTINCT sn.nspname AS schema, s.relname AS sequence, q.seqincrement AS increment,
        tn.nspname AS table_schema, t.relname AS table, a.attname AS column
 FROM pg_depend d
@@ -12,7 +12,7 @@ JOIN pg_type y ON y.oid = a.atttypid
 JOIN pg_sequence q ON q.seqrelid = s.oid
 JOIN pg_namespace sn ON sn.oid = s.relnamespace
 JOIN pg_namespace tn ON tn.oid = t.relnamespace
-WHERE d.refclassid = 'pg_class'::regclass
+WHERE d.refclassid = 'pg_class'::regclass AND NOT t.relispartition
   AND (d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0
        OR d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n')
   AND t.relkind IN ('r', 'p')
