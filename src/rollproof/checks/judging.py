@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import rollproof.checks  # noqa: F401  the checks register themselves
-from rollproof.checks.registry import all_checks
+from rollproof.checks.registry import UNSEEN, all_checks
 from rollproof.journal import Event, History
 from rollproof.model.verdict import Outcome, Verdict, unknown
 
@@ -33,6 +33,8 @@ def _again(history: History, event: Event) -> Judged:
     before = history.of_scenario(event.actor).until(event.seq)
     if check is None:
         verdict = unknown(f"this version has no check {name!r}")
+    elif event.data.get("status") == UNSEEN:
+        verdict = unknown(str(event.data["reason"]))
     else:
         verdict = check.judge(before, params if isinstance(params, Mapping) else {})
     return Judged(event.actor, name, Outcome(str(event.data["outcome"])), verdict)

@@ -10,6 +10,9 @@ from rollproof.journal.reader import History
 from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome, Verdict, unknown
 
+UNSEEN = "unseen"
+"""`status` of a recorded verdict that is unknown because an observation failed"""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -30,13 +33,15 @@ class Check:
     def judge(self, history: History, params: Mapping[str, Json]) -> Verdict:
         """The verdict; a check that crashes has none to give, so it says unknown."""
         try:
-            verdict = self.function(history, **params)
+            verdict: object = self.function(history, **params)
         except RollproofError as error:
             return unknown(f"the check could not be made: {error.found}")
         except Exception as error:  # noqa: BLE001  a crash must become unknown, whatever it is
             return unknown(f"the check crashed: {type(error).__name__}")
+        if not isinstance(verdict, Verdict):
+            return unknown(f"the check answered with a {type(verdict).__name__}, which is no verdict")
         if verdict.outcome not in (Outcome.PROVEN, Outcome.REFUTED, Outcome.UNKNOWN):
-            return unknown(f"the check answered {verdict.outcome.value!r}, which is no verdict")
+            return unknown(f"the check answered {str(verdict.outcome)!r}, which is no verdict")
         return verdict
 
 

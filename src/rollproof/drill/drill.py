@@ -8,11 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rollproof.checks.checklist import tick
-from rollproof.checks.registry import Check
+from rollproof.checks.registry import UNSEEN, Check
 from rollproof.drill.act import Act
 from rollproof.drill.healing import heal, outstanding
-from rollproof.errors import AttemptFailed, NotApplicable, NotProvenHere, PreconditionNotMet, RollproofError
-from rollproof.journal import Event, History, Kind, Recorder
+from rollproof.errors import AttemptFailed, PreconditionNotMet, RollproofError, ScenarioSkipped
+from rollproof.journal import Event, History, Kind, Recorder, kind_of
 from rollproof.model.json import Json, JsonObject
 from rollproof.model.verdict import Outcome, Verdict, unknown, worst
 
@@ -55,6 +55,7 @@ class Drill:
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _seen: dict[str, int] = field(default_factory=dict)
     _acts: int = 0
+    _concluded: tuple[Outcome, str] | None = None
 
     @property
     def history(self) -> History:
@@ -109,8 +110,8 @@ class Drill:
         return result
 
     def _record_failure(self, begun: Event, error: RollproofError) -> None:
-        kind = Kind.UNKNOWN if error.facts.get("indeterminate") else Kind.FAIL
-        self.recorder.close(begun, kind, {"found": error.found, "where": error.where, "facts": error.facts})
+        said: dict[str, Json] = {"found": error.found, "where": error.where, "facts": error.facts}
+        self.recorder.close(begun, kind_of(error), said)
 
     def incident(self, phase: str, **said: Json) -> None:
         """Marks a moment of the incident: fault, detected, decided, executed or verified."""
@@ -124,16 +125,29 @@ class Drill:
         self._seen[what] = self._acts
 
     def verify(self, check: Check, **params: Json) -> Verdict:
-        """Judges by one check and records the verdict. It never raises for a bad one: `conclude` sums up."""
+        """Judges by one check and records the verdict. It never raises for a bad one: `conclude` sums up.
+
+        An observation that fails makes the verdict unknown. Raises NotProvenHere or NotApplicable
+        when the observation says that of itself.
+        """
+        unseen = self._unseen(check)
+        verdict = unseen or check.judge(self.history, params)
+        record_verdict(self.recorder, check, verdict, params, seen=unseen is None)
+        self.verdicts.append((check, verdict))
+        return verdict
+
+    def _unseen(self, check: Check) -> Verdict | None:
+        """Observes what a check needs; unknown, with the reason, when that cannot be done."""
         try:
             for what in check.sees:
                 self.look(what)
-            verdict = check.judge(self.history, params)
-        except AttemptFailed as error:
-            verdict = unknown(f"what this check needs could not be observed: {error.found}")
-        record_verdict(self.recorder, check, verdict, params)
-        self.verdicts.append((check, verdict))
-        return verdict
+        except ScenarioSkipped:
+            raise
+        except RollproofError as error:
+            return unknown(f"what this check needs could not be observed: {error.found}")
+        except Exception as error:  # noqa: BLE001  a crash says nothing of the system under drill
+            return unknown(f"observing what this check needs crashed: {type(error).__name__}")
+        return None
 
     def heal(self) -> list[str]:
         """Stops what runs beside the scenario and undoes its acts, newest first; returns what failed."""
@@ -141,37 +155,52 @@ class Drill:
         for closer in reversed(self._closers):
             try:
                 closer()
-            except RollproofError as error:
-                failures.append(str(error))
+            except Exception as error:  # noqa: BLE001  whatever one raises, the others get their turn
+                failures.append(_say(error))
         self._closers.clear()
         mine = [event for event in self.history.events if event.actor == self.recorder.actor]
         return failures + heal(outstanding(mine), self.recorder)
 
     def conclude(self, *, skipped: Outcome | None = None, reason: str = "") -> tuple[Outcome, str]:
-        """Heals, looks whether the environment is as it was, and records the scenario's outcome."""
+        """Heals, looks whether the environment is as it was, and records the scenario's outcome, once."""
+        if self._concluded is None:
+            failures = self.heal() or self._unsteady()
+            self._tick()
+            outcome, why = self._sum_up(skipped, reason, failures)
+            self.recorder.note("scenario.concluded", {"outcome": outcome.value, "reason": why})
+            self._concluded = outcome, why
+        return self._concluded
+
+    def _unsteady(self) -> list[str]:
+        try:
+            return self.session.unsteady()
+        except Exception as error:  # noqa: BLE001  what cannot be seen is not known to be well
+            return [f"whether all is as it was could not be seen: {_say(error)}"]
+
+    def _tick(self) -> None:
         for item in tick(self.history):
             said = {"item": item.item, "label": item.label, "outcome": item.outcome.value, "check": item.by}
             self.recorder.note("checklist.item", said)
-        failures = self.heal()
-        if not failures:
-            failures = self.session.unsteady()
-        outcome, why = self._sum_up(skipped, reason, failures)
-        self.recorder.note("scenario.concluded", {"outcome": outcome.value, "reason": why})
-        return outcome, why
 
     def _sum_up(self, skipped: Outcome | None, reason: str, failures: list[str]) -> tuple[Outcome, str]:
-        outcome = worst(verdict.outcome for _, verdict in self.verdicts)
+        given = [verdict.outcome for _, verdict in self.verdicts]
+        outcome = worst(given)
+        unhealed = ["not healed: " + "; ".join(failures)] if failures else []
         if outcome is Outcome.REFUTED:
-            return outcome, _reasons(self.verdicts, outcome)
-        if failures:
-            return Outcome.UNKNOWN, "not healed: " + "; ".join(failures)
-        if skipped is not None:
+            return outcome, "; ".join([_reasons(self.verdicts, outcome), *unhealed])
+        if unhealed:
+            return Outcome.UNKNOWN, unhealed[0]
+        if skipped is not None and Outcome.UNKNOWN not in given:
             return skipped, reason
         if self.failure is not None:
             return Outcome.UNKNOWN, self.failure
-        if not self.verdicts:
+        if not given:
             return Outcome.UNKNOWN, "no Then gave a verdict"
         return outcome, _reasons(self.verdicts, outcome)
+
+
+def _say(error: Exception) -> str:
+    return str(error) if isinstance(error, RollproofError) else type(error).__name__
 
 
 def _reasons(verdicts: list[tuple[Check, Verdict]], outcome: Outcome) -> str:
@@ -179,10 +208,23 @@ def _reasons(verdicts: list[tuple[Check, Verdict]], outcome: Outcome) -> str:
     return "; ".join(chosen) if outcome is not Outcome.PROVEN else f"{len(chosen)} checks, all proven"
 
 
-def record_verdict(recorder: Recorder, check: Check, verdict: Verdict, params: JsonObject) -> Event:
-    """The event of a verdict: ok is proven, fail refuted, unknown unknown."""
+def record_verdict(
+    recorder: Recorder, check: Check, verdict: Verdict, params: JsonObject, *, seen: bool = True
+) -> Event:
+    """The event of a verdict: ok is proven, fail refuted, unknown unknown.
+
+    Args:
+        seen: False when what the check needs could not be observed, so that nobody judges again
+            by what was observed earlier.
+    """
     kinds = {Outcome.PROVEN: Kind.OK, Outcome.REFUTED: Kind.FAIL, Outcome.UNKNOWN: Kind.UNKNOWN}
-    data = {"check": check.id, "title": check.title, "params": params, **verdict.to_json()}
+    data: dict[str, Json] = {
+        "check": check.id,
+        "title": check.title,
+        "params": params,
+        **({} if seen else {"status": UNSEEN}),
+        **verdict.to_json(),
+    }
     return recorder.journal.write(recorder.actor, kinds[verdict.outcome], "verify", data, sync=True)
 
 
@@ -203,9 +245,3 @@ def observer(what: str) -> Callable[[Observer], Observer]:
 def observer_of(what: str) -> Observer:
     """Raises KeyError for an observation that no component offers: a mistake in a check."""
     return _OBSERVERS[what]
-
-
-SKIPS: dict[type[RollproofError], Outcome] = {
-    NotApplicable: Outcome.NOT_APPLICABLE,
-    NotProvenHere: Outcome.NOT_PROVEN_HERE,
-}

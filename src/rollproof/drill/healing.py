@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rollproof.errors import RollproofError
-from rollproof.journal import Event, Kind, Recorder
+from rollproof.journal import Event, Kind, Recorder, kind_of
 from rollproof.model.json import JsonObject
 
 Healer = Callable[[JsonObject], str]
@@ -60,9 +60,10 @@ def heal(pending: Sequence[Outstanding], recorder: Recorder) -> list[str]:
         begun = recorder.begin(HEAL, {"healed": item.event.seq, "kind": kind, "name": item.event.act})
         try:
             found = _healer_of(kind)(item.undo)
-        except RollproofError as error:
-            recorder.close(begun, Kind.FAIL, {"found": str(error)})
-            failures.append(f"{item.event.act} (event {item.event.seq}): {error}")
+        except Exception as error:  # noqa: BLE001  whatever a healer raises, the others get their turn
+            found = str(error) if isinstance(error, RollproofError) else type(error).__name__
+            recorder.close(begun, kind_of(error), {"found": found})
+            failures.append(f"{item.event.act} (event {item.event.seq}): {found}")
         else:
             recorder.close(begun, Kind.OK, {"healed": item.event.seq, "found": found})
     return failures

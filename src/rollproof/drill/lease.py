@@ -25,9 +25,9 @@ class Lease:
         return cls(lock)
 
     def give_back(self) -> None:
+        Path(self.lock.lock_file).unlink(missing_ok=True)  # first: afterwards it may be another's
         self.lock.release()
         self.given_back = True
-        Path(self.lock.lock_file).unlink(missing_ok=True)
 
 
 def is_running(folder: Path) -> bool:
@@ -40,3 +40,5 @@ def is_running(folder: Path) -> bool:
             return False
     except Timeout:
         return True
+    except OSError:  # another user's: whoever tries to take it is told so
+        return False

@@ -3,36 +3,49 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
-from rollproof.drill.recovery import JOURNAL
+from rollproof.drill.recovery import FINISHED, HEALED, JOURNAL
 from rollproof.journal import Event, History, Journal, Kind, read_journal
 from rollproof.journal.attachments import FOLDER
 from rollproof.model.json import Json
 
 _REFERENCES = ("of", "healed")
 """Fields that hold another event's number."""
+_AT_THE_END = (FINISHED, HEALED, "heal")
+_MERGING = ".merging.ndjson"
+
+Place = tuple[str, Event]
+"""The part that an event comes from, and the event."""
 
 
 def merge_parts(folder: Path) -> None:
     """Makes one journal of `parts/*/journal.ndjson`; the parts stay. Nothing to do without parts.
 
     The runs' own events come first, by worker; then scenario by scenario, sorted by id; the
-    `run.finished` of each worker last. Raises JournalError when a part's chain is broken.
+    `run.finished` of each worker last. The journal gets its name only when it is whole. Raises
+    JournalError when a part's chain is broken.
     """
     parts = {path.parent.name: read_journal(path) for path in sorted(folder.glob(f"parts/*/{JOURNAL}"))}
     if not parts or (folder / JOURNAL).exists():
         return
     for part in parts:
         _copy_attachments(folder / "parts" / part / FOLDER, folder / FOLDER)
-    with Journal(folder / JOURNAL, run=folder.name) as journal:
+    (folder / _MERGING).unlink(missing_ok=True)
+    with Journal(folder / _MERGING, run=folder.name) as journal:
         heads: dict[str, Json] = {name: part.events[-1].hash for name, part in parts.items() if part.events}
         journal.write("run", Kind.NOTE, "parts.merged", {"parts": heads})
-        numbers: dict[tuple[str, int], int] = {}
-        for name, event in _ordered(parts):
-            numbers[name, event.seq] = len(journal.events) + 1
-            journal.append(event, data=_renumbered(event, name, numbers))
+        _append(journal, _ordered(parts))
+    (folder / _MERGING).replace(folder / JOURNAL)
+
+
+def _append(journal: Journal, places: list[Place]) -> None:
+    numbers = {
+        (part, event.seq): number for number, (part, event) in enumerate(places, len(journal.events) + 1)
+    }
+    for part, event in places:
+        journal.append(event, data=_renumbered(event, part, numbers))
 
 
 def _copy_attachments(source: Path, target: Path) -> None:
@@ -43,17 +56,25 @@ def _copy_attachments(source: Path, target: Path) -> None:
         shutil.copyfile(path, target / path.name)
 
 
-def _ordered(parts: dict[str, History]) -> Iterator[tuple[str, Event]]:
+def _ordered(parts: dict[str, History]) -> list[Place]:
     """Beginning, scenarios by id, end; each worker's events in their own order within that."""
+    places = [(name, event) for name, part in parts.items() for event in part.events]
+    scenarios = {event.actor for _, event in places if event.act == "scenario.started"}
 
-    def place(item: tuple[str, Event]) -> tuple[int, str, str, int]:
-        name, event = item
-        scenario = event.actor.split("::", 1)
-        if len(scenario) == 2:
-            return (1, event.actor.partition("]/")[0].rstrip("]"), name, event.seq)
-        return (2 if event.act in ("run.finished", "heal") else 0, "", name, event.seq)
+    def key(place: Place) -> tuple[int, str, str, int]:
+        name, event = place
+        if scenario := _scenario_of(event.actor, scenarios):
+            return (1, scenario, name, event.seq)
+        return (2 if event.act in _AT_THE_END else 0, "", name, event.seq)
 
-    yield from sorted(((name, event) for name, part in parts.items() for event in part.events), key=place)
+    return sorted(places, key=key)
+
+
+def _scenario_of(actor: str, scenarios: Iterable[str]) -> str:
+    """The scenario that an actor is, or that it is a client of; empty when it belongs to none."""
+    while actor and actor not in scenarios:
+        actor = actor.rpartition("/")[0]
+    return actor
 
 
 def _renumbered(event: Event, part: str, numbers: dict[tuple[str, int], int]) -> dict[str, Json]:

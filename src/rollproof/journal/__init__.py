@@ -3,6 +3,16 @@
 from rollproof.journal.attachments import Attachments
 from rollproof.journal.event import GENESIS, Event, Kind
 from rollproof.journal.reader import History, read_journal
-from rollproof.journal.writer import Journal, Recorder
+from rollproof.journal.writer import Journal, Recorder, kind_of
 
-__all__ = ["GENESIS", "Attachments", "Event", "History", "Journal", "Kind", "Recorder", "read_journal"]
+__all__ = [
+    "GENESIS",
+    "Attachments",
+    "Event",
+    "History",
+    "Journal",
+    "Kind",
+    "Recorder",
+    "kind_of",
+    "read_journal",
+]
