@@ -975,6 +975,7 @@ CASES = [
         "CREATE SUBSCRIPTION sub CONNECTION 'host=nowhere password=x' PUBLICATION p WITH (connect = false);",
         "ALTER SUBSCRIPTION sub SET (synchronous_commit = on)",
         ("subscription sub: synchronous commit off before, on after",),
+        since=14,
     ),
     # foreign data
     Case(

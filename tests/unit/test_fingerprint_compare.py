@@ -170,6 +170,13 @@ def test_a_not_null_constraint_does_not_repeat_what_its_column_says() -> None:
     ]
 
 
+def test_an_extension_and_its_comment_come_and_go_as_one() -> None:
+    comment = Fact("comment", "on extension hstore", {"text": "x"}, "extension hstore")
+    extension = Fact("extension", "hstore", {"version": "1.8"})
+    assert lines(taken(), taken(extension, comment)) == ["extension hstore: added"]
+    assert lines(taken(extension), taken(extension, comment)) == ["comment on extension hstore: added"]
+
+
 def test_a_missing_table_is_summed_up_in_one_line() -> None:
     table = Fact("table", "s.t", {}, "schema s")
     parts = (

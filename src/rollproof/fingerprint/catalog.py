@@ -56,7 +56,7 @@ def take_fingerprint(conn: Connection, *, ignore_schemas: Collection[str] = ()) 
         major = major_of(conn)
         cursor.execute("\n".join(query(name, major=major) for name in QUERIES))
         ignored = frozenset(ignore_schemas)
-        rows = [row for row in _rows(cursor) if row["schema"] not in ignored]
+        rows = _outside(list(_rows(cursor)), ignored)
         schemas = {row["schema"]: row["name"] for row in rows if row["kind"] == "schema"}
         facts = [_fact(row, schemas) for row in rows]
         cursor.execute(query("sequence_list", major=major))
@@ -71,6 +71,12 @@ def _rows(cursor: Cursor[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
             names = [column.name for column in cursor.description]
             yield from (dict(zip(names, row, strict=True)) for row in cursor)
         more = cursor.nextset()
+
+
+def _outside(rows: list[dict[str, Any]], schemas: Collection[str]) -> list[dict[str, Any]]:
+    """Without what is in these schemas, and without what belongs to that, such as a comment on a trigger."""
+    inside = {f"{row['kind']} {row['name']}" for row in rows if row["schema"] in schemas}
+    return [row for row in rows if row["schema"] not in schemas and row["parent"] not in inside]
 
 
 def _fact(row: dict[str, Any], schemas: Mapping[str, str]) -> Fact:

@@ -107,12 +107,18 @@ def _names(value: Json) -> list[str]:
 
 
 def _without_echoes(found: list[Difference]) -> list[Difference]:
-    """From PostgreSQL 18 on (17 for domains) NOT NULL is a constraint too: one loss, told once."""
+    """One loss, told once: NOT NULL is a constraint too, and an extension brings its own comment."""
     told = {(d.kind, d.name) for d in found if d.attribute in (None, "nullable")}
-    return [d for d in found if not _echoes(d, told)]
+    return [d for d in found if not _echoes_not_null(d, told) and not _echoes_extension(d, told)]
 
 
-def _echoes(difference: Difference, told: set[tuple[str, str]]) -> bool:
+def _echoes_extension(difference: Difference, told: set[tuple[str, str]]) -> bool:
+    kind, _, name = difference.parent.partition(" ")
+    return difference.kind == "comment" and kind == "extension" and (kind, name) in told
+
+
+def _echoes_not_null(difference: Difference, told: set[tuple[str, str]]) -> bool:
+    """From PostgreSQL 18 on (17 for domains) a column's NOT NULL is a named constraint."""
     attributes = difference.before or difference.after
     if difference.kind != "constraint" or difference.attribute or not isinstance(attributes, Mapping):
         return False

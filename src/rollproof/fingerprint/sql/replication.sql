@@ -28,10 +28,11 @@ FROM pg_publication_namespace r -- since 15
 JOIN pg_publication p ON p.oid = r.pnpubid -- since 15
 JOIN pg_namespace n ON n.oid = r.pnnspid; -- since 15
 
-SELECT 'subscription' AS kind, quote_ident(s.subname) AS name, NULL AS schema, NULL AS parent,
-       pg_get_userbyid(s.subowner) AS owner,
-       s.subenabled AS enabled,
-       s.subslotname::text AS slot,
+-- In 13 none but a superuser may look at subscriptions, so that there they are left out.
+SELECT 'subscription' AS kind, quote_ident(s.subname) AS name, NULL AS schema, NULL AS parent, -- since 14
+       pg_get_userbyid(s.subowner) AS owner, -- since 14
+       s.subenabled AS enabled, -- since 14
+       s.subslotname::text AS slot, -- since 14
        s.subbinary AS "binary", -- since 14
        s.substream::text AS streaming, -- since 14
        s.subtwophasestate::text AS "two phase", -- since 15
@@ -40,7 +41,7 @@ SELECT 'subscription' AS kind, quote_ident(s.subname) AS name, NULL AS schema, N
        s.subrunasowner AS "run as owner", -- since 16
        s.suborigin AS origin, -- since 16
        s.subfailover AS failover, -- since 17
-       s.subsynccommit AS "synchronous commit",
-       ARRAY(SELECT quote_ident(p) FROM unnest(s.subpublications) AS p ORDER BY 1) AS publications
-FROM pg_subscription s
-WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database());
+       s.subsynccommit AS "synchronous commit", -- since 14
+       ARRAY(SELECT quote_ident(p) FROM unnest(s.subpublications) AS p ORDER BY 1) AS publications -- since 14
+FROM pg_subscription s -- since 14
+WHERE s.subdbid = (SELECT oid FROM pg_database WHERE datname = current_database()); -- since 14
