@@ -213,7 +213,7 @@ def test_the_first_table_says_which_rollbacks_are_proven(whole: str) -> None:
         "A static site is rolled back to its last release",
     ):
         assert name in head
-    assert "1 of 4 rollbacks is proven" in head
+    assert "1 of 4 drills is proven" in head
 
 
 @pytest.mark.parametrize(

@@ -322,4 +322,4 @@ def test_an_empty_history_is_unknown_and_can_be_reported() -> None:
     run = summarise(History([]))
     assert run.outcome is Outcome.UNKNOWN
     assert not run.finished
-    assert "No rollback was judged" in render_html(run)
+    assert "No drill was judged" in render_html(run)

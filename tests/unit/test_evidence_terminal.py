@@ -71,7 +71,7 @@ def test_without_colour_there_is_no_control_sequence(whole: RunSummary) -> None:
 
 def test_the_panel_tells_how_many_and_where_the_report_is(whole: RunSummary) -> None:
     text = as_text(closing_panel(whole, report="reports/latest/report.html"))
-    assert "1 of 4 rollbacks is proven" in text
+    assert "1 of 4 drills is proven" in text
     assert "reports/latest/report.html" in text
 
 
@@ -160,16 +160,16 @@ def test_sizes_are_said_in_decimal_units(count: int, said: str) -> None:
 @pytest.mark.parametrize(
     ("counts", "finished", "said"),
     [
-        ((2, 0, 0, 0, 0), True, "All 2 rollbacks are proven"),
-        ((2, 0, 0, 0, 3), True, "All 2 rollbacks are proven"),
-        ((1, 0, 0, 0, 0), True, "The one rollback is proven"),
-        ((2, 0, 0, 1, 0), True, "2 of 3 rollbacks are proven"),
-        ((2, 0, 0, 0, 0), False, "2 of 2 rollbacks are proven, and the run did not finish"),
-        ((1, 0, 0, 0, 0), False, "The one rollback is proven, and the run did not finish"),
-        ((0, 1, 0, 0, 0), True, "The one rollback is not proven"),
-        ((0, 1, 1, 0, 0), True, "0 of 2 rollbacks are proven"),
-        ((0, 0, 0, 0, 0), False, "No rollback was judged"),
-        ((0, 0, 0, 0, 2), True, "No rollback was judged"),
+        ((2, 0, 0, 0, 0), True, "All 2 drills are proven"),
+        ((2, 0, 0, 0, 3), True, "All 2 drills are proven"),
+        ((1, 0, 0, 0, 0), True, "The one drill is proven"),
+        ((2, 0, 0, 1, 0), True, "2 of 3 drills are proven"),
+        ((2, 0, 0, 0, 0), False, "2 of 2 drills are proven, and the run did not finish"),
+        ((1, 0, 0, 0, 0), False, "The one drill is proven, and the run did not finish"),
+        ((0, 1, 0, 0, 0), True, "The one drill is not proven"),
+        ((0, 1, 1, 0, 0), True, "0 of 2 drills are proven"),
+        ((0, 0, 0, 0, 0), False, "No drill was judged"),
+        ((0, 0, 0, 0, 2), True, "No drill was judged"),
     ],
 )
 def test_the_headline_never_says_all_when_something_is_open(

@@ -200,6 +200,11 @@ class ScenarioSummary:
         return None if not times or None in times else max(time for time in times if time is not None)
 
     @property
+    def recovery_claimed(self) -> bool:
+        """Whether a check was asked about the recovery time; a drill of a refusal asks for none."""
+        return any(check.check == "within-rto" for check in self.checks)
+
+    @property
     def rpo_seconds(self) -> float | None:
         """The worst recovery point that a check measured."""
         found = [check.verdict.numbers.get("rpo_seconds") for check in self.checks]

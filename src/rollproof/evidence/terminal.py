@@ -147,8 +147,7 @@ def _checks(one: ScenarioSummary) -> str:
 def _recovered(one: ScenarioSummary) -> str:
     if one.rto_seconds is not None:
         return say_duration(one.rto_seconds)
-    asked = any(check.check == "within-rto" for check in one.checks)
-    return "never" if asked and one.incidents else "-"
+    return "never" if one.recovery_claimed and one.incidents else "-"
 
 
 def progress_line(event: Event, *, begun: Event | None = None, encoding: str = "utf-8") -> str | None:

@@ -202,12 +202,12 @@ def headline(counts: Mapping[Outcome, int], *, finished: bool) -> str:
     proven = counts[Outcome.PROVEN]
     claimed = sum(counts.values()) - counts[Outcome.NOT_APPLICABLE]
     if not claimed:
-        return "No rollback was judged"
+        return "No drill was judged"
     if proven == claimed and finished:
-        return "The one rollback is proven" if claimed == 1 else f"All {claimed:,} rollbacks are proven"
-    said = f"{proven:,} of {claimed:,} rollbacks {'is' if proven == 1 else 'are'} proven"
+        return "The one drill is proven" if claimed == 1 else f"All {claimed:,} drills are proven"
+    said = f"{proven:,} of {claimed:,} drills {'is' if proven == 1 else 'are'} proven"
     if claimed == 1:
-        said = f"The one rollback is {'proven' if proven else 'not proven'}"
+        said = f"The one drill is {'proven' if proven else 'not proven'}"
     return said if finished else f"{said}, and the run did not finish"
 
 
