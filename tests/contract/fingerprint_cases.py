@@ -905,10 +905,17 @@ CASES = [
         ("role fp_app: superuser no before, yes after",),
     ),
     Case(
+        "membership no longer inherited",
+        T + ROLES + "GRANT SELECT ON s.t TO fp_app; GRANT fp_other TO fp_app;",
+        "GRANT fp_other TO fp_app WITH INHERIT FALSE",
+        ("role fp_app: member of fp_other before, fp_other with inherit f after",),
+        since=16,
+    ),
+    Case(
         "role became a member",
         T + ROLES + "GRANT SELECT ON s.t TO fp_app;",
-        "GRANT fp_other TO fp_app",
-        ("role fp_app: member of none before, fp_other after",),
+        "GRANT fp_other TO fp_app WITH ADMIN OPTION",
+        ("role fp_app: member of none before, fp_other with admin option after",),
     ),
     # comments, labels
     Case("comment", T, "COMMENT ON TABLE s.t IS 'x'", ("comment on table s.t: added",)),

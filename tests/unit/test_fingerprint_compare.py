@@ -35,6 +35,8 @@ SAME = [
         "CHECK ((a > 0 AND b > 0) AND c > 0)",
     ),
     ("column", "default", "('x'::text)", "'x'::text"),
+    ("function", "body", "RETURN ((a + 1))", "RETURN (a + 1)"),
+    ("function", "body", "BEGIN ATOMIC\n SELECT 1;\nEND", "BEGIN ATOMIC SELECT (1); END"),
     ("column", "generated as", "((a * 2))", "(a * 2)"),
     ("policy", "using", "((a = 1) OR ((b = 2) OR (c = 3)))", "((a = 1) OR (b = 2) OR (c = 3))"),
     ("index", "definition", "USING btree (a) WHERE ((a > 0))", "USING btree (a) WHERE (a > 0)"),
@@ -58,6 +60,8 @@ OTHER = [
     ("index", "definition", "USING btree (a DESC)", "USING btree (a)"),
     ("view", "definition", 'SELECT a AS "A" FROM t', "SELECT a AS a FROM t"),
     ("table", "owner", "(a)", "a"),
+    ("function", "body", "strict", "STRICT"),
+    ("function", "body", "RETURN 1", "RETURN 2"),
     ("view", "definition", "not SQL (", "not SQL  ("),
 ]
 

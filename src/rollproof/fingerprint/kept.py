@@ -164,7 +164,9 @@ def keep_rows(
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with snapshot(conn, doing="keeping the rows"):
-            kept = KeptRows(folder, tuple(_keep_all(conn, folder, like, cells_listed)), probe(conn))
+            known = probe(conn)
+            alike = [earlier for earlier in like if earlier.probe == known]
+            kept = KeptRows(folder, tuple(_keep_all(conn, folder, alike, cells_listed)), known)
         kept.save()
     except OSError as error:
         raise EnvironmentUnavailable(

@@ -25,6 +25,8 @@ _FRAMES = {
     ("rule", "definition"): _STATEMENT,
     ("trigger", "definition"): _STATEMENT,
     ("statistics", "definition"): _STATEMENT,
+    ("function", "body"): "CREATE FUNCTION x() LANGUAGE sql {}",
+    ("procedure", "body"): "CREATE PROCEDURE x() LANGUAGE sql {}",
     ("column", "default"): _EXPRESSION,
     ("column", "generated as"): _EXPRESSION,
     ("domain", "default"): _EXPRESSION,
@@ -33,6 +35,8 @@ _FRAMES = {
     ("publication table", "row filter"): _EXPRESSION,
 }
 """What makes each text a whole statement that can be parsed."""
+_STANDARD_BODY = ("RETURN ", "BEGIN ATOMIC")
+"""How a body written in standard SQL begins; any other body is a text, which PostgreSQL never rewrites."""
 _SCANNED = frozenset({"sql", "plpgsql"})
 """Languages of which PostgreSQL's scanner knows the words, so that white space can be told from text."""
 
@@ -40,7 +44,7 @@ _SCANNED = frozenset({"sql", "plpgsql"})
 def same_meaning(kind: str, attribute: str, before: str, after: str) -> bool:
     """True when both texts are the same expression or statement, written otherwise."""
     frame = _FRAMES.get((kind, attribute))
-    if frame is None:
+    if frame is None or (attribute == "body" and not before.startswith(_STANDARD_BODY)):
         return False
     try:
         trees = [_canonical(tree(frame.format(text))) for text in (before, after)]

@@ -42,7 +42,10 @@ SELECT 'role' AS kind, quote_ident(r.rolname) AS name, NULL AS schema, NULL AS p
        r.rolbypassrls AS bypassrls,
        r.rolconnlimit AS "connection limit",
        r.rolvaliduntil::text AS "valid until",
-       ARRAY(SELECT quote_ident(pg_get_userbyid(m.roleid)) || CASE WHEN m.admin_option THEN ' with admin option' ELSE '' END
+       ARRAY(SELECT DISTINCT quote_ident(pg_get_userbyid(m.roleid))
+                    || CASE WHEN m.inherit_option <> r.rolinherit THEN format(' with inherit %s', m.inherit_option) ELSE '' END -- since 16
+                    || CASE WHEN NOT m.set_option THEN ' with set false' ELSE '' END -- since 16
+                    || CASE WHEN m.admin_option THEN ' with admin option' ELSE '' END
              FROM pg_auth_members m WHERE m.member = r.oid ORDER BY 1) AS "member of",
        ARRAY(SELECT unnest(s.setconfig) FROM pg_db_role_setting s
              WHERE s.setrole = r.oid AND s.setdatabase = 0 ORDER BY 1) AS settings
@@ -61,7 +64,7 @@ SELECT 'extension' AS kind, quote_ident(e.extname) AS name, NULL AS schema, NULL
 FROM pg_extension e
 JOIN pg_namespace n ON n.oid = e.extnamespace;
 
-SELECT 'extension dependency' AS kind,
+SELECT DISTINCT 'extension dependency' AS kind,
        format('of %s %s on %I', i.type, i.identity, e.extname) AS name,
        i.schema AS schema,
        i.type || ' ' || i.identity AS parent
