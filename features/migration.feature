@@ -184,7 +184,7 @@ Feature: A migration is rolled back
     And the application writes again
     And the service is back within its recovery time objective
 
-  @missing
+  @missing @smoke
   Scenario: A missing migration is diagnosed as the cause of errors and applied
     Given a release whose newest additive migration was never applied
     And clients keep reading and writing

@@ -131,6 +131,28 @@ def drill_run(
     raise typer.Exit(int(pytest.main(arguments)))
 
 
+@drill_app.command("system")
+@_explained
+def drill_system(
+    system: Annotated[Path, typer.Argument(help="system file")],
+    feature: Annotated[
+        list[str] | None, typer.Option(help="only this feature of those that ship, such as migration")
+    ] = None,
+    pytest_arguments: Annotated[
+        list[str] | None, typer.Argument(help="more arguments for pytest, after --")
+    ] = None,
+    debug: _Debug = False,
+) -> None:
+    """Drill a system by the features that ship with Rollproof; what does not apply is skipped and said."""
+    import pytest
+
+    from rollproof.features_folder import shipped_features
+
+    paths = [str(path) for path in shipped_features(feature or [])]
+    root = [f"--rootdir={Path.cwd()}", f"--rollproof-reports={Path.cwd() / 'reports'}"]
+    raise typer.Exit(int(pytest.main([*paths, f"--system={system}", *root, *(pytest_arguments or [])])))
+
+
 @app.command("check")
 @_explained
 def check_system(system: Annotated[Path, typer.Argument(help="system file")], debug: _Debug = False) -> None:
