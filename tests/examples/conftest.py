@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from drilling import SYSTEMS, Drilled, Forker
 
 import rollproof.model.systemfile  # noqa: F401  # once for all runs: pydantic bears no second import
 
@@ -89,3 +92,26 @@ def project(empty_project: Project) -> Project:
     empty_project.write("conftest.py", STEPS)
     empty_project.write("features/world.feature", FEATURE)
     return empty_project
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    """Where drills in processes of their own come from."""
+    forker = Forker(SYSTEMS / "mini")
+    yield forker
+    forker.close()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A folder that everyone may pass through; pytest's own are closed."""
+    folder = Path(tempfile.mkdtemp(prefix="rp-test-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def mini(home: Path, forker: Forker) -> Drilled:
+    """The smallest system, in a project of its own."""
+    return Drilled(home, forker)
