@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from rollproof.model.verdict import Outcome
 
 FOLDER = Path(__file__).parent
-_CAUGHT = pytest.StashKey["list[bool]"]()
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,6 @@ def pytest_rollproof_concluded(item: pytest.Item, drill: Drill, outcome: Outcome
     assert sabotage is not None
     refuted = {check.id for check, verdict in drill.verdicts if verdict.outcome is Outcomes.REFUTED}
     caught = sabotage.done and refuted == sabotage.saboteur.refutes and outcome is Outcomes.REFUTED
-    item.config.stash.setdefault(_CAUGHT, []).append(caught)
     if not caught:
         pytest.fail(_explain(drill, sabotage, refuted, outcome, reason), pytrace=False)
     return True
@@ -194,6 +192,5 @@ def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> Iterator[None]:
     yield
-    caught = config.stash.get(_CAUGHT, [])
-    failed = len(terminalreporter.stats.get("failed", [])) + len(terminalreporter.stats.get("error", []))
-    terminalreporter.write_line(f"{max(len(caught), sum(caught) + failed)} saboteurs, {sum(caught)} caught")
+    counted = {word: len(terminalreporter.stats.get(word, [])) for word in ("passed", "failed", "error")}
+    terminalreporter.write_line(f"{sum(counted.values())} saboteurs, {counted['passed']} caught")

@@ -43,7 +43,8 @@ def show_verdicts(reporter: pytest.TerminalReporter, folder: Path) -> None:
     """The table of verdicts of a finished run, as wide as the terminal, and where the report is."""
     summary = summarise(read_journal(folder / "journal.ndjson"))
     reporter.section("rollback verdicts", sep="=")
-    for renderable in (verdict_table(summary), closing_panel(summary, report=_shown(folder / "report.html"))):
+    panel = closing_panel(summary, report=_shown(folder / "report.html"))
+    for renderable in (verdict_table(summary), panel) if reporter.config.get_verbosity() >= 0 else (panel,):
         width = max(reporter._tw.fullwidth, _NARROWEST)
         shown = as_text(renderable, width=width, encoding=_encoding(reporter), colour=reporter.hasmarkup)
         reporter.write(shown)

@@ -28,6 +28,7 @@ def drill_session(config: pytest.Config) -> DrillSession:
     the whole pytest run: nothing may start on top of it.
     """
     if _SESSION not in config.stash:
+        import rollproof.components.healers  # noqa: F401  they register themselves
         from rollproof.drill.session import DrillSession, command_line
 
         session = DrillSession(folder=_folder(config), run=run_id(config), environment=_environment(config))
