@@ -9,13 +9,14 @@ import httpx
 import psycopg
 from psycopg import sql
 
+from rollproof.components.commands import fill_in, run_command
 from rollproof.components.postgres.admin import connected
 from rollproof.components.postgres.bench import Bench
-from rollproof.components.postgres.templates import command_environment, fill_in
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.environments.keeper import Keeper, KeeperSpec, inherited_environment
-from rollproof.errors import AttemptFailed, EnvironmentUnavailable
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, SystemFileError
+from rollproof.model.durations import say_duration
 from rollproof.model.json import JsonObject
 from rollproof.model.system import Service, Smoke
 from rollproof.waiting import eventually
@@ -47,14 +48,15 @@ class Services:
         port = environment.free_port()
         url = f"http://{HOST}:{port}"
         dsn = bench.server.conninfo(bench.name, user=bench.app_role)
-        command = fill_in(service.command, port=str(port), dsn=dsn, env=environment.name)
+        values = {"port": str(port), "dsn": dsn, "env": environment.name}
+        own = dict(zip(service.env, fill_in(tuple(service.env.values()), **values), strict=True))
         keeper = Keeper.start(
             KeeperSpec(
                 name=name,
                 scratch=environment.scratch,
-                argv=tuple(command),
+                argv=tuple(fill_in(service.command, **values)),
                 env=inherited_environment("LANG", "VIRTUAL_ENV")
-                | {"DATABASE_URL": dsn, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1", **service.env},
+                | {"DATABASE_URL": dsn, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1", **own},
                 cwd=self.drill.system.root,
                 log=bench.scratch / f"{name}.log",
             ),
@@ -164,25 +166,22 @@ def _smoke(drill: Drill, smoke: Smoke) -> str | None:
     """None when the system's smoke tests exit with 0, else the end of what they said."""
     bench, services = drill.use(Bench), drill.use(Services)
     dsn = bench.server.conninfo(bench.name, user=bench.spec.app_role)
-    environment = command_environment() | {
+    environment = {
         "DATABASE_URL": dsn,
         "EXPECTED_MIGRATIONS": ",".join(bench.expected),
         **{f"SERVICE_URL_{name.upper()}": url for name, url in services.urls.items()},
     }
     command = fill_in(smoke.command, dsn=dsn, env=drill.session.open(drill.system).name)
     try:
-        done = subprocess.run(
-            command,
-            cwd=drill.system.root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=smoke.limit,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return f"the smoke tests could not be run: {type(error).__name__}"
+        done = run_command(command, cwd=drill.system.root, environment=environment, limit=smoke.limit)
+    except OSError as error:
+        raise SystemFileError(
+            f"the smoke tests cannot be started: {error}",
+            where=f"{drill.system.source}: smoke.command",
+            remedy="run the command by hand in the system file's folder",
+        ) from error
+    except subprocess.TimeoutExpired:
+        return f"the smoke tests were still running after {say_duration(smoke.limit)}"
     if done.returncode == 0:
         return None
     said = (done.stdout + done.stderr).strip().splitlines()[-3:]

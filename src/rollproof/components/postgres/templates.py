@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import itertools
-import os
-import re
 import subprocess
-import sys
-from pathlib import Path
 
+from rollproof.components.commands import fill_in, run_command
 from rollproof.components.postgres.admin import (
     connected,
     create_database,
@@ -65,11 +62,7 @@ class Templates:
         """How many migrations come before the rows; 0 when there is no seed."""
         if self.spec.seed is None:
             return 0
-        return self.position(self.history.named(self.spec.seed.after)) + 1
-
-    def position(self, migration: Migration) -> int:
-        """How many migrations come before one."""
-        return len(self.history.before(migration))
+        return self.history.position(self.history.named(self.spec.seed.after)) + 1
 
     def runner(self, database: str, *, limit: float | None = None) -> PsqlRunner:
         """Runs scripts in one database, each for at most `limit` seconds."""
@@ -81,7 +74,7 @@ class Templates:
 
     def before(self, migration: Migration) -> str:
         """The template of the release before a migration."""
-        return self.at(self.position(migration))
+        return self.at(self.history.position(migration))
 
     def head(self) -> str:
         """The template of the current release."""
@@ -130,23 +123,17 @@ class Templates:
         return True
 
     def _run_seed(self, seed: Seed, database: str) -> None:
-        command = fill_in(seed.command or (), dsn=self.server.conninfo(database))
-        environment = command_environment() | {"DATABASE_URL": self.server.conninfo(database)}
+        dsn = self.server.conninfo(database)
+        command = fill_in(seed.command or (), dsn=dsn, env=self.session.open(self.system).name)
         try:
-            done = subprocess.run(
-                command,
-                cwd=self.system.root,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=seed.limit,
-                stdin=subprocess.DEVNULL,
-                check=False,
+            done = run_command(
+                command, cwd=self.system.root, environment={"DATABASE_URL": dsn}, limit=seed.limit
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SystemFileError(
                 f"the seed's command cannot be run: {error}",
                 where=f"{self.system.source}: database.seed.command",
+                remedy="run it by hand in the system file's folder",
             ) from error
         if done.returncode:
             raise EnvironmentUnavailable(
@@ -164,26 +151,3 @@ class Templates:
         if self._role_facts() != self._roles:
             findings.append("roles of the server are not what they were")
         return findings
-
-
-def fill_in(command: tuple[str, ...], **values: str) -> list[str]:
-    """A command of the system file with its placeholders replaced; `{python}` is this interpreter."""
-    known = {"python": sys.executable, **values}
-    pattern = re.compile("|".join(re.escape(f"{{{name}}}") for name in known))
-    return [pattern.sub(lambda found: known[found[0][1:-1]], word) for word in command]
-
-
-_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "VIRTUAL_ENV", "USER")
-
-
-def command_environment() -> dict[str, str]:
-    """What a system's own command inherits: an allow-list, so no PG* or AWS_* aims it elsewhere."""
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
-
-
-def relative(path: Path, root: Path) -> str:
-    """A path as reports name it: relative to the system's folder where it lies in it."""
-    try:
-        return str(path.relative_to(root))
-    except ValueError:
-        return path.name

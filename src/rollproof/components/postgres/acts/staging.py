@@ -95,7 +95,7 @@ class StageBefore(_Stage):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        self.clone(drill, bench.templates.position(bench.migration))
+        self.clone(drill, bench.templates.history.position(bench.migration))
         return {}
 
 
@@ -115,7 +115,7 @@ class StageBeforeNamed(_Stage):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        self.clone(drill, bench.templates.position(bench.migration))
+        self.clone(drill, bench.templates.history.position(bench.migration))
         return {}
 
 
@@ -140,7 +140,7 @@ class StageWithout(_Stage):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        self.clone(drill, bench.templates.position(bench.migration))
+        self.clone(drill, bench.templates.history.position(bench.migration))
         bench.expected = (*bench.expected, bench.migration.id)
         drill.incident("fault", cause=f"{bench.migration.id} was never applied")
         return {}
