@@ -97,7 +97,8 @@ def _copy(table: UserTable, layout: Layout) -> sql.Composed:
 def _key_field(column: str, kind: KeyKind) -> sql.Composable:
     if kind is not KeyKind.HIDDEN:
         return sql.Identifier(column) + sql.SQL("::text")
-    return _hex(row_hash([column])) + sql.SQL(" || ") + _hex(row_hash([column], seed=1))
+    halves = [_hex(row_hash([column], seed=seed)) for seed in (0, 1)]
+    return sql.SQL("lpad({}, 16, '0') || lpad({}, 16, '0')").format(*halves)
 
 
 def _column_field(column: str) -> sql.Composed:
@@ -107,7 +108,8 @@ def _column_field(column: str) -> sql.Composed:
 
 
 def _hex(number: sql.Composable) -> sql.Composed:
-    return sql.SQL("lpad(to_hex({}), 16, '0')").format(number)
+    """Not padded: that would take as long as all the rest of a line."""
+    return sql.SQL("to_hex({})").format(number)
 
 
 def externally_sorted(lines: Iterable[bytes], scratch: Path) -> Iterator[bytes]:
