@@ -85,8 +85,10 @@ def explained(error: psycopg.Error, *, doing: str) -> RollproofError:
             remedy = "connect as a superuser or as the owner of all objects"
         case errors.LockNotAvailable():
             remedy = "another session holds a lock on the table: end it (see pg_locks) and try again"
+        case errors.OutOfMemory() if "shared memory" in found:
+            remedy = "raise max_locks_per_transaction: what is read is locked meanwhile, as by pg_dump"
         case errors.ProgramLimitExceeded() | errors.OutOfMemory():
-            remedy = "a row is too large to be read as one text (1 GB): exclude its table"
+            remedy = "a row longer than 1 GB as text cannot be digested: keep such values elsewhere"
         case errors.InternalError_() | errors.UndefinedTable() | errors.UndefinedObject():
             remedy = "if somebody changed the schema meanwhile, try again"
         case errors.OperationalError() if error.sqlstate is None or error.sqlstate.startswith(("08", "57")):
