@@ -28,7 +28,7 @@ drill: $(READY)
 	$(BIN)/rollproof drill run drills/embedded.toml
 
 test: $(READY)
-	$(BIN)/pytest -n 2 tests
+	$(BIN)/pytest -n 2 --basetemp=.tmp tests; code=$$?; rm -rf .tmp; exit $$code
 
 lint: $(READY)
 	$(BIN)/ruff check .

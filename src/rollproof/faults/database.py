@@ -113,7 +113,7 @@ def take_flawed_backup(drill: Drill, flaw: str) -> None:
         raise BadInput(f"no fault makes a backup {flaw!r}", remedy=f"say one of: {'; '.join(_FLAWS)}")
     fault = _FLAWS[flaw]
     drill.require(TakeBackup())
-    if fault is not BackupNeverRestored:
+    if fault is BackupAltered:
         drill.require(ProveBackup())
     drill.require(fault())
 
