@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
+import ssl
 from dataclasses import dataclass
+from functools import cache
 
 import httpx
 import psycopg
@@ -15,7 +16,7 @@ from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.environments.keeper import Keeper, KeeperSpec, inherited_environment
-from rollproof.errors import AttemptFailed, EnvironmentUnavailable, SystemFileError
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.model.durations import say_duration
 from rollproof.model.json import JsonObject
 from rollproof.model.system import Service, Smoke
@@ -83,10 +84,16 @@ class Services:
             ) from error
 
 
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: httpx would read every certificate of the machine for each question."""
+    return httpx.create_ssl_context()
+
+
 def probe(url: str) -> str | None:
     """None when the URL answers 200, else what happened instead."""
     try:
-        answer = httpx.get(url, timeout=5.0)
+        answer = httpx.get(url, timeout=5.0, verify=_certificates())
     except httpx.HTTPError as error:
         return f"{url.partition('://')[2].partition('/')[2]}: {type(error).__name__}"
     return None if answer.status_code == 200 else f"/{url.split('/', 3)[3]} answers {answer.status_code}"
@@ -171,18 +178,18 @@ def _smoke(drill: Drill, smoke: Smoke) -> str | None:
         "EXPECTED_MIGRATIONS": ",".join(bench.expected),
         **{f"SERVICE_URL_{name.upper()}": url for name, url in services.urls.items()},
     }
-    command = fill_in(smoke.command, dsn=dsn, env=drill.session.open(drill.system).name)
-    try:
-        done = run_command(command, cwd=drill.system.root, environment=environment, limit=smoke.limit)
-    except OSError as error:
-        raise SystemFileError(
-            f"the smoke tests cannot be started: {error}",
-            where=f"{drill.system.source}: smoke.command",
-            remedy="run the command by hand in the system file's folder",
-        ) from error
-    except subprocess.TimeoutExpired:
-        return f"the smoke tests were still running after {say_duration(smoke.limit)}"
-    if done.returncode == 0:
+    opened = drill.session.open(drill.system)
+    ran = run_command(
+        opened,
+        fill_in(smoke.command, dsn=dsn, env=opened.name),
+        name="the smoke tests",
+        where=f"{drill.system.source}: smoke.command",
+        cwd=drill.system.root,
+        environment=environment,
+        limit=smoke.limit,
+    )
+    if ran.exit_code == 0:
         return None
-    said = (done.stdout + done.stderr).strip().splitlines()[-3:]
-    return f"the smoke tests ended with {done.returncode}: {' | '.join(said)}"
+    if ran.exit_code is None:
+        return f"the smoke tests were still running after {say_duration(smoke.limit)}"
+    return f"the smoke tests ended with {ran.exit_code}: {ran.last_words}"

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
-from rollproof.components.commands import fill_in, run_command
+import psycopg
+
+from rollproof.components.commands import Ran, fill_in, run_command
 from rollproof.components.postgres.admin import (
     connected,
     create_database,
     databases,
+    drop_database,
     ensure_roles,
     undo_database,
 )
 from rollproof.components.postgres.queries import query
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import EnvironmentUnavailable, NotApplicable, SystemFileError
+from rollproof.errors import EnvironmentUnavailable, NotApplicable
 from rollproof.fingerprint import KeptRows, keep_rows
 from rollproof.migrations.execute import PsqlRunner
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.script import Script
 from rollproof.migrations.source import open_source
+from rollproof.model.durations import say_duration
 from rollproof.model.json import Json
 from rollproof.model.system import Database, Seed, System
+
+COPIES = 6
+"""Copies of the database that one scenario may have at the same time, backups and listings included."""
 
 
 class Templates:
@@ -90,13 +99,38 @@ class Templates:
     def _build(self, older: int, count: int) -> str:
         name = self.fresh_name(f"at{count:03d}")
         data: dict[str, Json] = {"database": name, "count": count, "undo": undo_database(self.server, name)}
-        with self.session.recorder.acting("template.build", data):
+        with self.session.recorder.acting("template.build", data), self._gone_if_it_fails(name):
             create_database(self.server, name, template=self._templates.get(older))
             for position in range(older, count):
                 self.apply(name, self.history.migrations[position])
                 self.load_rows(name, applied=position + 1)
             self._keep(name)
+        self._expect_room(name)
         return name
+
+    @contextmanager
+    def _gone_if_it_fails(self, name: str) -> Iterator[None]:
+        """Half a template is of no use, and would be taken for something that a scenario left."""
+        try:
+            yield
+        except BaseException:
+            with suppress(EnvironmentUnavailable, psycopg.Error):
+                drop_database(self.server, name)
+            raise
+
+    def _expect_room(self, name: str) -> None:
+        """A scenario clones, backs up, restores and swaps: that has to fit beside what is there."""
+        scratch = self.session.open(self.system).scratch
+        with connected(self.server, name) as conn:
+            row = conn.execute("SELECT pg_database_size(current_database())").fetchone()
+        size, free = int(row[0]) if row else 0, shutil.disk_usage(scratch).free
+        if free < COPIES * size:
+            raise EnvironmentUnavailable(
+                f"the database takes {size >> 20} MB, and {free >> 20} MB are free for its copies",
+                doing="building a template of the database",
+                where=str(scratch.parent),
+                remedy=f"set TMPDIR to a folder with {COPIES * size >> 20} MB, or load fewer rows",
+            )
 
     def _keep(self, name: str) -> None:
         """Lists the template's rows once, for all the clones that will have the same."""
@@ -123,23 +157,22 @@ class Templates:
         return True
 
     def _run_seed(self, seed: Seed, database: str) -> None:
-        dsn = self.server.conninfo(database)
-        command = fill_in(seed.command or (), dsn=dsn, env=self.session.open(self.system).name)
-        try:
-            done = run_command(
-                command, cwd=self.system.root, environment={"DATABASE_URL": dsn}, limit=seed.limit
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise SystemFileError(
-                f"the seed's command cannot be run: {error}",
-                where=f"{self.system.source}: database.seed.command",
-                remedy="run it by hand in the system file's folder",
-            ) from error
-        if done.returncode:
+        opened, dsn = self.session.open(self.system), self.server.conninfo(database)
+        where = f"{self.system.source}: database.seed.command"
+        ran = run_command(
+            opened,
+            fill_in(seed.command or (), dsn=dsn, env=opened.name),
+            name="the seed's command",
+            where=where,
+            cwd=self.system.root,
+            environment={"DATABASE_URL": dsn},
+            limit=seed.limit,
+        )
+        if ran.exit_code != 0:
             raise EnvironmentUnavailable(
-                f"the seed's command ended with {done.returncode}: {done.stderr.strip()[-300:]}",
+                f"the seed's command {_how_it_ended(ran, seed.limit)}",
                 doing="loading rows into the database",
-                where=f"{self.system.source}: database.seed.command",
+                where=where,
                 remedy="run the command by hand with DATABASE_URL set to a database of that release",
             )
 
@@ -151,3 +184,9 @@ class Templates:
         if self._role_facts() != self._roles:
             findings.append("roles of the server are not what they were")
         return findings
+
+
+def _how_it_ended(ran: Ran, limit: float) -> str:
+    if ran.exit_code is None:
+        return f"was still running after {say_duration(limit)}, its `limit`: {ran.last_words}"
+    return f"ended with {ran.exit_code}: {ran.last_words}"
