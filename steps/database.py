@@ -6,7 +6,7 @@ from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import backup as backup_checks
 from rollproof.checks import database as checks
-from rollproof.checks import diagnosis, kinds, procedure
+from rollproof.checks import diagnosis, kinds, procedure, rows, sequences
 from rollproof.components.postgres import acts, observers  # noqa: F401  the observers register themselves
 from rollproof.drill.drill import Drill
 from rollproof.faults import database as faults
@@ -141,24 +141,24 @@ def grants_restored(drill: Drill) -> None:
 
 @then("sequences continue where they stood")
 def sequences_safe(drill: Drill) -> None:
-    drill.verify(checks.sequences_safe)
+    drill.verify(sequences.sequences_safe)
 
 
 @then("every row from before that migration is unchanged")
 @then("every row from before the loss is unchanged")
 @then("every row from before the remedy is unchanged")
 def rows_unchanged(drill: Drill) -> None:
-    drill.verify(checks.rows_unchanged, ledger=acts.ledger_table(drill))
+    drill.verify(rows.rows_unchanged, ledger=acts.ledger_table(drill))
 
 
 @then("every row from before that backup is unchanged")
 def backup_rows_unchanged(drill: Drill) -> None:
-    drill.verify(checks.rows_unchanged, against="backup", ledger=acts.ledger_table(drill))
+    drill.verify(rows.rows_unchanged, against="backup", ledger=acts.ledger_table(drill))
 
 
 @then("no row appeared that no client wrote")
 def no_unexplained_rows(drill: Drill) -> None:
-    drill.verify(checks.no_unexplained_rows, ledger=acts.ledger_table(drill))
+    drill.verify(rows.no_unexplained_rows, ledger=acts.ledger_table(drill))
 
 
 @then("the ledger no longer lists that migration")
@@ -174,7 +174,7 @@ def reapplicable(drill: Drill) -> None:
 @then("what the rollback leaves lost is counted and named")
 @then("what the rollback leaves lost is counted and named by table and column")
 def loss_named(drill: Drill) -> None:
-    drill.verify(checks.loss_named, ledger=acts.ledger_table(drill))
+    drill.verify(rows.loss_named, ledger=acts.ledger_table(drill))
 
 
 @then(

@@ -1,6 +1,16 @@
 """Judging: pure functions from recorded history to a verdict. No I/O, no clock."""
 
-from rollproof.checks import backup, database, diagnosis, kinds, procedure, service, writes
+from rollproof.checks import (
+    backup,
+    database,
+    diagnosis,
+    kinds,
+    procedure,
+    rows,
+    sequences,
+    service,
+    writes,
+)
 from rollproof.checks.registry import Check, all_checks, check
 
 __all__ = [
@@ -12,6 +22,8 @@ __all__ = [
     "diagnosis",
     "kinds",
     "procedure",
+    "rows",
+    "sequences",
     "service",
     "writes",
 ]

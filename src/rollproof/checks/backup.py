@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rollproof.checks.evidence import lines
+from rollproof.checks.evidence import ended, lines
 from rollproof.checks.registry import check
-from rollproof.journal import History, Kind
+from rollproof.journal import Event, History, Kind
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 
@@ -66,23 +66,36 @@ def _too_old(facts: BackupFacts) -> bool:
     return facts.newest_write_ns is not None and facts.snapshot_ns < facts.newest_write_ns
 
 
+ROLLBACKS = ("migration.roll_back", "backup.restore")
+"""Acts that no rollback may begin without the guard's consent."""
+
+
+def unguarded(history: History) -> list[Event]:
+    """Rollbacks that began although the guard had not been asked since the one before, or had said no."""
+    found = []
+    consent = False
+    for event in history.events:
+        if event.act == "rollback.guard" and event.kind is not Kind.NOTE:
+            consent = event.kind is Kind.OK
+        elif event.act in ROLLBACKS and event.kind is Kind.BEGIN:
+            found += [] if consent else [event]
+            consent = False
+    return found
+
+
 @check("rollback-refused", "the rollback is refused, with its reason")
 def rollback_refused(history: History, *, because: str) -> Verdict:
-    """The guard said no for the expected reason, and no rollback or restore was begun after it."""
-    guard = history.last("rollback.guard", Kind.OK, Kind.FAIL, Kind.UNKNOWN)
+    """The guard said no for the expected reason, and no rollback or restore was begun without its consent."""
+    guard = next(iter(ended(history, "rollback.guard")[-1:]), None)
     if guard is None:
         return unknown("no guard was asked")
-    begun = [
-        event
-        for act in ("migration.roll_back", "migration.reverse", "backup.restore")
-        for event in history.all(act, Kind.BEGIN)
-        if event.seq > guard.seq
-    ]
     said = str(guard.data.get("found", ""))
-    if guard.kind is not Kind.FAIL:
+    if guard.kind is Kind.OK:
         return refuted("the guard let the rollback through")
-    if begun:
-        return refuted("the guard said no, and the rollback went ahead", *lines(event.act for event in begun))
+    if ignored := unguarded(history):
+        return refuted("a rollback went ahead without the guard", *lines(event.act for event in ignored))
+    if guard.kind is Kind.UNKNOWN:
+        return unknown(f"the guard was cut short: {said}")
     if because not in said:
         return refuted(f"the guard said no for another reason: {said}")
     return proven(f"refused: {said}")
@@ -91,13 +104,20 @@ def rollback_refused(history: History, *, because: str) -> Verdict:
 @check("backup-restores", "the backup restores to an identical copy")
 def backup_restores(history: History) -> Verdict:
     """The newest backup was restored into an empty database and compared: no fact, no row differs."""
-    last = history.last("backup.verify", Kind.OK, Kind.FAIL, Kind.UNKNOWN)
+    last = next(iter(ended(history, "backup.verify")[-1:]), None)
     if last is None:
         return unknown("the backup was never restored")
-    if last.kind is not Kind.OK:
-        return refuted(f"the backup does not restore to an identical copy: {last.data.get('found', '')}")
-    count = last.data.get("count")
-    rows = last.data.get("rows")
-    if not count:
-        return unknown("the restored copy was empty")
-    return proven("restored into an empty database, no fact and no row differs", facts=count, rows=rows)
+    found = str(last.data.get("found", ""))
+    if last.kind is Kind.UNKNOWN:
+        return unknown(f"restoring the backup was cut short: {found}")
+    if last.kind is Kind.FAIL:
+        return refuted(f"the backup does not restore to an identical copy: {found}")
+    newest = history.last("backup.take", Kind.OK)
+    if newest is not None and newest.seq > last.seq:
+        return unknown("a newer backup was taken, and never restored")
+    facts, rows = last.data.get("count"), last.data.get("rows")
+    if not facts or not rows:
+        return unknown(
+            "the restored copy was empty, so nothing shows that rows survive", facts=facts, rows=rows
+        )
+    return proven("restored into an empty database, no fact and no row differs", facts=facts, rows=rows)

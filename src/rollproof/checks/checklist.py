@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from rollproof.checks.backup import ROLLBACKS, unguarded
 from rollproof.journal import Event, History, Kind
 from rollproof.model.verdict import Outcome, worst
-
-_ROLLBACKS = ("migration.roll_back", "backup.restore")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class _Item:
 
 def tick(history: History) -> Iterator[Ticked]:
     """The items that concern this scenario, in order; none when nothing was rolled back."""
-    if not any(history.all(act, Kind.BEGIN) for act in _ROLLBACKS):
+    if not any(history.all(act, Kind.BEGIN) for act in ROLLBACKS):
         return
     for item in _ITEMS:
         if (ticked := item.tick(history)) is not None:
@@ -76,7 +75,7 @@ def _verdicts(history: History, names: str) -> Outcome | None:
 
 def _backup_first(history: History, name: str) -> Outcome:
     """A backup was proven before the first rollback began."""
-    first = min(event.seq for act in _ROLLBACKS for event in history.all(act, Kind.BEGIN))
+    first = min(event.seq for act in ROLLBACKS for event in history.all(act, Kind.BEGIN))
     proofs = [event for event in history.all(name, Kind.OK) if event.seq < first]
     return Outcome.PROVEN if proofs else Outcome.REFUTED
 
@@ -88,12 +87,7 @@ def _note(history: History, name: str) -> Outcome:
 
 def _guard_first(history: History, name: str) -> Outcome:
     """The guard was asked, and let it through, before each rollback."""
-    for act in _ROLLBACKS:
-        for begun in history.all(act, Kind.BEGIN):
-            asked = [event for event in history.all(name, Kind.OK) if event.seq < begun.seq]
-            if not asked:
-                return Outcome.REFUTED
-    return Outcome.PROVEN
+    return Outcome.REFUTED if unguarded(history) else Outcome.PROVEN
 
 
 _ITEMS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from rollproof.model.rows import RowChanges, TableRows
 from rollproof.workload.operations import Operation, operations_from_json
 
 MOST_FINDINGS = 50
+_NAME = re.compile(r'"(?:[^"]|"")*"|[^."]+')
 
 
 class NotRecorded(RollproofError):
@@ -38,10 +40,14 @@ def need(event: Event | None, what: str) -> Event:
     return event
 
 
+def labelled(history: History, act: str, label: str) -> Event | None:
+    """The newest event of an act under a label."""
+    return next((e for e in reversed(history.all(act)) if e.data.get("label") == label), None)
+
+
 def observation(history: History, label: str) -> Event:
     """The newest observation under a label."""
-    found = [e for e in history.all("observe") if e.data.get("label") == label]
-    return need(found[-1] if found else None, f"the database {label!r}")
+    return need(labelled(history, "observe", label), f"the database {label!r}")
 
 
 def comparison(history: History, label: str, against: str) -> Comparison:
@@ -72,6 +78,39 @@ def operations(history: History) -> tuple[Operation, ...]:
     """What the clients did. NotRecorded when none ran."""
     event = need(history.last("traffic.finished", Kind.NOTE), "clients' reads and writes")
     return tuple(operations_from_json(history.attachment(event.data["operations"])))
+
+
+def clients_trouble(history: History, kind: str) -> tuple[str, ...]:
+    """Clients of a kind, `read` or `write`, that ended early or could not be ended.
+
+    What they did at last, or would have done, is on no record. A client that no operation tells the
+    kind of counts for both.
+    """
+    event = history.last("traffic.finished", Kind.NOTE)
+    findings = as_list(event.data.get("findings", [])) if event is not None else []
+    others = {o.client for o in operations(history) if o.kind != kind} if findings else set()
+    return tuple(said for said in map(str, findings) if not any(said.startswith(f"{o} ") for o in others))
+
+
+def begun(history: History, *acts: str) -> list[Event]:
+    """How the runs of these acts began, in order."""
+    return [event for event in history.events if event.act in acts and event.kind is Kind.BEGIN]
+
+
+def ended(history: History, *acts: str) -> list[Event]:
+    """How the runs of these acts ended, in order."""
+    closing = (Kind.OK, Kind.FAIL, Kind.UNKNOWN)
+    return [event for event in history.events if event.act in acts and event.kind in closing]
+
+
+def same_table(one: str, other: str) -> bool:
+    """Whether two qualified names are of one table: `public.order` is `public."order"`."""
+    return _parts(one) == _parts(other)
+
+
+def _parts(name: str) -> list[str]:
+    found = _NAME.findall(name)
+    return [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in found]
 
 
 def as_list(value: Json) -> list[Json]:
@@ -108,6 +147,7 @@ def say_changes(change: RowChanges) -> str:
         if count
     ]
     parts += [f"column {name}: {count:,} values lost" for name, count in change.lost_columns.items()]
+    parts += [change.incomplete] if change.incomplete else []
     return f"{change.table}: {', '.join(parts)}"
 
 

@@ -2,100 +2,114 @@
 
 from __future__ import annotations
 
-from rollproof.checks.evidence import NotRecorded, lines, need, operations
+from rollproof.checks.evidence import begun, clients_trouble, ended, lines, need, operations
 from rollproof.checks.registry import check
 from rollproof.journal import Event, History, Kind
 from rollproof.model.durations import say_duration
 from rollproof.model.json import Json
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
-PHASES = ("fault", "detected", "decided", "executed", "verified")
-_PARTS = {
-    "detect": ("fault", "detected"),
-    "decide": ("detected", "decided"),
-    "execute": ("decided", "executed"),
-}
+REMEDIES = ("migration.roll_back", "backup.restore", "writes.grant", "maintenance.end")
+"""Acts on the fault: until the last of them has ended, the service is not back for good."""
+CHANGES = (*REMEDIES, "migration.apply", "writes.revoke", "maintenance.begin")
+"""Acts after which an earlier look at the service says nothing any more."""
 
 
 @check("within-rto", "the service is back within its recovery time objective", sees=("traffic",))
 def within_rto(history: History, *, objective_seconds: float) -> Verdict:
     """From the fault to the first *verified* service, on the monotonic clock, split in four.
 
-    Verified means that health, smoke tests and reads answered as they should, see `service.verify`;
-    and that the clients, where there are any, were served after it.
+    Verified means that health, smoke tests and reads answered as they should, see `service.verify`,
+    after the last act on the fault; and that clients at work then were served after it.
     """
-    moments = {phase: history.last(f"incident.{phase}") for phase in PHASES}
-    moments["fault"] = history.first("incident.fault")
-    fault = need(moments["fault"], "the fault, so there is nothing to measure from")
-    verified = _first_verified(history, moments["executed"] or fault)
+    fault = need(history.first("incident.fault"), "the fault, so there is nothing to measure from")
+    remedied = _remedied(history, fault)
+    verified = next((e for e in history.all("incident.verified") if e.seq > remedied.seq), None)
     if verified is None:
-        return refuted("the service was never verified to be back", *_why_not(history))
-    numbers = _split(moments, fault, verified)
+        return _never_verified(history, remedied)
+    taken = (verified.mono_ns - fault.mono_ns) / 1e9
+    numbers = _split(history, fault, remedied, verified)
     if broken := _unserved(history, verified):
+        if trouble := clients_trouble(history, "read"):
+            return unknown("clients ended early, so it cannot be told whether they were served", *trouble)
         return refuted(
             "the service answered its checks, but clients were not served after it", *broken, **numbers
         )
-    taken = (verified.mono_ns - fault.mono_ns) / 1e9
     numbers |= {"rto_seconds": taken, "objective_seconds": objective_seconds}
     said = f"back after {say_duration(taken)}, objective {say_duration(objective_seconds)}"
-    if taken > objective_seconds:
-        return refuted(said, **numbers)
-    return proven(said, **numbers)
+    return refuted(said, **numbers) if taken > objective_seconds else proven(said, **numbers)
 
 
-def _first_verified(history: History, after: Event) -> Event | None:
-    """The first verified service after the last thing that was done about the fault."""
-    return next((event for event in history.all("incident.verified") if event.seq > after.seq), None)
+def _remedied(history: History, fault: Event) -> Event:
+    """The end of the last act on the fault; the fault itself when nothing was done about it."""
+    acts = [*history.all("incident.executed"), *ended(history, *REMEDIES)]
+    return max((event for event in acts if event.seq > fault.seq), key=lambda e: e.seq, default=fault)
 
 
-def _split(moments: dict[str, Event | None], fault: Event, verified: Event) -> dict[str, Json]:
-    numbers: dict[str, Json] = {}
-    for part, (begin, end) in _PARTS.items():
-        first, last = moments[begin], moments[end]
-        if first is not None and last is not None:
-            numbers[f"{part}_seconds"] = (last.mono_ns - first.mono_ns) / 1e9
-    executed = moments["executed"] or fault
-    numbers["verify_seconds"] = (verified.mono_ns - executed.mono_ns) / 1e9
-    return numbers
+def _never_verified(history: History, remedied: Event) -> Verdict:
+    looked = [event for event in ended(history, "service.verify") if event.seq > remedied.seq]
+    if not looked:
+        return unknown("nobody looked whether the service is back")
+    problems = [str(event.data["found"]) for event in looked[-1:] if event.data.get("found")]
+    return refuted("the service was never verified to be back", *problems)
+
+
+def _split(history: History, fault: Event, remedied: Event, verified: Event) -> dict[str, Json]:
+    """Detection ends with the first `detected`, decision and execution with the last of theirs."""
+    detected = next((e for e in history.all("incident.detected") if e.seq > fault.seq), None)
+    decided = history.until(verified.seq).last("incident.decided")
+    executed = history.until(verified.seq).last("incident.executed") or remedied
+    moments = [
+        ("detect", fault, detected),
+        ("decide", detected, decided),
+        ("execute", decided, executed),
+        ("verify", executed, verified),
+    ]
+    return {
+        f"{part}_seconds": (end.mono_ns - begin.mono_ns) / 1e9
+        for part, begin, end in moments
+        if begin is not None and end is not None and begin.seq <= end.seq
+    }
 
 
 def _unserved(history: History, verified: Event) -> tuple[str, ...]:
-    """Kinds of read of which not one was served after the service was verified."""
-    try:
-        done = operations(history)
-    except NotRecorded:
+    """Kinds of read of which not one was served after the service was verified, clients being at work."""
+    finished = history.last("traffic.finished", Kind.NOTE)
+    if finished is None or finished.seq < verified.seq:
         return ()
-    after = [o for o in done if o.kind == "read" and o.started_ns >= verified.mono_ns]
-    served = {operation.name for operation in after if operation.outcome == "ok"}
-    return lines(f"{name}: no read was served" for name in sorted({o.name for o in after} - served))
-
-
-def _why_not(history: History) -> tuple[str, ...]:
-    last = history.last("service.verify", Kind.FAIL, Kind.UNKNOWN)
-    return (str(last.data.get("found", "")),) if last is not None else ()
+    reads = [operation for operation in operations(history) if operation.kind == "read"]
+    served = {o.name for o in reads if o.outcome == "ok" and o.started_ns >= verified.mono_ns}
+    return lines(f"{name}: no read was served" for name in sorted({o.name for o in reads} - served))
 
 
 @check("smoke-passes", "the smoke tests pass")
 def smoke_passes(history: History) -> Verdict:
     """The newest verification of the service, after everything that was done, succeeded and ran something."""
-    last = need(
-        history.last("service.verify", Kind.OK, Kind.FAIL, Kind.UNKNOWN), "a verification of the service"
-    )
-    if last.kind is not Kind.OK:
+    last = need(next(iter(ended(history, "service.verify")[-1:]), None), "a verification of the service")
+    later = [event.act for event in begun(history, *CHANGES) if event.seq > last.seq]
+    if last.kind is Kind.UNKNOWN:
+        return unknown(f"the service's verification was cut short: {last.data.get('found', '')}")
+    if later:
+        return unknown(f"the service was not verified after {later[-1]}")
+    if last.kind is Kind.FAIL:
         return refuted(f"the service is not as it should be: {last.data.get('found', '')}")
     ran = last.data.get("checks")
     names = [str(item) for item in ran] if isinstance(ran, list) else []
     if not names:
         return unknown("nothing was run to verify the service")
-    return proven(f"{len(names)} checks of the service passed", checks=len(names))
+    return proven(f"{len(names)} checks of the service passed: {', '.join(names)}", checks=len(names))
 
 
 @check("smoke-failed-before", "the smoke tests saw the fault")
 def smoke_failed_before(history: History) -> Verdict:
     """The smoke tests failed while the fault was there: they can tell broken from whole."""
-    first = need(
-        history.first("service.verify", Kind.OK, Kind.FAIL, Kind.UNKNOWN), "a verification of the service"
-    )
+    first = need(next(iter(ended(history, "service.verify")), None), "a verification of the service")
+    fault = need(history.first("incident.fault"), "the fault")
+    remedied = _remedied(history, fault)
+    if first.seq < fault.seq or (remedied is not fault and first.seq > remedied.seq):
+        return unknown("the service was not verified while the fault was there")
+    if first.kind is Kind.UNKNOWN:
+        return unknown(f"the service's verification was cut short: {first.data.get('found', '')}")
     if first.kind is Kind.OK:
         return refuted("the smoke tests passed although the fault was there")
-    return proven("the smoke tests failed while the fault was there")
+    return proven(f"the smoke tests failed while the fault was there: {first.data.get('found', '')}")
