@@ -17,7 +17,8 @@ def test_every_package_is_listed() -> None:
 
 def test_every_file_that_the_code_reads_is_package_data() -> None:
     patterns = SETUP["package-data"]["*"]
-    data = [path for path in (ROOT / "src").rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc")]
+    files = (path for path in (ROOT / "src").rglob("*") if path.is_file())
+    data = [path for path in files if path.suffix not in (".py", ".pyc")]
     folders = [path.parent for path in (ROOT / "src").rglob("__init__.py")]
     missing = [
         path.relative_to(ROOT)
