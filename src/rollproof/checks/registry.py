@@ -23,12 +23,14 @@ class Check:
         title: the claim in words.
         function: `(history, **params) -> Verdict`, pure.
         sees: observations that must be in the history, made on demand; see `drill.observer`.
+        answers: acts whose failure it judges; of any other, a scenario that proves all the rest is unknown.
     """
 
     id: str
     title: str
     function: Callable[..., Verdict]
     sees: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
     def judge(self, history: History, params: Mapping[str, Json]) -> Verdict:
         """The verdict; a check that crashes has none to give, so it says unknown."""
@@ -49,14 +51,14 @@ _CHECKS: dict[str, Check] = {}
 
 
 def check(
-    check_id: str, title: str, *, sees: tuple[str, ...] = ()
+    check_id: str, title: str, *, sees: tuple[str, ...] = (), answers: tuple[str, ...] = ()
 ) -> Callable[[Callable[..., Verdict]], Check]:
     """Makes a function a check and registers it. Raises ValueError when the id is taken."""
 
     def register(function: Callable[..., Verdict]) -> Check:
         if check_id in _CHECKS:
             raise ValueError(f"two checks are called {check_id}")
-        _CHECKS[check_id] = Check(check_id, title, function, sees)
+        _CHECKS[check_id] = Check(check_id, title, function, sees, answers)
         return _CHECKS[check_id]
 
     return register

@@ -42,6 +42,7 @@ class Drill:
     Attributes:
         scenario: its id, also the actor of everything it records.
         failure: what ended the scenario early, if anything did.
+        failed: what Whens attempted in vain, by act, unless a later try succeeded.
     """
 
     scenario: str
@@ -51,6 +52,7 @@ class Drill:
     interventions: list[Intervention] = field(default_factory=list)
     verdicts: list[tuple[Check, Verdict]] = field(default_factory=list)
     failure: str | None = None
+    failed: dict[str, AttemptFailed] = field(default_factory=dict)
     _parts: dict[type, object] = field(default_factory=dict)
     _closers: list[Callable[[], None]] = field(default_factory=list)
     _seen: dict[str, int] = field(default_factory=dict)
@@ -82,10 +84,15 @@ class Drill:
             ) from error
 
     def attempt(self, act: Act) -> bool:
-        """Does what a When says. A failure is an event, not an exception; False says that it failed."""
+        """Does what a When says. A failure is an event, not an exception; False says that it failed.
+
+        Unless a check answers for it, what the scenario proves is then not known to be its doing.
+        """
+        self.failed.pop(act.name, None)
         try:
             self._act(act)
-        except AttemptFailed:
+        except AttemptFailed as error:
+            self.failed[act.name] = error
             return False
         return True
 
@@ -192,11 +199,20 @@ class Drill:
             return Outcome.UNKNOWN, unhealed[0]
         if skipped is not None and Outcome.UNKNOWN not in given:
             return skipped, reason
-        if self.failure is not None:
-            return Outcome.UNKNOWN, self.failure
-        if not given:
-            return Outcome.UNKNOWN, "no Then gave a verdict"
+        nothing_said = "" if given else "no Then gave a verdict"
+        unanswered = "; ".join(self._unanswered()) if outcome is Outcome.PROVEN else ""
+        if open_question := self.failure or nothing_said or unanswered:
+            return Outcome.UNKNOWN, open_question
         return outcome, _reasons(self.verdicts, outcome)
+
+    def _unanswered(self) -> list[str]:
+        """Failed attempts that no Then was about: rows are unchanged after a rollback that never was."""
+        answered = {act for check, _ in self.verdicts for act in check.answers}
+        return [
+            f"{act} failed, and no Then says what that means: {error.found}"
+            for act, error in self.failed.items()
+            if act not in answered
+        ]
 
 
 def _say(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 import pytest
@@ -181,6 +182,8 @@ def _end(item: pytest.Function, outcome: Outcome, why: str) -> None:
 
 def _explain(drill: Drill, outcome: Outcome, why: str) -> str:
     lines = [f"{outcome.value}: {why}"]
+    for act, error in drill.failed.items():
+        lines.append(f"  failed   {act}: {indent(str(error), ' ' * 11).lstrip()}")
     for check, verdict in drill.verdicts:
         if not verdict.outcome.passes:
             lines.append(f"  {verdict.outcome.value:8} {check.title}: {verdict.reason}")
