@@ -83,7 +83,7 @@ def unguarded(history: History) -> list[Event]:
     return found
 
 
-@check("rollback-refused", "the rollback is refused, with its reason")
+@check("rollback-refused", "the rollback is refused, with its reason", answers=("rollback.guard",))
 def rollback_refused(history: History, *, because: str) -> Verdict:
     """The guard said no for the expected reason, and no rollback or restore was begun without its consent."""
     guard = next(iter(ended(history, "rollback.guard")[-1:]), None)

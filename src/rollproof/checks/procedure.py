@@ -59,7 +59,11 @@ def _run_of(history: History, act: str) -> tuple[Event | None, Event | None]:
     return start, next((e for e in ended(history, act) if e.data.get("of") == start.seq), None)
 
 
-@check("gave-up-waiting", "the rollback gave up and named the session that it waited for")
+@check(
+    "gave-up-waiting",
+    "the rollback gave up and named the session that it waited for",
+    answers=("migration.roll_back",),
+)
 def gave_up_waiting(history: History) -> Verdict:
     """The rollback ended with an error that names who held the lock; it neither hung nor went through."""
     last = next(iter(ended(history, "migration.roll_back")[-1:]), None)

@@ -100,7 +100,7 @@ def smoke_passes(history: History) -> Verdict:
     return proven(f"{len(names)} checks of the service passed: {', '.join(names)}", checks=len(names))
 
 
-@check("smoke-failed-before", "the smoke tests saw the fault")
+@check("smoke-failed-before", "the smoke tests saw the fault", answers=("service.verify",))
 def smoke_failed_before(history: History) -> Verdict:
     """The smoke tests failed while the fault was there: they can tell broken from whole."""
     first = need(next(iter(ended(history, "service.verify")), None), "a verification of the service")
