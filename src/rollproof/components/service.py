@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from rollproof.components.commands import fill_in, run_command
-from rollproof.components.postgres.admin import connected
+from rollproof.components.postgres.admin import connected, first_line
 from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
@@ -19,6 +19,7 @@ from rollproof.environments.keeper import Keeper, KeeperSpec, inherited_environm
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.model.durations import say_duration
 from rollproof.model.json import JsonObject
+from rollproof.model.names import split_name
 from rollproof.model.system import Service, Smoke
 from rollproof.waiting import eventually
 
@@ -163,9 +164,11 @@ def _problems(drill: Drill, ran: list[str]) -> list[str]:
 def _unreadable(bench: Bench, table: str) -> str | None:
     try:
         with connected(bench.server, bench.name, user=bench.spec.app_role) as conn:
-            conn.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*table.split("."))))
-    except (psycopg.Error, EnvironmentUnavailable) as error:
-        return f"{table} cannot be read: {getattr(error, 'sqlstate', None) or error}"
+            conn.execute(sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(*split_name(table))))
+    except EnvironmentUnavailable as error:
+        return f"{table} cannot be read: {error.found}"
+    except psycopg.Error as error:
+        return f"{table} cannot be read: {first_line(error)}"
     return None
 
 

@@ -16,6 +16,7 @@ from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed, BadInput, NotApplicable
 from rollproof.faults.base import Fault
 from rollproof.model.json import JsonObject
+from rollproof.model.names import split_name
 
 
 class BackupMissing(Fault):
@@ -176,7 +177,7 @@ class RowsDeleted(Fault):
 
 def _delete_tenth(conn: Connection, name: str) -> int:
     """Rows deleted; 0 when the table is empty or other rows refer to all of them."""
-    table = sql.Identifier(*name.split("."))
+    table = sql.Identifier(*split_name(name))
     statement = sql.SQL(
         "DELETE FROM {0} WHERE ctid IN "
         "(SELECT ctid FROM {0} LIMIT (SELECT greatest(count(*) / 10, 1) FROM {0}))"

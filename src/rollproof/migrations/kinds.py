@@ -19,6 +19,7 @@ from rollproof.migrations.rules.define import COMMENT
 from rollproof.migrations.rules.names import Node, dotted
 from rollproof.migrations.script import Script
 from rollproof.migrations.validation import PARSER_MAJOR, parse, validate
+from rollproof.model.names import split_name
 
 __all__ = [
     "PARSER_MAJOR",
@@ -79,7 +80,7 @@ def classify_or_explain(
 
 def _plain(ledger: str) -> str:
     """The ledger's name as names are written here: quoted where it has to be."""
-    return dotted(part.strip('"') for part in ledger.split("."))
+    return dotted(split_name(ledger))
 
 
 def _read(text: PsqlText, statements: Iterable[Node], reading: Reading) -> None:

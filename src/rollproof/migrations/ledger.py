@@ -14,6 +14,7 @@ from psycopg.rows import namedtuple_row
 
 from rollproof.errors import MigrationError
 from rollproof.migrations.model import Migration, MigrationHistory
+from rollproof.model.names import split_name
 
 _HERE = Path(__file__).parent
 _DOING = "reading the ledger of applied migrations"
@@ -34,7 +35,7 @@ class Ledger:
     """The ledger table of one system.
 
     Attributes:
-        table: qualified name, exactly as the catalog has it: `public.migrations`.
+        table: qualified name, exactly as the catalog has it: `public.migrations`, `"Ops"."History"`.
         column: the column that holds each migration's id.
     """
 
@@ -44,7 +45,7 @@ class Ledger:
     @property
     def identifier(self) -> sql.Identifier:
         """The table's name, safe to compose into SQL."""
-        return sql.Identifier(*self.table.split(".", 1))
+        return sql.Identifier(*split_name(self.table))
 
     def read(self, conn: Connection[Any]) -> list[str]:
         """The ids in it, in the order in which they were written as far as the table tells.
@@ -70,7 +71,7 @@ class Ledger:
 
     def columns(self, conn: Connection[Any]) -> list[Column]:
         """The table's columns; empty when it is not there."""
-        schema, table = self.table.split(".", 1)
+        schema, table = split_name(self.table)
         with conn.cursor(row_factory=namedtuple_row) as cursor:
             cursor.execute(_query("ledger_columns"), {"schema": schema, "table": table})
             return [Column(*row) for row in cursor]

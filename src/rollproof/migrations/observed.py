@@ -9,6 +9,7 @@ from rollproof.migrations.classification import Classification, Kind, decide
 from rollproof.migrations.coltypes import ColumnType, Fit, fit
 from rollproof.model.fingerprint import Difference, DifferenceClass
 from rollproof.model.json import Json
+from rollproof.model.names import same_name
 from rollproof.model.rows import RowChanges
 
 _HOLD_ROWS = frozenset({"table", "column", "sequence"})
@@ -60,7 +61,7 @@ def observed_kind(
     counting = [item for item in everything if not _counts_little(item) and not view.goes_along(item)]
     seen = [(view.kind_of(item), str(item)) for item in counting]
     for change in changes:
-        if change.table != ledger and change.table not in view.added_tables:
+        if not same_name(change.table, ledger) and change.table not in view.added_tables:
             seen += _of_rows(change, view)
     seen = seen or [(Kind.DEFINITION, str(item)) for item in everything]
     kinds = frozenset(kind for kind, _ in seen)

@@ -18,6 +18,7 @@ from rollproof.migrations.model import Having, Migration, MigrationHistory
 from rollproof.migrations.patterns import FilePattern
 from rollproof.migrations.source import Runner
 from rollproof.migrations.sqlfolder import SqlFolder
+from rollproof.model.names import split_name
 from rollproof.model.system import Migrations
 
 
@@ -48,9 +49,10 @@ class SqlFiles:
 
         Otherwise whoever runs the scripts keeps the ledger, and here that is this source.
         """
-        table = self.settings.ledger.rpartition(".")[2]
+        table = re.escape(split_name(self.settings.ledger)[-1].replace('"', '""'))
         writes = re.compile(
-            rf'(?i)\b(?:insert\s+into|delete\s+from(?:\s+only)?|copy|merge\s+into)\s+[\w".]*"?{re.escape(table)}\b'
+            r"(?i)\b(?:insert\s+into|delete\s+from(?:\s+only)?|copy|merge\s+into)\s+"
+            rf'(?:[^\s(]*[."])?{table}(?!\w)'
         )
         scripts = (s for m in self._history for s in (m.up, m.down, m.reverse) if s)
         return any(writes.search(script.text) for script in scripts)

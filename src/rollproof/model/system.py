@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from rollproof.model.durations import parse_duration
+from rollproof.model.names import QUALIFIED
 
 
 def _duration(value: object) -> object:
@@ -21,9 +22,8 @@ def _duration(value: object) -> object:
 Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 """A duration: `15m` in files, seconds as a float inside."""
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$", max_length=63)]
-QualifiedName = Annotated[
-    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*\.[A-Za-z_][A-Za-z0-9_$]*$", examples=["public.migrations"])
-]
+QualifiedName = Annotated[str, Field(pattern=QUALIFIED, examples=["public.migrations"])]
+"""As the catalog has it, parts in double quotes where they need them; see `rollproof.model.names`."""
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 """A list of arguments, never a shell string. `{python}`, `{env}`, `{port}` and `{dsn}` are filled in."""
 

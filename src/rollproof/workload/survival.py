@@ -10,6 +10,7 @@ import psycopg
 from psycopg import ClientCursor, pq
 
 from rollproof.errors import AttemptFailed
+from rollproof.model.names import split_name
 from rollproof.model.sqltemplate import SqlTemplate
 from rollproof.model.system import Traffic as TrafficSpec
 from rollproof.workload.operations import Operation, Outcome
@@ -143,7 +144,7 @@ def _present(
 
 def _exists(conn: psycopg.Connection, table: str) -> bool:
     """Whether a relation of that name is there, as written or as an unquoted name is folded."""
-    schema, _, name = table.partition(".")
+    schema, name = split_name(table)
     query = (
         "SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE (n.nspname, c.relname) IN ((%s, %s), (lower(%s), lower(%s)))"
