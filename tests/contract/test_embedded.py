@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -617,3 +618,31 @@ def test_settings_that_the_server_refuses_are_one_error_with_the_end_of_the_log(
             environment.postgres()
         assert "its log ends" in caught.value.found
     nothing_is_left(environment.scratch, within=0.001)
+
+
+@pytest.mark.skipif(len(people()) < 2, reason="needs root, and a Python that an ordinary user can run")
+def test_a_numeric_user_that_passwd_does_not_know_may_pass_for_one_that_it_does() -> None:
+    """As in a container that runs as a number. initdb asks for the name and fails without one."""
+    numeric = 65533
+    with pytest.raises(KeyError):
+        pwd.getpwuid(numeric)
+    code = (
+        "from rollproof.environments.embedded.account import account_obstacle, as_named_user;"
+        "import os, subprocess;"
+        "assert account_obstacle() is None;"
+        "print(os.geteuid(), subprocess.check_output([*as_named_user(), '/usr/bin/id', '-un'], text=True))"
+    )
+    done = subprocess.run(
+        [people()[1].python, "-c", code],
+        user=numeric,
+        group=numeric,
+        extra_groups=[],
+        env=people()[1].environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd="/",
+    )
+    uid, name = done.stdout.split()
+    assert int(uid) == numeric
+    assert name in {entry.pw_name for entry in pwd.getpwall()}

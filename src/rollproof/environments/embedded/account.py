@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rollproof.environments.base import Obstacle
+from rollproof.environments.embedded import named_program
 from rollproof.environments.keeper import inherited_environment
 
 _NOBODY = "nobody"
@@ -35,8 +36,7 @@ class Account:
 def server_account() -> Account | None:
     """`nobody` for root; None, which is oneself, for everyone else.
 
-    Raises KeyError when root has no `nobody` to fall back on. The numeric user of a container without
-    an entry in passwd would not do: initdb looks its user up.
+    Raises KeyError when root has no `nobody` to fall back on: initdb looks its user up.
     """
     if os.geteuid() != 0:
         return None
@@ -48,14 +48,44 @@ def account_obstacle() -> Obstacle | None:
     """Why this user could not have a server, or None."""
     if os.geteuid() == 0:
         return _obstacle_to_root()
+    if _has_a_name() or _can_be_named():
+        return None
+    return Obstacle(
+        f"user {os.geteuid()} has no entry in passwd, and initdb refuses to run without one",
+        "run as a user that has a name, add one for this number to /etc/passwd, or allow user namespaces",
+    )
+
+
+def _has_a_name() -> bool:
     try:
         pwd.getpwuid(os.geteuid())
     except KeyError:
-        return Obstacle(
-            f"user {os.geteuid()} has no entry in passwd, and initdb refuses to run without one",
-            "run as a user that has a name, or add one for this number to /etc/passwd",
-        )
-    return None
+        return False
+    return True
+
+
+def as_named_user() -> list[str]:
+    """What goes before a command that insists on its user having a name; empty when it has one.
+
+    See `named_program`. Raises KeyError when passwd knows nobody but root.
+    """
+    if os.geteuid() == 0 or _has_a_name():
+        return []
+    named = next((entry.pw_uid for entry in pwd.getpwall() if entry.pw_uid), None)
+    if named is None:
+        raise KeyError("passwd knows nobody but root")
+    return [sys.executable, "-I", "-S", named_program.__file__, str(named)]
+
+
+def _can_be_named() -> bool:
+    """Tries it."""
+    asks = "import os, pwd; pwd.getpwuid(os.geteuid())"
+    try:
+        command = [*as_named_user(), sys.executable, "-I", "-S", "-c", asks]
+        done = subprocess.run(command, capture_output=True, timeout=20, check=False, cwd="/")
+    except (KeyError, OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _obstacle_to_root() -> Obstacle | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollproof.environments.base import LIBRARY_PATHS, PostgresServer
-from rollproof.environments.embedded.account import Account, can_run
+from rollproof.environments.embedded.account import Account, as_named_user, can_run
 from rollproof.environments.embedded.binaries import Binaries
 from rollproof.environments.embedded.ports import LOOPBACK, Ports
 from rollproof.environments.embedded.relocation import readable_copy
@@ -162,6 +162,7 @@ class ClusterPlan:
         keeper = self._keep(
             "initdb",
             [programs / "initdb", "-D", self.data, "-U", SUPERUSER, "-E", "UTF8", "-N", *options],
+            before=as_named_user(),
             make=make,
         )
         try:
@@ -221,11 +222,18 @@ class ClusterPlan:
             password=password,
         )
 
-    def _keep(self, name: str, argv: Sequence[str | Path], *, make: Sequence[Folder] = ()) -> Keeper:
+    def _keep(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        *,
+        before: Sequence[str] = (),
+        make: Sequence[Folder] = (),
+    ) -> Keeper:
         spec = KeeperSpec(
             name=name,
             scratch=self.scratch.folder,
-            argv=[str(item) for item in argv],
+            argv=[*before, *map(str, argv)],
             env=_environment(Path(argv[0])),
             uid=self.account.uid if self.account else None,
             gid=self.account.gid if self.account else None,
