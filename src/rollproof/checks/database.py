@@ -78,6 +78,9 @@ def _judge_differences(differences: list[Difference], good: str, facts: int, wha
 @check("ledger-clean", "the ledger no longer lists the migration", sees=("database",))
 def ledger_clean(history: History, *, migration: str) -> Verdict:
     """The ledger is what it was before the migration: it lists all that it listed, and nothing else."""
+    gone = need(labelled(history, "observe.ledger", "after"), "the ledger 'after'").data.get("found")
+    if gone is not None:
+        return refuted(f"the ledger cannot be read any more: {gone}")
     before, after = _ledger(history, "before"), _ledger(history, "after")
     if after[migration]:
         return refuted(f"the ledger still lists {migration}", migrations=after.total())

@@ -8,9 +8,10 @@ from typing import Any
 
 from psycopg import Connection
 
+from rollproof.components.postgres.admin import connected
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
-from rollproof.errors import NotApplicable, PreconditionNotMet
+from rollproof.errors import AttemptFailed, NotApplicable, PreconditionNotMet, SystemFileError
 from rollproof.model.json import Json, JsonObject
 from rollproof.waiting import eventually
 from rollproof.workload import Operation, Traffic, find_lost_writes
@@ -84,6 +85,9 @@ class StartClients(Act):
         if not specs:
             raise NotApplicable(f"system {drill.system.name} declares no traffic")
         clients, bench = drill.use(Clients), drill.use(Bench)
+        if drill.history.last("incident.fault") is None:
+            with connected(bench.server, bench.name, autocommit=False) as conn:
+                _try_verifying(drill, conn)
         clients.traffic = Traffic(
             specs,
             dsn=bench.server.conninfo(bench.name, user=bench.app_role),
@@ -91,8 +95,39 @@ class StartClients(Act):
             recorder=drill.recorder.for_client("clients"),
         )
         drill.on_heal(clients.stop)
-        clients.traffic.start()
+        try:
+            clients.traffic.start()
+        except PreconditionNotMet as error:
+            error.where = error.where or f"{drill.system.source}: traffic"
+            raise
         return {"count": len(specs)}
+
+
+def _try_verifying(drill: Drill, conn: Connection[Any]) -> None:
+    """Looks for a write that was never made, as later for each that was: a mistake comes out now.
+
+    Raises SystemFileError.
+    """
+    for spec in drill.system.traffic:
+        never = Operation(
+            client=spec.name,
+            name=spec.name,
+            kind=spec.kind,
+            started_ns=0,
+            ended_ns=0,
+            outcome="ok",
+            token="0" * 32,
+            table=spec.table,
+        )
+        try:
+            find_lost_writes(conn, drill.system.traffic, [never])
+        except AttemptFailed as error:
+            raise SystemFileError(
+                error.found,
+                doing=error.doing,
+                where=f"{drill.system.source}: traffic {spec.name!r}.verify",
+                remedy=error.remedy,
+            ) from error
 
 
 class StartMaintenance(Act):
@@ -162,7 +197,6 @@ def look_at_traffic(drill: Drill) -> None:
 @observer("writes")
 def look_at_writes(drill: Drill) -> None:
     """Looks for every write of the clients in the database: there, lost, or never known."""
-    from rollproof.components.postgres.admin import connected
     from rollproof.components.postgres.bench import Bench
 
     drill.look("traffic")

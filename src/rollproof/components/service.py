@@ -152,7 +152,7 @@ def _problems(drill: Drill, ran: list[str]) -> list[str]:
         if url is not None:
             ran.append(f"health of {name}")
             problems.append(probe(url + service.health))
-    for table in drill.use(Bench).spec.critical_tables:
+    for table in drill.use(Bench).critical:
         ran.append(f"read {table}")
         problems.append(_unreadable(drill.use(Bench), table))
     if drill.system.smoke is not None:

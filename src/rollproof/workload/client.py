@@ -18,6 +18,9 @@ from rollproof.workload.operations import Operation
 from rollproof.workload.outcomes import Answer
 from rollproof.workload.sqlclient import SqlClient
 
+ENOUGH = 20
+"""Failures in a row, all of class 42 (syntax error or access rule violation), of which no more is hoped."""
+
 
 class Connection(Protocol):
     """Something that carries out an operation; it records nothing and judges nothing."""
@@ -81,6 +84,13 @@ class Client:
     def served(self) -> bool:
         """Whether any of its operations was acknowledged."""
         return any(operation.outcome == "ok" for operation in self.done)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether the server has said of its statement often enough that it is wrong."""
+        last = self.done[-ENOUGH:]
+        wrong = all(operation.error is not None and operation.error.startswith("42") for operation in last)
+        return self.spec.sql is not None and len(last) == ENOUGH and wrong
 
     def start(self) -> None:
         self._thread.start()

@@ -135,11 +135,17 @@ def _present(
         return [operation for operation in writes if operation.token in found]
     except psycopg.Error as error:
         raise AttemptFailed(
-            f"the writes of {name!r} cannot be looked for: {error.sqlstate or type(error).__name__}",
+            f"the writes of {name!r} cannot be looked for: {_say(error)}",
             doing="running its `verify`",
             remedy="run it by hand as the database's owner",
             facts={"sqlstate": error.sqlstate},
         ) from error
+
+
+def _say(error: psycopg.Error) -> str:
+    """Messages of class 42 speak of the statement alone; others may quote values."""
+    state = error.sqlstate or type(error).__name__
+    return f"{state} {error.diag.message_primary}" if state.startswith("42") else state
 
 
 def _exists(conn: psycopg.Connection, table: str) -> bool:

@@ -88,7 +88,7 @@ class Traffic:
             for client in self._clients:
                 client.start()
             eventually(
-                lambda: all(client.served or not client.alive for client in self._clients),
+                lambda: all(c.served or c.hopeless or not c.alive for c in self._clients),
                 within=self.limits.start,
                 what="every client was served once",
             )

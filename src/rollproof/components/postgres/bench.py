@@ -7,16 +7,19 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg import Connection
+
 from rollproof.components.postgres.admin import connected
 from rollproof.components.postgres.backup import Backup
 from rollproof.components.postgres.privileges import WriteGrant
 from rollproof.components.postgres.templates import Templates
 from rollproof.drill.drill import Drill
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import NotApplicable, PreconditionNotMet
+from rollproof.errors import NotApplicable, PreconditionNotMet, SystemFileError
 from rollproof.fingerprint import KeptRows
 from rollproof.migrations.model import Migration
 from rollproof.model.fingerprint import Fingerprint
+from rollproof.model.names import split_name
 from rollproof.model.system import Database
 
 
@@ -41,6 +44,7 @@ class Bench:
         self.database = ""
         self.target: Migration | None = None
         self.expected: tuple[str, ...] = ()
+        self.critical: tuple[str, ...] = ()
         self.backup: Backup | None = None
         self.copy = ""
         self.side = ""
@@ -87,6 +91,24 @@ class Bench:
         """Rows kept of the templates and of earlier looks: what is the same need not be listed again."""
         return [*self.templates.kept, *(seen.rows for seen in self.seen.values())]
 
+    def critical_tables_there(self) -> tuple[str, ...]:
+        """The declared critical tables that the database has now; a later migration may make the others.
+
+        Raises SystemFileError for one that no migration mentions either.
+        """
+        with connected(self.server, self.name) as conn:
+            there = [name for name in self.spec.critical_tables if _has_table(conn, name)]
+        texts = [migration.up.text.lower() for migration in self.templates.history.migrations]
+        for name in self.spec.critical_tables:
+            last = split_name(name)[-1].lower()
+            if name not in there and not any(last in text for text in texts):
+                raise SystemFileError(
+                    f"there is no table {name}, and no migration mentions one",
+                    where=f"{self.drill.system.source}: database.critical_tables",
+                    remedy="name each table with its schema, exactly as the catalog has it",
+                )
+        return tuple(there)
+
     def digester(self, text: str) -> str:
         """A keyed digest of a row's identity; the key lives as long as the scenario, and nowhere else."""
         return "#" + hmac.digest(self._key, text.encode(), "sha256").hex()[:12]
@@ -95,6 +117,15 @@ class Bench:
         """What the ledger lists now."""
         with connected(self.server, self.name) as conn:
             return self.templates.source.applied(conn)
+
+
+def _has_table(conn: Connection, name: str) -> bool:
+    found = conn.execute(
+        "SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relname = %s",
+        split_name(name),
+    )
+    return found.rowcount > 0
 
 
 def _slug(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import psycopg
@@ -21,9 +21,16 @@ from rollproof.components.postgres.admin import (
 from rollproof.components.postgres.queries import query
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import EnvironmentUnavailable, NotApplicable
+from rollproof.errors import (
+    AttemptFailed,
+    EnvironmentUnavailable,
+    MigrationError,
+    NotApplicable,
+    SystemFileError,
+)
 from rollproof.fingerprint import KeptRows, keep_rows
 from rollproof.migrations.execute import PsqlRunner
+from rollproof.migrations.ledger import compare_ledger
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.script import Script
 from rollproof.migrations.source import open_source
@@ -71,7 +78,11 @@ class Templates:
         """How many migrations come before the rows; 0 when there is no seed."""
         if self.spec.seed is None:
             return 0
-        return self.history.position(self.history.named(self.spec.seed.after)) + 1
+        try:
+            return self.history.position(self.history.named(self.spec.seed.after)) + 1
+        except MigrationError as error:
+            where = f"{self.system.source}: database.seed.after"
+            raise SystemFileError(error.found, where=where, remedy=error.remedy) from error
 
     def runner(self, database: str, *, limit: float | None = None) -> PsqlRunner:
         """Runs scripts in one database, each for at most `limit` seconds."""
@@ -104,6 +115,7 @@ class Templates:
             for position in range(older, count):
                 self.apply(name, self.history.migrations[position])
                 self.load_rows(name, applied=position + 1)
+            self.expect_listed(name, self.history.migrations[:count])
             self._keep(name)
         self._expect_room(name)
         return name
@@ -140,7 +152,31 @@ class Templates:
 
     def apply(self, database: str, migration: Migration) -> float:
         """Runs a migration's script; seconds. Raises AttemptFailed, or MigrationError for bad SQL."""
-        return self.source.apply(migration, self.runner(database)).seconds
+        try:
+            return self.source.apply(migration, self.runner(database)).seconds
+        except AttemptFailed as error:
+            if error.facts.get("sqlstate") == "42704" and "role " in error.found:
+                error.remedy = f"name it in {self.system.source.name}, as app_role or in roles of [database]"
+            raise
+
+    def expect_listed(self, database: str, applied: Sequence[Migration]) -> None:
+        """Holds the ledger against what was applied.
+
+        Raises MigrationError when it lists what has no file, or lacks what was applied: everything
+        that a drill says of such a history would rest on sand.
+        """
+        with connected(self.server, database) as conn:
+            listed = compare_ledger(self.history, self.source.applied(conn))
+        forgotten = [migration.id for migration in applied if migration not in listed.applied]
+        problems = [f"the ledger lists {name} for which there is no file" for name in listed.missing_files]
+        problems += [f"{name} was applied, and the ledger does not list it" for name in forgotten]
+        if problems:
+            raise MigrationError(
+                "; ".join(problems),
+                doing="comparing the ledger with the migration files",
+                where=f"{self.spec.migrations.ledger} after {applied[-1].id}",
+                remedy="let each script enter its own file's name, and no other, in the ledger",
+            )
 
     def load_rows(self, database: str, *, applied: int) -> bool:
         """Loads the seed's rows when it is their turn, right after the migration that it names.

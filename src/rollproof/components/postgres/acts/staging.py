@@ -13,6 +13,7 @@ from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput, NotApplicable
 from rollproof.fingerprint import KeptRows, compare, compare_rows, keep_rows, snapshot, take_fingerprint
 from rollproof.migrations.classification import Kind
+from rollproof.migrations.kinds import validate
 from rollproof.migrations.model import Migration
 from rollproof.migrations.observed import disagreement, observed_kind
 from rollproof.model.fingerprint import Fingerprint
@@ -30,7 +31,12 @@ HAVING: dict[str, Callable[[Migration], bool]] = {
 
 
 def newest(drill: Drill, kind: str, having: str) -> Migration:
-    """The newest migration of a kind. Raises NotApplicable when the history has none."""
+    """The newest migration of a kind.
+
+    Raises:
+        NotApplicable: the history has none.
+        MigrationError: a script on the way to it cannot be parsed, so nobody knows its kind.
+    """
     if kind not in KINDS or having not in HAVING:
         known = "; ".join([*KINDS, *filter(None, HAVING)])
         raise BadInput(
@@ -38,7 +44,10 @@ def newest(drill: Drill, kind: str, having: str) -> Migration:
         )
     history = drill.use(Bench).templates.history
     for migration in reversed(history.migrations):
-        if HAVING[having](migration) and history.classification(migration).kind is KINDS[kind]:
+        found = history.classification(migration).kind
+        if found is Kind.UNDECIDED:
+            validate(migration.up)
+        if HAVING[having](migration) and found is KINDS[kind]:
             return migration
     suffix = f" that has {having}" if having else ""
     raise NotApplicable(f"the history of {drill.system.name} has no {kind} migration{suffix}")
@@ -58,6 +67,8 @@ class _Stage(Act):
     """Base: a scenario's own database, cloned from a template."""
 
     name = "database.stage"
+    lacks_a_migration = False
+    """whether a table that is not there may be the fault under drill"""
 
     def describe(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
@@ -80,6 +91,8 @@ class _Stage(Act):
         bench = drill.use(Bench)
         create_database(bench.server, bench.name, template=bench.templates.at(applied))
         bench.expected = tuple(migration.id for migration in bench.templates.history.migrations[:applied])
+        there = bench.critical_tables_there()
+        bench.critical = bench.spec.critical_tables if self.lacks_a_migration else there
 
 
 @dataclass(frozen=True)
@@ -133,6 +146,7 @@ class StageWithout(_Stage):
     """A release whose code expects a migration that was never applied: that is the fault."""
 
     kind: str
+    lacks_a_migration = True
 
     def prepare(self, drill: Drill) -> None:
         drill.use(Bench).target = newest(drill, self.kind, "")
@@ -170,6 +184,7 @@ class Deploy(Act):
         bench = drill.use(Bench)
         observe(drill, "before")
         seconds = bench.templates.apply(bench.name, bench.migration)
+        bench.templates.expect_listed(bench.name, [bench.migration])
         bench.expected = (*bench.expected, bench.migration.id)
         drill.incident("fault", cause=f"{bench.migration.id} was deployed", migration=bench.migration.id)
         observe(drill, "deployed", against=["before"])
