@@ -49,21 +49,29 @@ def objections(facts: BackupFacts) -> list[str]:
 
 def _finer_objections(facts: BackupFacts) -> list[str]:
     return [
-        f"the backup is of PostgreSQL {facts.major}, the server is {facts.server_major}"
-        if facts.major != facts.server_major
-        else "",
-        "the backup is older than the newest write that it must cover" if _too_old(facts) else "",
-        "the backup has never been restored and compared" if not facts.compared else "",
+        _of_other_major(facts),
+        _too_old(facts),
+        "" if facts.compared else "the backup has never been restored and compared",
         "the backup is not the one that was restored and compared: its content has changed"
         if facts.compared and not facts.unchanged
         else "",
     ]
 
 
-def _too_old(facts: BackupFacts) -> bool:
+def _of_other_major(facts: BackupFacts) -> str:
+    if facts.major is None:
+        return "the backup does not tell which PostgreSQL it was dumped from"
+    if facts.major != facts.server_major:
+        return f"the backup is of PostgreSQL {facts.major}, the server is {facts.server_major}"
+    return ""
+
+
+def _too_old(facts: BackupFacts) -> str:
     if facts.snapshot_ns is None:
-        return True
-    return facts.newest_write_ns is not None and facts.snapshot_ns < facts.newest_write_ns
+        return "nobody knows when the backup was taken"
+    if facts.newest_write_ns is not None and facts.snapshot_ns < facts.newest_write_ns:
+        return "the backup is older than the newest write that it must cover"
+    return ""
 
 
 ROLLBACKS = ("migration.roll_back", "backup.restore")
