@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg import Connection, sql
+from psycopg import Connection, pq, sql
 
 from rollproof.drill.healing import healer
 from rollproof.environments.base import PostgresServer
@@ -80,8 +80,8 @@ def _strategy(conn: Connection, template: str | None) -> sql.SQL:
 
 
 def drop_database(server: PostgresServer, name: str) -> None:
-    """Drops `name` if it is there, whoever is connected to it."""
-    with connected(server, MAINTENANCE) as conn:
+    """Drops `name` if it is there, whoever is connected to it. Raises AttemptFailed when it cannot be."""
+    with connected(server, MAINTENANCE) as conn, _explained("dropping a database", name):
         conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -92,24 +92,44 @@ def swap_databases(server: PostgresServer, database: str, *, side: str, old: str
     committed one after the other, since PostgreSQL lets no transaction span databases: a connection
     attempt between them fails, and whoever retries gets the new one.
 
-    Raises AttemptFailed when a name cannot be taken; the database is then under its own name.
+    Raises AttemptFailed when a name cannot be taken or a session does not end; the database is then
+    under its own name, and open.
     """
-    with connected(server, MAINTENANCE) as conn:
-        names = {
-            "database": sql.Identifier(database),
-            "side": sql.Identifier(side),
-            "old": sql.Identifier(old),
-        }
-        conn.execute(sql.SQL("ALTER DATABASE {database} ALLOW_CONNECTIONS false").format(**names))
+    with connected(server, MAINTENANCE) as conn, _explained("swapping the restored database in", database):
+        _allow(conn, database, False)
         try:
             close_sessions(conn, database)
             close_sessions(conn, side)
-            conn.execute(sql.SQL("ALTER DATABASE {database} RENAME TO {old}").format(**names))
-        except psycopg.Error as error:
-            conn.execute(sql.SQL("ALTER DATABASE {database} ALLOW_CONNECTIONS true").format(**names))
-            raise failed(error, doing="swapping the restored database in", where=database) from error
-        conn.execute(sql.SQL("ALTER DATABASE {side} RENAME TO {database}").format(**names))
-        conn.execute(sql.SQL("ALTER DATABASE {old} ALLOW_CONNECTIONS true").format(**names))
+            _rename(conn, database, old)
+        except BaseException:
+            _allow(conn, database, True)
+            raise
+        try:
+            _rename(conn, side, database)
+        except BaseException:
+            _rename(conn, old, database)
+            _allow(conn, database, True)
+            raise
+        _allow(conn, old, True)
+
+
+def _allow(conn: Connection, database: str, allowed: bool) -> None:
+    statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
+    conn.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
+
+
+def _rename(conn: Connection, database: str, name: str) -> None:
+    statement = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+    conn.execute(statement.format(sql.Identifier(database), sql.Identifier(name)))
+
+
+@contextmanager
+def _explained(doing: str, where: str) -> Iterator[None]:
+    """What the server refuses in the block becomes AttemptFailed."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise failed(error, doing=doing, where=where) from error
 
 
 def close_sessions(conn: Connection, database: str) -> int:
@@ -164,7 +184,7 @@ def _heal_database(undo: JsonObject) -> str:
         with psycopg.connect(healing_conninfo(undo, MAINTENANCE), autocommit=True) as conn:
             for name in databases:
                 conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
-    except psycopg.OperationalError as error:
+    except psycopg.Error as error:
         return gone_with_server(undo, error, f"database {', '.join(databases)}")
     return f"database {', '.join(databases)} dropped"
 
@@ -181,23 +201,43 @@ def healing_conninfo(undo: JsonObject, database: str) -> str:
     )
 
 
-def gone_with_server(undo: JsonObject, error: psycopg.OperationalError, what: str) -> str:
-    """What to say when the server does not answer: a private one took everything with it.
+def gone_with_server(undo: JsonObject, error: psycopg.Error, what: str) -> str:
+    """What to say when a healer got no further: a private server that is gone took everything with it.
 
-    Raises RollproofError for any other server: what was left there still is.
+    Raises RollproofError when the server is there, or is no private one: what was left there still is.
     """
-    if undo.get("private"):
+    if undo.get("private") and _is_gone(healing_conninfo(undo, MAINTENANCE)):
         return f"{what}: gone with its private server"
     raise RollproofError(
-        f"{what}: not undone, the server does not answer: {first_line(error)}",
+        f"{what}: not undone: {first_line(error)}",
         where=f"{undo['host']}:{undo['port']}",
-        remedy="start the server, then run `rollproof heal` again",
+        remedy="see that the server is up and that nothing holds on to it, then run `rollproof heal` again",
     ) from error
 
 
+def _is_gone(conninfo: str) -> bool:
+    """Whether no server answers at all; one that is shutting down is waited for."""
+
+    def settled() -> list[pq.Ping]:
+        answer = pq.Ping(pq.PGconn.ping(conninfo.encode()))
+        return [] if answer is pq.Ping.REJECT else [answer]
+
+    try:
+        answers = eventually(settled, within=CONNECT_SECONDS, what="the server is up or gone")
+    except AttemptFailed:
+        return False
+    return answers != [pq.Ping.OK]
+
+
 def failed(error: psycopg.Error, *, doing: str, where: str = "") -> AttemptFailed:
-    """The same failure as an AttemptFailed that a person can read."""
-    lost = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08")[:2] in ("08", "57")
+    """The same failure as an AttemptFailed that a person can read.
+
+    Indeterminate when the session broke or was ended, maybe while it committed: an ERROR, such as a
+    cancelled statement, has undone its transaction for sure.
+    """
+    state, severity = error.sqlstate or "", error.diag.severity_nonlocalized
+    broken = not state and isinstance(error, psycopg.OperationalError)
+    lost = broken or state.startswith("08") or severity in ("FATAL", "PANIC")
     return AttemptFailed(
         first_line(error),
         doing=doing,

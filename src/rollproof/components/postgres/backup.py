@@ -9,12 +9,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollproof.components.postgres.admin import connected, create_database, swap_databases
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from rollproof.components.postgres.admin import connected, create_database, failed, swap_databases
 from rollproof.components.postgres.programs import run_program
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed
 
 DUMP_SECONDS = 3600.0
+_CONNECTION_LOST = 2
+"""psql's exit code (manual, psql, "Exit Status")"""
+_DOING = "taking a full backup"
 
 
 @dataclass
@@ -58,31 +64,33 @@ def take_backup(
         at_ns: monotonic nanoseconds of a moment no later than the snapshot's.
         room_needed: bytes that must be free in the folder.
 
-    Raises AttemptFailed when the folder has no room or pg_dump fails; no half file is left then.
+    Raises AttemptFailed when the folder has no room or pg_dump fails; no half file is left then, and
+    an earlier backup of that name stays as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(path.parent).free
-    if free < room_needed:
-        raise AttemptFailed(
-            f"the backup folder has {free >> 20} MB free, the database may need {room_needed >> 20} MB",
-            doing="taking a full backup",
-            where=str(path.parent),
-            remedy="make room there, or name another folder with TMPDIR",
-        )
+    _need_room(path.parent, room_needed)
     started = time.monotonic_ns()
+    partial = path.with_name(f"{path.name}.part")
+    arguments = ["--format=custom", "--compress=1", f"--snapshot={snapshot}", f"--file={partial}"]
     try:
-        run_program(
-            server,
-            database,
-            "pg_dump",
-            ["--format=custom", "--compress=1", f"--snapshot={snapshot}", f"--file={path}"],
-            limit=DUMP_SECONDS,
-            doing="taking a full backup",
-        )
-    except AttemptFailed:
-        path.unlink(missing_ok=True)
-        raise
+        run_program(server, database, "pg_dump", arguments, limit=DUMP_SECONDS, doing=_DOING)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return Backup(path, at_ns, (time.monotonic_ns() - started) / 1e9)
+
+
+def _need_room(folder: Path, room: int) -> None:
+    """Raises AttemptFailed unless so many bytes are free in a folder, which is made."""
+    remedy = "make room there, or name another folder with TMPDIR"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        found = f"the backup folder cannot be used ({error.strerror})"
+        raise AttemptFailed(found, doing=_DOING, where=str(folder), remedy=remedy) from error
+    if free < room:
+        found = f"the backup folder has {free >> 20} MB free, the database may need {room >> 20} MB"
+        raise AttemptFailed(found, doing=_DOING, where=str(folder), remedy=remedy)
 
 
 def listing(server: PostgresServer, backup: Backup) -> str:
@@ -117,10 +125,15 @@ def restore_into(server: PostgresServer, database: str, backup: Backup, *, limit
         server,
         database,
         "pg_restore",
-        ["--exit-on-error", "--single-transaction", f"--dbname={database}", str(backup.path)],
+        ["--exit-on-error", "--single-transaction", f"--dbname={_named(database)}", str(backup.path)],
         limit=limit,
         doing="restoring the backup into an empty database",
     )
+
+
+def _named(database: str) -> str:
+    """A bare name with `=` in it would be taken for a connection string."""
+    return make_conninfo("", dbname=database)
 
 
 def restore_over(
@@ -134,7 +147,8 @@ def restore_over(
     Args:
         last: SQL that is committed together with the restore.
 
-    Raises AttemptFailed; the database is then what it was.
+    Raises AttemptFailed; the database is then what it was, unless the fact `indeterminate` is set:
+    the connection broke or the time was up, maybe while it was committed.
     """
     script, after = scratch / f"{backup.path.stem}-restore.sql", scratch / f"{backup.path.stem}-after.sql"
     arguments = ["--clean", "--if-exists", f"--file={script}", str(backup.path)]
@@ -145,6 +159,10 @@ def restore_over(
         run_program(
             server, database, "psql", once, limit=limit, doing="restoring the backup over the database"
         )
+    except AttemptFailed as error:
+        if error.facts.get("exit_code") == _CONNECTION_LOST or error.facts.get("timed_out"):
+            error.facts["indeterminate"] = 1
+        raise
     finally:
         script.unlink(missing_ok=True)
         after.unlink(missing_ok=True)
@@ -172,6 +190,9 @@ def restore_beside(
     create_database(server, side)
     restore_into(server, side, backup, limit=limit)
     if last:
-        with connected(server, side) as conn:
-            conn.execute(last.encode())
+        try:
+            with connected(server, side) as conn:
+                conn.execute(last.encode())
+        except psycopg.Error as error:
+            raise failed(error, doing="preparing the restored database", where=side) from error
     swap_databases(server, database, side=side, old=old)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import Connection, sql
 
+from rollproof.components.postgres.admin import failed
 from rollproof.components.postgres.queries import query
 from rollproof.errors import AttemptFailed
 
@@ -14,7 +16,11 @@ WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
 @dataclass(frozen=True, slots=True)
 class WriteGrant:
-    """One privilege to write on a table, or on one of its columns, held by a role or by everybody."""
+    """One privilege to write on a table, or on one of its columns, held by a role or by everybody.
+
+    Attributes:
+        by_owner: the grantor is the table's owner.
+    """
 
     schema: str
     table: str
@@ -22,6 +28,7 @@ class WriteGrant:
     privilege: str
     grantable: bool
     grantor: str
+    by_owner: bool
     public: bool
 
     def statement(self, role: str, *, give: bool) -> sql.Composed:
@@ -47,22 +54,36 @@ def write_grants(conn: Connection, role: str) -> list[WriteGrant]:
 
 
 def revoke_statements(conn: Connection, grants: list[WriteGrant], role: str) -> list[str]:
-    """The SQL that takes all of `grants` away, one statement each."""
-    return [text for grant in grants for text in _as_grantor(conn, grant, role, give=False)]
+    """The SQL that takes all of `grants` away; to be run in one transaction."""
+    return [
+        text
+        for grant in _passed_on_first(grants, role)
+        for text in _as_grantor(conn, grant, role, give=False)
+    ]
 
 
 def grant_statements(conn: Connection, grants: list[WriteGrant], role: str) -> list[str]:
-    """The SQL that gives all of `grants` back, one statement each."""
-    return [text for grant in grants for text in _as_grantor(conn, grant, role, give=True)]
+    """The SQL that gives all of `grants` back; to be run in one transaction."""
+    last = _passed_on_first(grants, role)[::-1]
+    return [text for grant in last for text in _as_grantor(conn, grant, role, give=True)]
+
+
+def _passed_on_first(grants: list[WriteGrant], role: str) -> list[WriteGrant]:
+    """What the role has itself passed on, such as to PUBLIC, hangs on what it was given."""
+    return sorted(grants, key=lambda grant: grant.grantor != role or grant.by_owner)
 
 
 def _as_grantor(conn: Connection, grant: WriteGrant, role: str, *, give: bool) -> list[str]:
-    """The statement, made as the role that had granted it: a privilege remembers who gave it."""
-    return [
-        sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(grant.grantor)).as_string(conn),
-        grant.statement(role, give=give).as_string(conn),
-        "RESET ROLE",
-    ]
+    """The statement, made as the role that had granted it: a privilege remembers who gave it.
+
+    A superuser and a member of the owner act as the owner without becoming it, which also works where
+    the owner may not use the schema.
+    """
+    statement = grant.statement(role, give=give).as_string(conn)
+    if grant.by_owner:
+        return [statement]
+    become = sql.SQL("SET LOCAL ROLE {}").format(sql.Identifier(grant.grantor)).as_string(conn)
+    return [become, statement, "RESET ROLE"]
 
 
 def still_writable(conn: Connection, role: str) -> list[str]:
@@ -73,21 +94,33 @@ def still_writable(conn: Connection, role: str) -> list[str]:
 def revoke_writes(conn: Connection, role: str, grants: list[WriteGrant]) -> None:
     """Takes `grants` away from `role`, all or nothing.
 
-    Raises AttemptFailed when the role could write all the same; nothing is changed then.
+    Raises AttemptFailed when the server refuses, or when the role could write all the same; nothing
+    is changed then.
     """
-    with conn.transaction():
-        for statement in revoke_statements(conn, grants, role):
-            conn.execute(statement)
-        if left := still_writable(conn, role):
-            raise AttemptFailed(
-                f"{role} can write to {', '.join(left[:5])} all the same, as owner or through another role",
-                doing=f"revoking writes from {role}",
-                remedy="give the tables to an owner that the application does not log in as",
-            )
+    doing = f"revoking writes from {role}"
+    try:
+        with conn.transaction():
+            _run(conn, revoke_statements(conn, grants, role))
+            if left := still_writable(conn, role):
+                raise AttemptFailed(
+                    f"{role} can write to {', '.join(left[:5])} all the same: as owner, as superuser or "
+                    "through another role",
+                    doing=doing,
+                    remedy="let the application log in as a role that owns no tables and belongs to none",
+                )
+    except psycopg.Error as error:
+        raise failed(error, doing=doing) from error
 
 
 def grant_writes(conn: Connection, role: str, grants: list[WriteGrant]) -> None:
-    """Gives back what `revoke_writes` took, all or nothing."""
-    with conn.transaction():
-        for statement in grant_statements(conn, grants, role):
-            conn.execute(statement)
+    """Gives back what `revoke_writes` took, all or nothing. Raises AttemptFailed when the server refuses."""
+    try:
+        with conn.transaction():
+            _run(conn, grant_statements(conn, grants, role))
+    except psycopg.Error as error:
+        raise failed(error, doing=f"granting writes to {role}") from error
+
+
+def _run(conn: Connection, statements: list[str]) -> None:
+    for statement in statements:
+        conn.execute(statement.encode())

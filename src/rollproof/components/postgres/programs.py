@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import AttemptFailed
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.model.durations import say_duration
+
+_OWN = re.compile(r"(?:pg_\w+|psql|initdb)\b.*?: |(?:ERROR|FATAL|PANIC):")
+_ASIDE = re.compile(r": (?:warning|detail|hint|while|from TOC entry|DETAIL|HINT|CONTEXT|LINE)\b")
+_VALUE = re.compile(r'(: |\bvalue )".*')
+"""where messages quote values: `invalid input syntax for type integer: "x"`, `value "9" is out of range`"""
 
 
 def run_program(
@@ -28,7 +34,8 @@ def run_program(
         limit: seconds after which it is killed.
 
     Raises:
-        AttemptFailed: exit code not 0, or the time limit, with the end of what it complained of.
+        AttemptFailed: exit code not 0, or the time limit, with what it complained of.
+        EnvironmentUnavailable: there is no such program, or it cannot be started.
     """
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **server.program_environment(database)}
     try:
@@ -47,6 +54,13 @@ def run_program(
         raise AttemptFailed(
             f"{program} was still running after {say_duration(limit)}", doing=doing, facts={"timed_out": 1}
         ) from error
+    except OSError as error:
+        raise EnvironmentUnavailable(
+            f"{program} cannot be started ({error.strerror})",
+            doing=doing,
+            where=server.program(program),
+            remedy=f"install the client programs of PostgreSQL {server.major}",
+        ) from error
     if done.returncode:
         raise AttemptFailed(
             f"{program} failed: {_complaint(done.stderr)}", doing=doing, facts={"exit_code": done.returncode}
@@ -55,10 +69,11 @@ def run_program(
 
 
 def _complaint(stderr: str) -> str:
-    """Lines with an error, without DETAIL and CONTEXT, which quote rows."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    told = [
-        line for line in lines if "error" in line.lower() or "fatal" in line.lower() or "could not" in line
-    ]
-    kept = [line for line in told or lines if not line.startswith(("DETAIL", "CONTEXT", "LINE"))]
-    return "; ".join(kept[:3]) or "it said nothing"
+    """The messages of the program itself, values cut out.
+
+    Only lines that the program began: the others are DETAIL and CONTEXT, which quote rows, the rest of
+    a value that spans lines, or the command that failed.
+    """
+    lines = [line.strip() for line in stderr.splitlines()]
+    own = [line for line in lines if _OWN.match(line) and not _ASIDE.search(line)]
+    return "; ".join(_VALUE.sub(r"\1[cut]", line) for line in own[:3]) or "it did not say why"

@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import errors
 
 from rollproof.components.clients import Clients
-from rollproof.components.postgres.admin import connected, gone_with_server, healing_conninfo, undo_database
+from rollproof.components.postgres.admin import (
+    MAINTENANCE,
+    connected,
+    gone_with_server,
+    healing_conninfo,
+    undo_database,
+)
 from rollproof.components.postgres.bench import Bench
 from rollproof.components.postgres.privileges import (
     grant_statements,
@@ -80,14 +87,31 @@ class RevokeWrites(Act):
 
 @healer("postgres.grants")
 def _heal_grants(undo: JsonObject) -> str:
-    steps = undo["steps"]
+    """What the grants were on may have gone since, with a rollback or a restore: then nothing is owed."""
+    database, steps = str(undo["database"]), undo["steps"]
     try:
-        with psycopg.connect(healing_conninfo(undo, str(undo["database"]))) as conn:
-            for step in steps if isinstance(steps, list) else []:
-                conn.execute(str(step).encode())
-    except psycopg.OperationalError as error:
-        return gone_with_server(undo, error, f"grants in {undo['database']}")
-    return "grants given back"
+        if not _is_there(undo, database):
+            return f"grants in {database}: gone with the database"
+        with psycopg.connect(healing_conninfo(undo, database)) as conn:
+            gone = [step for step in steps if not _give(conn, str(step))] if isinstance(steps, list) else []
+    except psycopg.Error as error:
+        return gone_with_server(undo, error, f"grants in {database}")
+    return "grants given back" + (f", but for {len(gone)} on objects that are gone" if gone else "")
+
+
+def _is_there(undo: JsonObject, database: str) -> bool:
+    with psycopg.connect(healing_conninfo(undo, MAINTENANCE)) as conn:
+        return bool(conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone())
+
+
+def _give(conn: psycopg.Connection, step: str) -> bool:
+    """False when what the statement is about is not there."""
+    try:
+        with conn.transaction():
+            conn.execute(step.encode())
+    except (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedObject, errors.InvalidSchemaName):
+        return False
+    return True
 
 
 @dataclass(frozen=True)
