@@ -6,14 +6,17 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated, ParamSpec
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from rollproof import __version__
-from rollproof.errors import RollproofError
+from rollproof.errors import BadInput, JournalError, MigrationError, RollproofError
+
+if TYPE_CHECKING:
+    from rollproof.migrations.model import MigrationHistory
 
 P = ParamSpec("P")
 app = typer.Typer(
@@ -40,7 +43,8 @@ def _explained(command: Callable[P, None]) -> Callable[P, None]:
         except RollproofError as error:
             if kwargs.get("debug"):
                 raise
-            Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+            said = f"error: {error}"
+            Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
 
     return run
@@ -73,7 +77,14 @@ def judge(run: _RunFolder, debug: _Debug = False) -> None:
     from rollproof.drill.recovery import JOURNAL
     from rollproof.journal import read_journal
 
-    judged = judge_again(read_journal(run / JOURNAL if run.is_dir() else run))
+    journal = run / JOURNAL if run.is_dir() else run
+    judged = judge_again(read_journal(journal))
+    if not judged:
+        raise JournalError(
+            "no check has judged anything in this run",
+            where=str(journal),
+            remedy="name the folder of a run that came to its Thens",
+        )
     table = Table("scenario", "check", "recorded", "judged again", "reason")
     for item in judged:
         table.add_row(
@@ -83,7 +94,7 @@ def judge(run: _RunFolder, debug: _Debug = False) -> None:
     differing = [item for item in judged if item.again.outcome is not item.recorded]
     proven = sum(item.again.outcome.passes for item in judged)
     typer.echo(f"{len(judged)} verdicts judged again: {proven} proven, {len(differing)} come out otherwise")
-    if differing or proven < len(judged) or not judged:
+    if differing or proven < len(judged):
         raise typer.Exit(1)
 
 
@@ -96,6 +107,11 @@ def heal(
     import rollproof.components.healers  # noqa: F401  they register themselves
     from rollproof.drill.recovery import heal_unfinished
 
+    if not reports.is_dir():
+        if reports.exists():
+            raise BadInput("this is not a folder", where=str(reports), remedy="name the folder of the runs")
+        typer.echo(f"nothing to heal: there is no folder {reports}")
+        return
     healed = heal_unfinished(reports)
     for one in healed:
         typer.echo(f"{one.name}: {one.undone} things undone")
@@ -165,6 +181,7 @@ def check_system(system: Annotated[Path, typer.Argument(help="system file")], de
     if read.database is None:
         return
     history = open_source(read.database.migrations, read.root).load()
+    _refuse_invalid(history)
     table = Table("migration", "kind", "rolled back by", "reversed by")
     for migration in history.migrations:
         table.add_row(
@@ -176,6 +193,23 @@ def check_system(system: Annotated[Path, typer.Argument(help="system file")], de
     Console().print(table)
     for warning in history.warnings:
         typer.echo(f"warning: {warning}")
+
+
+def _refuse_invalid(history: MigrationHistory) -> None:
+    """Raises MigrationError with every script that no PostgreSQL would take."""
+    from rollproof.migrations.kinds import validate
+
+    mistakes = []
+    for migration in history.migrations:
+        for script in filter(None, (migration.up, migration.down, migration.reverse)):
+            try:
+                validate(script)
+            except MigrationError as error:
+                mistakes.append(error)
+    if len(mistakes) == 1:
+        raise mistakes[0]
+    if mistakes:
+        raise MigrationError("\n".join(f"{error.where}: {error.found}" for error in mistakes))
 
 
 def main() -> None:

@@ -44,7 +44,12 @@ class Ran:
     @property
     def last_words(self) -> str:
         """The last three lines of that, on one."""
-        return " | ".join(line.strip() for line in self.said.splitlines()[-3:])
+        return last_words(self.said)
+
+
+def last_words(said: str) -> str:
+    """The last three lines of an output on one, for an error."""
+    return " | ".join(line.strip() for line in said.strip().splitlines()[-3:]) or "nothing"
 
 
 def run_command(
@@ -80,7 +85,7 @@ def run_command(
         log=log,
         ladder=((signal.SIGTERM, GRACE_SECONDS),),
     )
-    keeper = _start(spec, within, where)
+    keeper = start_command(spec, within, where=where)
     try:
         return Ran(keeper.wait(within=limit), keeper.log_tail().strip())
     finally:
@@ -88,7 +93,8 @@ def run_command(
         log.unlink(missing_ok=True)
 
 
-def _start(spec: KeeperSpec, within: OpenEnvironment, where: str) -> Keeper:
+def start_command(spec: KeeperSpec, within: OpenEnvironment, *, where: str) -> Keeper:
+    """Starts a command of the system file. Raises SystemFileError when it could not be started."""
     try:
         return Keeper.start(spec, within=within.guardian)
     except EnvironmentUnavailable as error:

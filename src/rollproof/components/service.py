@@ -10,7 +10,7 @@ import httpx
 import psycopg
 from psycopg import sql
 
-from rollproof.components.commands import fill_in, run_command
+from rollproof.components.commands import fill_in, last_words, run_command, start_command
 from rollproof.components.postgres.admin import connected, first_line
 from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act
@@ -43,7 +43,9 @@ class Services:
     def start(self, name: str, service: Service) -> None:
         """Starts one service and waits until it is healthy.
 
-        Raises EnvironmentUnavailable with the end of its log when it is not in its start limit.
+        Raises:
+            SystemFileError: its command could not be started.
+            EnvironmentUnavailable: it is not healthy within its start limit; with the end of its log.
         """
         bench = self.drill.use(Bench)
         environment = self.drill.session.open(self.drill.system)
@@ -52,9 +54,9 @@ class Services:
         dsn = bench.server.conninfo(bench.name, user=bench.app_role)
         values = {"port": str(port), "dsn": dsn, "env": environment.name}
         own = dict(zip(service.env, fill_in(tuple(service.env.values()), **values), strict=True))
-        keeper = Keeper.start(
+        keeper = start_command(
             KeeperSpec(
-                name=name,
+                name=f"service {name}",
                 scratch=environment.scratch,
                 argv=tuple(fill_in(service.command, **values)),
                 env=inherited_environment("LANG", "VIRTUAL_ENV")
@@ -62,7 +64,8 @@ class Services:
                 cwd=self.drill.system.root,
                 log=bench.scratch / f"{name}.log",
             ),
-            within=environment.guardian,
+            environment,
+            where=f"{self.drill.system.source}: service.{name}.command",
         )
         self.kept.append(keeper)
         self.urls[name] = url
@@ -77,8 +80,9 @@ class Services:
         try:
             eventually(healthy, within=service.start_limit, what=f"{name} answers {service.health}")
         except AttemptFailed as error:
+            said = last_words(keeper.log_tail())
             raise EnvironmentUnavailable(
-                f"service {name} is not healthy: {error.found}; its log ends: {keeper.log_tail()[-400:]}",
+                f"service {name} is not healthy: {error.found}; last it said: {said}",
                 doing="starting the system's services",
                 where=f"{self.drill.system.source}: service.{name}",
                 remedy="start its command by hand with DATABASE_URL and PORT set, and see what it says",

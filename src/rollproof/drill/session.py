@@ -49,12 +49,22 @@ class DrillSession:
     """One run (or one worker's part of it), from its first event to its last."""
 
     def __init__(self, *, folder: Path, run: str, environment: Environment) -> None:
-        """`folder` is the run's own (`reports/<run>`, or a worker's part of it); created here."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """`folder` is the run's own (`reports/<run>`, or a worker's part of it); created here.
+
+        Raises EnvironmentUnavailable when it cannot be created or written to.
+        """
         self.folder = folder
         self.run = run
-        self.lease = Lease.take(folder)
-        self.journal = Journal(folder / JOURNAL, run=run)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.lease = Lease.take(folder)
+            self.journal = Journal(folder / JOURNAL, run=run)
+        except OSError as error:
+            raise EnvironmentUnavailable(
+                f"the folder for the run's reports cannot be written ({error.strerror})",
+                where=str(folder),
+                remedy="make its parent writable, or name another one with --reports=DIR",
+            ) from error
         self.recorder = Recorder(self.journal, RUN)
         self._environment = environment
         self._stack = ExitStack()

@@ -48,6 +48,9 @@ class History:
         return self.attachments.get(str(reference))
 
 
+_NO_JOURNAL = "name the folder of a run, such as reports/latest; if this is one, its journal was altered"
+
+
 def read_journal(path: Path) -> History:
     """Reads and checks one journal file.
 
@@ -76,11 +79,14 @@ def _events(path: Path, body: bytes) -> Iterator[Event]:
             event = Event.from_line(line)
             as_written = event.line() == line
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
-            raise JournalError("this line is not an event", where=f"{path}:{number}") from error
+            raise JournalError(
+                "this line is not an event", where=f"{path}:{number}", remedy=_NO_JOURNAL
+            ) from error
         if event.seq != number or event.prev != previous or not as_written:
             raise JournalError(
                 "the chain is broken: this line or the one before was altered, dropped or moved",
                 where=f"{path}:{number}",
+                remedy="take what it says for lost, and look for a copy of the run's folder",
             )
         previous = event.hash
         yield event

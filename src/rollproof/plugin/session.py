@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,13 +26,18 @@ def drill_session(config: pytest.Config) -> DrillSession:
     """This process's session; opened when first asked for.
 
     Earlier runs that were killed are healed before anything is started. What cannot be healed ends
-    the whole pytest run: nothing may start on top of it.
+    the whole pytest run, for nothing may start on top of it; so does a folder for the reports that
+    cannot be written, or an environment that is not there.
     """
     if _SESSION not in config.stash:
         import rollproof.components.healers  # noqa: F401  they register themselves
         from rollproof.drill.session import DrillSession, command_line
 
-        session = DrillSession(folder=_folder(config), run=run_id(config), environment=_environment(config))
+        try:
+            run, environment = run_id(config), _environment(config)
+            session = DrillSession(folder=_folder(config), run=run, environment=environment)
+        except RollproofError as error:
+            pytest.exit(str(error), returncode=error.exit_code)
         config.stash[_SESSION] = session
         session.start(systems=declared_systems(config), command=command_line())
         _follow(config, session)
@@ -96,7 +102,22 @@ def pytest_configure_node(node: object) -> None:
     """Give a worker of pytest-xdist the run that it belongs to."""
     config: pytest.Config = node.config  # type: ignore[attr-defined]  # xdist's WorkerController
     if settings(config).in_use:
+        _expect_usable(config)
         node.workerinput[_WORKER_RUN] = run_id(config)  # type: ignore[attr-defined]
+
+
+def _expect_usable(config: pytest.Config) -> None:
+    """Looks for what would end every worker at its first scenario: then xdist could only crash."""
+    reports = settings(config).reports
+    try:
+        _environment(config)
+        reports.mkdir(parents=True, exist_ok=True)
+    except RollproofError as error:
+        raise pytest.UsageError(str(error)) from None
+    except OSError as error:
+        raise pytest.UsageError(f"{reports}: no reports can be written here ({error.strerror})") from None
+    if not os.access(reports, os.W_OK | os.X_OK):
+        raise pytest.UsageError(f"{reports}: no reports can be written here (Permission denied)")
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
