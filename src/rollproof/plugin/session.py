@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -126,20 +126,34 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
     Innermost of the wrappers: workers have ended by then, and the terminal's summary comes after.
     """
-    config = session.config
     try:
         return (yield)
     finally:
-        if _SESSION in config.stash:
-            from rollproof.plugin.scenario import run_outcome
+        _carefully(session, _finish)
+        _carefully(session, _report)
 
-            config.stash[_SESSION].finish(run_outcome(config))
-        if not hasattr(config, "workerinput"):
-            _report(config)
+
+def _carefully(session: pytest.Session, step: Callable[[pytest.Config], None]) -> None:
+    """What cannot be brought to its end is said in a line, and makes the run fail."""
+    try:
+        step(session.config)
+    except KeyboardInterrupt:
+        _say(session.config, "interrupted at the end: `rollproof heal`, or the next run, undoes what is left")
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+    except (RollproofError, OSError) as error:
+        _say(session.config, f"the run did not come to its end: {error}")
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+
+
+def _finish(config: pytest.Config) -> None:
+    if _SESSION in config.stash:
+        from rollproof.plugin.scenario import run_outcome
+
+        config.stash[_SESSION].finish(run_outcome(config))
 
 
 def _report(config: pytest.Config) -> None:
-    if _RUN not in config.stash:
+    if _RUN not in config.stash or hasattr(config, "workerinput"):
         return
     from rollproof.drill.merging import merge_parts
     from rollproof.evidence import point_latest, write_reports
