@@ -89,6 +89,7 @@ def main(project: Path) -> int:
         pytest.main(["--collect-only", "-p", "no:cacheprovider", "--rootdir", str(project), str(project)])
         for name in PRELOADED:
             import_module(name)
+        sys.stdout.flush()  # or every forked process would say once more what was said here
         order = Zygote(orders, answers).serve()
     return become(order) if order is not None else 0
 
