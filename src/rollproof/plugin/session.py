@@ -130,6 +130,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         return (yield)
     finally:
         _carefully(session, _finish)
+        _carefully(session, _heal_workers)
         _carefully(session, _report)
 
 
@@ -150,6 +151,16 @@ def _finish(config: pytest.Config) -> None:
         from rollproof.plugin.scenario import run_outcome
 
         config.stash[_SESSION].finish(run_outcome(config))
+
+
+def _heal_workers(config: pytest.Config) -> None:
+    """Undoes what workers left that died in this run, before their parts are made one."""
+    if _RUN not in config.stash or hasattr(config, "workerinput"):
+        return
+    from rollproof.drill.recovery import heal_unfinished
+
+    for one in heal_unfinished(settings(config).reports / config.stash[_RUN] / "parts"):
+        _say(config, f"healed worker {one.folder.name}, which died: {one.undone} things undone")
 
 
 def _report(config: pytest.Config) -> None:
