@@ -92,7 +92,7 @@ def _heal_grants(undo: JsonObject) -> str:
     try:
         if not _is_there(undo, database):
             return f"grants in {database}: gone with the database"
-        with psycopg.connect(healing_conninfo(undo, database)) as conn:
+        with psycopg.connect(healing_conninfo(undo, database)) as conn, conn.transaction():
             gone = [step for step in steps if not _give(conn, str(step))] if isinstance(steps, list) else []
     except psycopg.Error as error:
         return gone_with_server(undo, error, f"grants in {database}")
