@@ -24,6 +24,7 @@ from psycopg import sql
 
 from rollproof.environments.base import Environment
 from rollproof.environments.embedded import EmbeddedEnvironment, Ports, resolve_binaries
+from rollproof.environments.embedded.account import as_named_user
 from rollproof.environments.embedded.environment import OpenEmbedded
 from rollproof.environments.embedded.scratch import Scratch
 from rollproof.errors import EnvironmentUnavailable
@@ -301,7 +302,7 @@ def test_acknowledged_commits_survive_a_killed_server(tmp_path: Path) -> None:
             {"user": NOBODY, "group": NOBODY, "extra_groups": []} if account.name == "root" else {}
         )
         recovered = subprocess.run(
-            [again[0], "--single", "-D", again[2], "postgres"],
+            [*as_named_user(), again[0], "--single", "-D", again[2], "postgres"],
             input="SELECT count(*) FROM kept\n",
             capture_output=True,
             text=True,

@@ -124,9 +124,10 @@ class Drilled:
     def start(self, *arguments: str, program: str = "pytest", **environ: str) -> Program:
         self._outputs += 1
         output = self.home / f"output-{self._outputs}.txt"
+        temporary = [f"--basetemp={self.home / f'tmp-{self._outputs}'}"] if program == "pytest" else []
         order = {
             "program": program,
-            "arguments": list(arguments),
+            "arguments": [*arguments, *temporary],
             "cwd": str(self.root),
             "env": {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "KILL_NOTES": str(self.home), **environ},
             "output": str(output),
