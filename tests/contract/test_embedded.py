@@ -226,7 +226,7 @@ def test_everything_is_gone_afterwards_and_the_journal_tells(tmp_path: Path) -> 
 
 
 def test_everything_is_gone_after_an_error_too(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), opened(tmp_path) as environment:  # noqa: PT012
+    with pytest.raises(ZeroDivisionError), opened(tmp_path) as environment:
         environment.postgres()
         (environment.scratch / "read only").mkdir(mode=0o500)
         raise ZeroDivisionError
