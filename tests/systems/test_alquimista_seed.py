@@ -84,7 +84,7 @@ def test_every_address_belongs_to_nobody(seeded: psycopg.Connection) -> None:
     networks = "('192.0.2.0/24'), ('198.51.100.0/24'), ('203.0.113.0/24'), ('2001:db8::/32')"
     strangers = column(
         seeded,
-        "SELECT host(last_login_ip) FROM alquimista_platform.users WHERE NOT EXISTS"  # noqa: S608
+        "SELECT host(last_login_ip) FROM alquimista_platform.users WHERE NOT EXISTS"
         f" (SELECT FROM (VALUES {networks}) AS kept (network) WHERE last_login_ip <<= network::inet)"
         " AND last_login_ip IS NOT NULL",
     )
@@ -134,7 +134,7 @@ def test_sequences_stand_at_the_last_row_that_came_from_them(seeded: psycopg.Con
         ("fibonacci_core.agents_id_seq", "fibonacci_core.agents", "id"),
     )
     stands = [
-        column(seeded, f"SELECT (SELECT last_value FROM {sequence}) = max({name}) FROM {table}")  # noqa: S608
+        column(seeded, f"SELECT (SELECT last_value FROM {sequence}) = max({name}) FROM {table}")
         for sequence, table, name in made
     ]
     assert stands == [[True]] * 3
