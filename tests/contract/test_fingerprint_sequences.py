@@ -1,5 +1,5 @@
 """Sequences that would hand out a value that their column holds already."""
-# ruff: noqa: S608  literal SQL in pieces
+
 
 from __future__ import annotations
 
