@@ -61,8 +61,10 @@ def create_database(server: PostgresServer, name: str, *, template: str | None =
 
     A small template is copied through the log, a large one file by file, which costs two
     checkpoints and little more (PostgreSQL 15 and newer; older ones know only the latter).
+
+    Raises AttemptFailed when the name is taken, the template is missing or the disk is full.
     """
-    with connected(server, MAINTENANCE) as conn:
+    with connected(server, MAINTENANCE) as conn, _explained("creating a database", name):
         if template:
             close_sessions(conn, template)
         statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
