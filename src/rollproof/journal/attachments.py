@@ -8,10 +8,19 @@ import os
 import threading
 from pathlib import Path
 
-from rollproof.errors import JournalError
+from rollproof.errors import EnvironmentUnavailable, JournalError
 from rollproof.model.json import Json, canonical
 
 FOLDER = "attachments"
+
+
+def unwritable(path: Path, error: OSError) -> EnvironmentUnavailable:
+    """The one error for a journal, or what belongs to it, that the disk does not take."""
+    return EnvironmentUnavailable(
+        f"the journal cannot be written ({error.strerror})",
+        where=str(path),
+        remedy="make room on the disk that holds the reports, or name another folder for them",
+    )
 
 
 class Attachments:
@@ -21,16 +30,29 @@ class Attachments:
         self.folder = run_folder / FOLDER
 
     def put(self, value: Json) -> str:
-        """Writes `value` as canonical JSON and returns its digest (64 hex digits)."""
+        """Writes `value` as canonical JSON and returns its digest (64 hex digits).
+
+        Raises EnvironmentUnavailable when the disk is full or gone.
+        """
         body = canonical(value)
         name = hashlib.sha256(body).hexdigest()
         path = self.folder / f"{name}.json"
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            if not path.exists():
+                self._write(path, body)
+        except OSError as error:
+            raise unwritable(self.folder, error) from error
+        return name
+
+    def _write(self, path: Path, body: bytes) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
+        try:
             partial.write_bytes(body)
             partial.replace(path)
-        return name
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
 
     def get(self, name: str) -> Json:
         """The value under a digest. Raises JournalError when it is missing or is not what its name says."""

@@ -14,8 +14,8 @@ from io import FileIO
 from pathlib import Path
 from types import TracebackType
 
-from rollproof.errors import EnvironmentUnavailable, RollproofError
-from rollproof.journal.attachments import Attachments
+from rollproof.errors import RollproofError
+from rollproof.journal.attachments import Attachments, unwritable
 from rollproof.journal.event import GENESIS, Event, Kind
 from rollproof.journal.reader import History, read_journal
 from rollproof.journal.redaction import allowed
@@ -101,7 +101,7 @@ class Journal:
                 os.fsync(self._file.fileno())
         except OSError as error:
             self._rewind()
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         self.events.append(event)
         self._tail = _Tail(event.seq, self._tail.size + len(line) + 1, hashlib.sha256(line).hexdigest())
 
@@ -125,7 +125,7 @@ class Journal:
             self._rewind()
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         finally:
             self._file.close()
 
@@ -152,14 +152,6 @@ def _write_all(file: FileIO, body: bytes) -> None:
     written = 0
     while written < len(body):
         written += file.write(body[written:]) or 0
-
-
-def _unwritable(path: Path, error: OSError) -> EnvironmentUnavailable:
-    return EnvironmentUnavailable(
-        f"the journal cannot be written ({error.strerror})",
-        where=str(path),
-        remedy="make room on the disk that holds the reports, or name another folder for them",
-    )
 
 
 class Recorder:

@@ -143,7 +143,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 def _concluded(
     item: pytest.Function, skipped: Outcome | None = None, reason: str = ""
 ) -> tuple[Outcome, str]:
-    outcome, why = item.stash[_DRILL].conclude(skipped=skipped, reason=reason)
+    from rollproof.model.verdict import Outcome
+
+    try:
+        outcome, why = item.stash[_DRILL].conclude(skipped=skipped, reason=reason)
+    except RollproofError as error:  # its journal takes no more
+        outcome, why = Outcome.UNKNOWN, f"the scenario could not be concluded: {error}"
     item.config.stash.setdefault(_OUTCOMES, []).append(outcome)
     return outcome, why
 
@@ -162,9 +167,8 @@ def _conclude_after(item: pytest.Function, error: BaseException) -> None:
     drill.failure = error.found if isinstance(error, RollproofError) else _say(error)
     outcome, why = _concluded(item)
     if isinstance(error, RollproofError):
-        message = (
-            str(error) if outcome.value in why or why == drill.failure else f"{error}\n  {outcome}: {why}"
-        )
+        nothing_new = outcome.value in why or why == drill.failure or error.found in why
+        message = str(error) if nothing_new else f"{error}\n  {outcome}: {why}"
         raise _failure(item, message, error) from None
 
 

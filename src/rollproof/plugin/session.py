@@ -142,7 +142,8 @@ def _carefully(session: pytest.Session, step: Callable[[pytest.Config], None]) -
         _say(session.config, "interrupted at the end: `rollproof heal`, or the next run, undoes what is left")
         session.exitstatus = pytest.ExitCode.INTERRUPTED
     except (RollproofError, OSError) as error:
-        _say(session.config, f"the run did not come to its end: {error}")
+        place = f"{error.filename}: " if isinstance(error, OSError) and error.filename else ""
+        _say(session.config, f"the run did not come to its end: {place}{error}")
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
