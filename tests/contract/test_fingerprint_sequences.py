@@ -1,6 +1,5 @@
 """Sequences that would hand out a value that their column holds already."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator
