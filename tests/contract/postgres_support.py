@@ -4,15 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from rollproof.components.postgres.backup import Backup, take_backup
 from rollproof.environments.base import PostgresServer
 from rollproof.fingerprint import take_fingerprint
 from rollproof.model.fingerprint import Fingerprint
 
 RoleMaker = Callable[..., str]
+SHOP = (
+    "CREATE SCHEMA shop",
+    "CREATE TABLE shop.orders (id serial PRIMARY KEY, note text)",
+    "CREATE INDEX orders_by_note ON shop.orders (note)",
+    "INSERT INTO shop.orders (note) SELECT md5(n::text) || chr(65 + n % 26) FROM generate_series(1, 3000) n",
+    'CREATE TABLE shop."Odd Name" (id int PRIMARY KEY, payload bytea)',
+    """INSERT INTO shop."Odd Name" SELECT n, decode(md5(n::text), 'hex') FROM generate_series(1, 500) n""",
+)
+"""A schema with two tables and their rows."""
 
 
 @contextmanager
@@ -49,3 +61,12 @@ def fingerprint_of(pg: PostgresServer, database: str) -> Fingerprint:
 def rows_of(pg: PostgresServer, database: str, query: str) -> list[tuple[object, ...]]:
     with psycopg.connect(pg.conninfo(database)) as conn:
         return conn.execute(query.encode()).fetchall()
+
+
+def back_up(pg: PostgresServer, database: str, path: Path, **more: Any) -> Backup:
+    """A backup of a snapshot taken now."""
+    with psycopg.connect(pg.conninfo(database)) as conn:
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        snapshot = conn.execute("SELECT pg_export_snapshot()").fetchone()
+        assert snapshot is not None
+        return take_backup(pg, database, path, snapshot=snapshot[0], at_ns=5, **more)
