@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +21,13 @@ from rollproof.migrations.source import Runner
 from rollproof.migrations.sqlfolder import SqlFolder
 from rollproof.model.names import split_name
 from rollproof.model.system import Migrations
+
+
+def _enters_itself(migration: Migration) -> str | None:
+    """The table into which a script inserts its own name, by its text."""
+    names = "|".join(re.escape(name) for name in (migration.id, migration.id.rpartition(".")[0]))
+    inserts = re.finditer(r"(?i)\binsert\s+into\s+([^\s(]+)([^;]*)", migration.up.text)
+    return next((found[1] for found in inserts if re.search(f"'(?:{names})'", found[2])), None)
 
 
 @dataclass(frozen=True)
@@ -63,9 +71,23 @@ class SqlFiles:
         Raises:
             MigrationError: the folder is missing or holds no migration, two files have one number,
                 a rollback script fits no migration or a second one fits the same, a file cannot be
-                read, is empty or not UTF-8, or a file name pattern is none.
+                read, is empty or not UTF-8, or a file name pattern is none; or the scripts enter
+                their names in another table than the ledger.
         """
+        if not self.scripts_write_ledger and (table := self._other_ledger()):
+            raise MigrationError(
+                f"the scripts enter their names in {table}, not in {self.settings.ledger}",
+                doing="looking for the ledger of applied migrations",
+                where=str(self.folder),
+                remedy="name the right table as `ledger` in [database.migrations]",
+            )
         return self._history
+
+    def _other_ledger(self) -> str | None:
+        """The table that most of the scripts, at least two, enter their own names in."""
+        tables = Counter(table for m in self._history if (table := _enters_itself(m)))
+        table, times = (tables.most_common(1) or [("", 0)])[0]
+        return table if times > max(1, len(self._history) // 2) else None
 
     def applied(self, conn: Connection[Any]) -> list[str]:
         """What the ledger lists, in its order. Raises MigrationError; see `Ledger.read`."""
