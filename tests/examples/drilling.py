@@ -113,6 +113,12 @@ class Drilled:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
         return path
 
+    def remove(self, path: Path) -> None:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
     def edit(self, name: str, *changes: tuple[str, str]) -> None:
         """Replaces texts in a file; each must be there."""
         text = (self.root / name).read_text()
