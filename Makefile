@@ -36,7 +36,7 @@ lint: $(READY)
 	$(BIN)/mypy src steps
 
 sabotage: $(READY)
-	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider features
+	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider features --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.drill
