@@ -28,6 +28,12 @@ LONGEST = 120.0
 """Seconds after which a drill of these tests hangs."""
 
 
+def own_environment() -> dict[str, str]:
+    """This process's variables, without those that would make a drill believe it is a worker of these tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
+
+
 class Forker:
     """Starts drills; see zygote.py."""
 
@@ -35,7 +41,7 @@ class Forker:
         search = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "zygote.py"), str(project)],
-            env=os.environ | {"PYTHONPATH": search, "PYTHONDONTWRITEBYTECODE": "1"},
+            env=own_environment() | {"PYTHONPATH": search},
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -135,7 +141,7 @@ class Drilled:
             "program": program,
             "arguments": [*arguments, *temporary],
             "cwd": str(self.root),
-            "env": {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "KILL_NOTES": str(self.home), **environ},
+            "env": {**own_environment(), "KILL_NOTES": str(self.home), **environ},
             "output": str(output),
         }
         output.touch()
