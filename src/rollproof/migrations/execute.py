@@ -21,6 +21,7 @@ from rollproof.migrations.blocking import backend, blockers, end_backend
 from rollproof.migrations.failure import connection_lost, script_failed
 from rollproof.migrations.finished import Finished, backend_pid
 from rollproof.migrations.hang import Hang, running_step
+from rollproof.migrations.locks.model import LockReport
 from rollproof.migrations.psqloutput import ServerMessage, read_messages
 from rollproof.migrations.psqltext import MetaCommand, split
 from rollproof.migrations.script import Script
@@ -40,11 +41,13 @@ class ScriptRun:
         seconds: from start to end of psql.
         stdout: what the script itself echoes, as far as it stands in the script; rows never.
         stderr: notices and warnings, one a line, without values of rows.
+        locks: what it held, where whoever ran it has looked.
     """
 
     seconds: float
     stdout: str = ""
     stderr: str = ""
+    locks: LockReport | None = None
 
 
 def run_script(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal
 
 from rollproof.errors import MigrationError
@@ -28,6 +29,11 @@ class Migration:
         up: the forward script.
         down: the rollback script, None when nobody has written one.
         reverse: the script that puts changed data back, None when there is none.
+        path: the file or folder that a person edits; None when it is the up script's own.
+        parents: ids of the migrations that it says it follows, where the tool has a graph.
+        stated: what it does, told by the tool itself because its scripts are no SQL; None: read the text.
+        irreversible: why the tool refuses to roll it back, in its own words; empty when it does not.
+        note: what else a person should know of it, such as "offline only"; empty mostly.
     """
 
     id: str
@@ -36,6 +42,16 @@ class Migration:
     up: Script
     down: Script | None = None
     reverse: Script | None = None
+    path: Path | None = None
+    parents: tuple[str, ...] = ()
+    stated: Classification | None = None
+    irreversible: str = ""
+    note: str = ""
+
+    @property
+    def where(self) -> Path:
+        """The file or folder to open in an editor."""
+        return self.path or self.up.path
 
     @property
     def aliases(self) -> tuple[str, ...]:
@@ -129,7 +145,7 @@ class MigrationHistory:
         """
         background = Background()
         return tuple(
-            classify_or_explain(migration.up, ledger=self.ledger, background=background)
+            migration.stated or classify_or_explain(migration.up, ledger=self.ledger, background=background)
             for migration in self.migrations
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 
 from rollproof.errors import MigrationError
@@ -13,9 +14,22 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _DOING = "reading the migration files"
 
 
+class Mode(StrEnum):
+    """How a tool sends a script to the server."""
+
+    PSQL = "psql"
+    """`psql -f`: each statement by itself, meta-commands and rows of COPY FROM stdin honoured"""
+    TRANSACTION = "transaction"
+    """all statements in one transaction that the tool opens and commits"""
+    SIMPLE = "simple"
+    """the whole text in one message: one transaction, unless the text has BEGIN or COMMIT of its own"""
+    AUTOCOMMIT = "autocommit"
+    """each statement by itself, without psql"""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A SQL file.
+    """A SQL file, or a section of one.
 
     Attributes:
         path: the file, absolute when it was read from disk.
@@ -24,6 +38,9 @@ class Script:
         digest: SHA-256 of the file's bytes, in hex: what was judged is what may run.
         bom: True when the file starts with a UTF-8 byte order mark.
         crlf: True when it has Windows line ends.
+        mode: how the script's own tool runs it.
+        first_line: line of the file, from 1, that the text begins on; more than 1 when the file holds
+            both directions and this is a section of it.
     """
 
     path: Path
@@ -31,6 +48,8 @@ class Script:
     digest: str = ""
     bom: bool = False
     crlf: bool = False
+    mode: Mode = Mode.PSQL
+    first_line: int = 1
 
     @classmethod
     def read(cls, path: Path) -> Script:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from psycopg import Connection
 
+from rollproof.environments.base import PostgresServer
 from rollproof.migrations.execute import ScriptRun
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.script import Script
@@ -16,6 +17,24 @@ from rollproof.model.system import Migrations
 
 class Runner(Protocol):
     """How scripts reach one database. `PsqlRunner` does it the way a runbook does."""
+
+    @property
+    def server(self) -> PostgresServer:
+        """Where the database is; a tool that runs its own migrations makes its own connections to it."""
+        ...
+
+    @property
+    def database(self) -> str: ...
+
+    @property
+    def user(self) -> str | None:
+        """Role to run as; the server's own when None."""
+        ...
+
+    @property
+    def limit(self) -> float:
+        """Seconds after which a script counts as hanging."""
+        ...
 
     def run(self, script: Script) -> ScriptRun:
         """Runs the file. Raises AttemptFailed."""
@@ -32,6 +51,15 @@ class MigrationSource(Protocol):
     A tool that runs its own migrations (and needs no script for it) ignores the runner's `run` and
     uses its own means on the database that the runner is for.
     """
+
+    @property
+    def tool(self) -> str:
+        """The tool's name, as `--tool` and system files have it."""
+        ...
+
+    def close(self) -> None:
+        """Ends whatever the source has started. It may be called twice."""
+        ...
 
     def load(self) -> MigrationHistory:
         """The history, in order. Raises MigrationError: nothing was touched."""

@@ -42,6 +42,11 @@ class SqlFiles:
     folder: Path
     settings: Migrations
 
+    tool = "sql-files"
+
+    def close(self) -> None:
+        """Nothing was started."""
+
     @cached_property
     def _history(self) -> MigrationHistory:
         return SqlFolder(self.folder, self.settings).history()

@@ -1,0 +1,1 @@
+"""Rows made up to fill a schema, so that a rollback has something to lose."""
