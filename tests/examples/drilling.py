@@ -29,7 +29,7 @@ LONGEST = 120.0
 
 
 def own_environment() -> dict[str, str]:
-    """This process's variables, without those that would make a drill believe it is a worker of these tests."""
+    """The variables, without those that would make a drill believe it is a worker of these tests."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
 
