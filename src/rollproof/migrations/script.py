@@ -41,6 +41,11 @@ class Script:
         mode: how the script's own tool runs it.
         first_line: line of the file, from 1, that the text begins on; more than 1 when the file holds
             both directions and this is a section of it.
+        statements: what the tool sends, each piece in one message of its own, as offsets of start and end
+            into the text; None when the tool leaves that to the mode. Tools that split files by rules of
+            their own split some of them wrongly, and then the server's error is what happens.
+        variables: psql variables that the tool sets before it runs the file.
+        folder: working folder for `\\i`; None: the runner's choice.
     """
 
     path: Path
@@ -50,6 +55,9 @@ class Script:
     crlf: bool = False
     mode: Mode = Mode.PSQL
     first_line: int = 1
+    statements: tuple[tuple[int, int], ...] | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    folder: Path | None = None
 
     @classmethod
     def read(cls, path: Path) -> Script:
