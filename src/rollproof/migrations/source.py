@@ -85,5 +85,9 @@ class MigrationSource(Protocol):
 def open_source(settings: Migrations, root: Path) -> MigrationSource:
     """The source that the settings name; `root` is the folder that their paths are relative to."""
     from rollproof.migrations.sqlfiles import SqlFiles
+    from rollproof.migrations.tools.choice import find_tool
+    from rollproof.migrations.tools.settings import ToolSettings
 
-    return SqlFiles(root / settings.path, settings)
+    if settings.tool == "sql-files":
+        return SqlFiles(root / settings.path, settings)
+    return find_tool(root, tool=settings.tool, settings=ToolSettings.of_system(settings, root))

@@ -16,15 +16,17 @@ from rollproof.model.placeholders import (
     IN_COMMANDS,
     IN_ROLLBACK_NAMES,
     IN_SERVICES,
+    IN_TOOLS,
     IN_TRAFFIC,
     slips,
     strangers,
 )
 from rollproof.model.secrets import lines_with_secrets, names_a_password
-from rollproof.model.shape import Written, without_none, written
+from rollproof.model.shape import Written, model_of, without_none, written
 from rollproof.model.sqltemplate import TOKEN, SqlTemplate
 from rollproof.model.system import Command, Migrations, Seed, Service, System, Traffic
 from rollproof.model.tomllines import KeyPath, KeyPositions
+from rollproof.model.toolkeys import tool_mistakes
 
 _SECRET_REMEDY = "keep it in an environment variable and out of the file"  # noqa: S105  # a sentence
 
@@ -35,6 +37,8 @@ def system_mistakes(data: Mapping[str, object], *, root: Path) -> Iterator[Mista
         yield from _paths(item, root)
         yield from _commands(item, root)
         yield from _names(item)
+        if model_of(item.hint) is Migrations and isinstance(item.value, dict):
+            yield from tool_mistakes(item.path, item.value)
     yield from _traffic(data)
 
 
@@ -54,7 +58,7 @@ def _paths(item: Written, root: Path) -> Iterator[Mistake]:
         return
     if item.is_field(Migrations, "path"):
         yield from _missing(item.path, root, item.value, folder=True)
-    elif item.is_field(Seed, "sql"):
+    elif item.is_field(Seed, "sql") or item.is_field(Migrations, "config"):
         yield from _missing(item.path, root, item.value, folder=False)
 
 
@@ -80,13 +84,21 @@ def _nearby(place: Path) -> str:
 
 def _commands(item: Written, root: Path) -> Iterator[Mistake]:
     if without_none(item.hint) is Command and isinstance(item.value, list):
-        known = IN_SERVICES if item.model is Service else IN_COMMANDS
+        known = _placeholders_of(item)
         for index, argument in enumerate(item.value):
             if isinstance(argument, str):
                 yield from _unknown_names((*item.path, index), argument, known)
         yield from _program(item.path, root, item.value)
     elif item.is_field(Service, "env") and isinstance(item.value, dict):
-        yield from _variables(item.path, item.value)
+        yield from _variables(item.path, item.value, IN_SERVICES)
+    elif item.is_field(Migrations, "environment") and isinstance(item.value, dict):
+        yield from _variables(item.path, item.value, IN_TOOLS)
+
+
+def _placeholders_of(item: Written) -> Sequence[str]:
+    if item.model is Migrations:
+        return IN_TOOLS
+    return IN_SERVICES if item.model is Service else IN_COMMANDS
 
 
 def _program(path: KeyPath, root: Path, command: Sequence[object]) -> Iterator[Mistake]:
@@ -102,10 +114,10 @@ def _program(path: KeyPath, root: Path, command: Sequence[object]) -> Iterator[M
             yield Mistake((*path, 0), "one text with spaces; write each argument as a text of its own")
 
 
-def _variables(path: KeyPath, variables: Mapping[str, object]) -> Iterator[Mistake]:
+def _variables(path: KeyPath, variables: Mapping[str, object], known: Sequence[str]) -> Iterator[Mistake]:
     for name, value in variables.items():
         if isinstance(value, str):
-            yield from _unknown_names((*path, name), value, IN_SERVICES)
+            yield from _unknown_names((*path, name), value, known)
             if names_a_password(name) and value and "{" not in value:
                 yield Mistake((*path, name), f"this looks like a password; {_SECRET_REMEDY}")
 

@@ -13,6 +13,8 @@ IN_SERVICES = ("python", "env", "port", "dsn")
 """in a service's command and in its `env`"""
 IN_COMMANDS = ("python", "env", "dsn")
 """in every other command: only a service is given a port to listen on"""
+IN_TOOLS = ("python", "url", "dsn", "host", "port", "user", "database", "id")
+"""in a migration tool's command lines and environment"""
 IN_TRAFFIC = ("token",)
 IN_ROLLBACK_NAMES = ("any", "number", "name")
 

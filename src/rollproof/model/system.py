@@ -49,17 +49,51 @@ class Objectives(Spec):
 
 
 class Migrations(Spec):
-    """Where the history is and how it is recorded."""
+    """Where the history is, which tool keeps it and how it is recorded."""
 
-    tool: Literal["sql-files"] = "sql-files"
+    tool: Literal[
+        "sql-files",
+        "golang-migrate",
+        "diesel",
+        "sqlx",
+        "goose",
+        "dbmate",
+        "sql-migrate",
+        "sqitch",
+        "flyway",
+        "alembic",
+        "django",
+        "command",
+    ] = "sql-files"
     path: str
     ledger: QualifiedName = "public.migrations"
+    """left out, every tool but sql-files has its own ledger where it keeps it itself"""
     ledger_column: Identifier = "migration_name"
     rollback: str = "{any}_rollback_{number}.sql"
     """file name of a rollback script: `{number}` is the number of the migration that it undoes,
     `{any}` any number of its own, `{name}` the rest of the migration's name"""
     reverse: str = "{any}_revert_{number}.sql"
     """file name of a reversing migration, which puts changed data back"""
+    python: str | None = None
+    """interpreter that a tool written in Python runs in: the project's own; relative to the system file"""
+    config: str | None = None
+    """the tool's own configuration file, relative to the system file"""
+    django_settings: str | None = None
+    """dotted name of Django's settings module"""
+    apps: tuple[str, ...] = ()
+    """Django's apps to walk through; all when empty"""
+    up: Command | None = None
+    """command line that applies the next migration, or the one that `{id}` names"""
+    down: Command | None = None
+    """command line that goes back one migration"""
+    list: Command | None = None
+    """command line that prints the migrations' ids in order, one a line"""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """variables for a tool that is run natively; `{url}` and its kin are filled in"""
+    options: dict[str, str] = Field(default_factory=dict)
+    """what only this tool has, such as Flyway's placeholders"""
+    limit: Seconds = 120.0
+    """how long one call of a tool that is run natively may take"""
 
 
 class Seed(Spec):
