@@ -6,12 +6,13 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test lint sabotage bench lock clean
+.PHONY: help drill test lint sabotage kill bench lock clean
 
 help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
 	@echo "make test       the project's own tests"
 	@echo "make sabotage   prove that every check can say no"
+	@echo "make kill       kill a drill of the reference system at each of its events (slow)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      how long what takes"
 	@echo "make lock       renew requirements.lock"
@@ -37,6 +38,9 @@ lint: $(READY)
 
 sabotage: $(READY)
 	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider features --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+
+kill: $(READY)
+	$(BIN)/pytest -q -n 2 -m slow tests/examples/test_kill.py --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.drill

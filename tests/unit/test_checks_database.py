@@ -31,11 +31,11 @@ SCHEMA = [
     differs(),
     differs("shop.orders.total", None, {"type": "numeric"}, None, kind="column"),
     differs("shop.left_over", None, None, {"owner": "shop"}, kind="table"),
-    differs("shop.price(int)", "body", "a b", "a  b", kind="function", klass=DifferenceClass.WHITE_SPACE),
 ]
 HARMLESS = [
     differs("shop.orders", "column order", ["a", "b"], ["b", "a"], klass=DifferenceClass.COLUMN_ORDER),
     differs("shop.orders_fk", "name", "orders_fk", "orders_fk1", klass=DifferenceClass.GENERATED_NAME),
+    differs("shop.price(int)", "body", "a b", "a  b", kind="function", klass=DifferenceClass.WHITE_SPACE),
     moved("shop.orders_id_seq", 5, 9),
 ]
 

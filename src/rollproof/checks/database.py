@@ -24,15 +24,15 @@ from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 ACCESS = frozenset({"grant", "default privilege", "role"})
 """Kinds of fact that say who may do what; judged apart from the schema, as is the attribute `owner`."""
-_HARMLESS = (DifferenceClass.COLUMN_ORDER, DifferenceClass.GENERATED_NAME)
+_HARMLESS = (DifferenceClass.COLUMN_ORDER, DifferenceClass.GENERATED_NAME, DifferenceClass.WHITE_SPACE)
 
 
 @check("schema-restored", "the schema is what it was", sees=("database",))
 def schema_restored(history: History, *, against: str = "before") -> Verdict:
     """Every fact of the fingerprint but grants, owners and where sequences stand.
 
-    Another order of the same columns and another server-made name are reported, not refuted:
-    PostgreSQL cannot put a re-created column back in its old place.
+    Another order of the same columns, another server-made name and another layout of a function's
+    body are reported, not refuted: PostgreSQL cannot put a re-created column back in its old place.
     """
     differences = [d for d in comparison(history, "after", against).lasting() if not _is_access(d)]
     return _judge_differences(
