@@ -10,8 +10,8 @@ or `{"error": {type, message, sqlstate, statement_head, file, line, refused, …
 standard error lead elsewhere.
 
 PROGRAM is a Python file with `ORDERS: dict[str, Callable[[dict], dict]]`, imported at the first order. It
-may `import rollproof_worker` (this module) for `Refused`, `note` and `running`. The end of the pipe of
-orders, however its other end died, ends this process and its process group at once.
+may `import rollproof_worker` (this module) for `Refused`, `note`, `running` and `beside`. The end of the
+pipe of orders, however its other end died, ends this process and its process group at once.
 """
 
 from __future__ import annotations
@@ -58,6 +58,21 @@ def note(**data: Any) -> None:
 def running(statement: str) -> None:
     """Says which SQL statement is being sent, so that an error can name it."""
     _State.statement = statement
+
+
+def beside(name: str) -> Any:
+    """Another module from the folder of the tool's program, which is not in sys.path."""
+    return _load(Path(sys.modules["rollproof_program"].__file__ or "").parent / name)
+
+
+def _load(path: Path, name: str = "") -> Any:
+    name = name or path.stem
+    spec = importlib.util.spec_from_file_location(name, str(path))
+    if spec is None or spec.loader is None:
+        raise Refused("this is no Python file", where=str(path))
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _say(line: dict[str, Any]) -> None:
@@ -119,13 +134,7 @@ class _Program:
     @property
     def orders(self) -> Orders:
         if self._orders is None:
-            spec = importlib.util.spec_from_file_location("rollproof_program", self.path)
-            if spec is None or spec.loader is None:
-                raise Refused("this is no Python file", where=self.path)
-            module = importlib.util.module_from_spec(spec)
-            sys.modules["rollproof_program"] = module
-            spec.loader.exec_module(module)
-            self._orders = dict(module.ORDERS)
+            self._orders = dict(_load(Path(self.path), "rollproof_program").ORDERS)
         return self._orders
 
 
