@@ -1,0 +1,133 @@
+"""One page for people: the history as a strip, what is wrong first, then every migration with its locks.
+
+One file, no network, no script; every text from files, servers and tools is untrusted.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from rollproof.evidence.wording import count_of, printable, shorten
+from rollproof.migrations.locks.model import LockReport
+from rollproof.model.durations import say_duration
+from rollproof.walk.model import Again, Outcome, RevisionResult, WalkResult
+from rollproof.walk.reports.plain import at, details
+from rollproof.walk.wording import HEADLINES, count_loss, headline
+
+LONGEST_TEXT = 2000
+"""Characters of one text that the page shows; `--json` holds the rest."""
+MOST_LISTED = 100
+"""Migrations that are shown with all their findings."""
+
+_WORDS = {Outcome.ENVIRONMENT: "unknown", Outcome.UP_FAILED: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A migration's place on the strip: left edge and width in percent, height by how bad it is."""
+
+    x: float
+    width: float
+    height: int
+    word: str
+    result: RevisionResult
+
+
+def render_html(result: WalkResult) -> str:
+    """The whole page. The same result gives the same bytes."""
+    css = _css()
+    failing = [one for one in result.migrations if not one.passes]
+    return (
+        _environment()
+        .get_template("walk.html.j2")
+        .render(walk=result, failing=failing, cells=list(_strip(result)), css=Markup(css), csp=_policy(css))  # noqa: S704  our own style sheet
+    )
+
+
+def word(result: RevisionResult) -> str:
+    """Which of the report's signs stands for it: proven, refuted, unknown, or not-applicable if accepted."""
+    if result.accepted:
+        return "not-applicable"
+    if result.passes:
+        return "proven"
+    return _WORDS.get(result.outcome, "refuted")
+
+
+def _strip(result: WalkResult) -> Iterator[Cell]:
+    width = 100 / max(1, len(result.migrations))
+    heights = {"proven": 35, "not-applicable": 60, "unknown": 100, "refuted": 100}
+    for number, one in enumerate(result.migrations):
+        sign = word(one)
+        yield Cell(round(number * width, 4), round(width * 0.86, 4), heights[sign], sign, one)
+
+
+def say_locks(report: LockReport | None) -> str:
+    """The locks that kept others from reading or writing, strongest first; `-` when there were none."""
+    if report is None:
+        return "not looked at"
+    strong = [lock for lock in report.held if lock.mode not in _HARMLESS]
+    said = [
+        f"{lock.mode.removesuffix('Lock')} on {lock.relation}"
+        + (f" for {say_duration(lock.seconds)}" if lock.seconds is not None else "")
+        for lock in strong
+    ]
+    said += [f"{table} written anew" for table in report.rewritten]
+    said += [
+        f"readers of {wait.relation} waited {say_duration(wait.reader)}, writers {say_duration(wait.writer)}"
+        for wait in report.blocked
+    ]
+    return "; ".join(said) or "none that keeps others out"
+
+
+_HARMLESS = frozenset({"AccessShareLock", "RowShareLock", "RowExclusiveLock"})
+"""Modes under which others read and write on."""
+
+
+def _policy(css: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+
+
+@cache
+def _css() -> str:
+    loader = _environment().loader
+    assert loader is not None
+    sources = (loader.get_source(_environment(), name)[0] for name in ("report.css", "walk.css"))
+    return "\n".join(sources).replace("\r\n", "\n")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("rollproof.walk.reports"), PackageLoader("rollproof.evidence")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "count": count_of,
+        "details": details,
+        "duration": say_duration,
+        "headline": headline,
+        "locks": say_locks,
+        "loss": count_loss,
+        "word": word,
+    }
+    environment.globals |= {"at": at, "again": Again, "headlines": HEADLINES, "most": MOST_LISTED}
+    return environment
+
+
+def _shown(value: object) -> object:
+    """What every `{{ … }}` goes through before it is escaped."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return shorten(printable(value), LONGEST_TEXT)
+    return "" if value is None else value

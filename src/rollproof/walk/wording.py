@@ -1,0 +1,88 @@
+"""What was found of a migration, in words that stay the same from run to run."""
+
+from __future__ import annotations
+
+from rollproof.model.rows import RowChanges
+from rollproof.walk.model import Again, Failure, Finding, Outcome, RevisionResult
+
+HEADLINES = {
+    Outcome.RESTORED: "restored",
+    Outcome.ORDER_ONLY: "restored, but for the order",
+    Outcome.NOT_RESTORED: "not restored",
+    Outcome.LOSES_DATA: "loses data",
+    Outcome.CANNOT_RUN: "rollback ends in an error",
+    Outcome.DID_NOTHING: "rollback does nothing",
+    Outcome.NO_DOWN: "no rollback",
+    Outcome.UP_FAILED: "cannot be applied",
+    Outcome.ENVIRONMENT: "cannot be tried here",
+}
+"""An outcome in a few words."""
+
+_AGAIN = {
+    Again.DIFFERS: "applied again, it ends in another state",
+    Again.FAILED: "it cannot be applied again after its rollback",
+}
+
+
+def headline(result: RevisionResult) -> str:
+    """The outcome, and whether it can be applied again if that is in question: one line."""
+    again = _AGAIN.get(result.again)
+    return f"{HEADLINES[result.outcome]}; {again}" if again else HEADLINES[result.outcome]
+
+
+def findings(result: RevisionResult) -> tuple[str, ...]:
+    """Each thing that is wrong, one sentence, worst first; without counts of rows, times or lines.
+
+    A baseline knows a finding again by this text.
+    """
+    found = [say_failure(failure) for failure in result.failures]
+    found += [text for change in result.rows for text in say_loss(change)]
+    found += [str(finding.difference) for finding in result.differences]
+    if result.again is Again.DIFFERS:
+        found += [f"applied again: {finding.difference}" for finding in result.again_differences]
+    if not found and not result.passes:
+        found = [headline(result)]
+    return tuple(dict.fromkeys(found))
+
+
+def say_failure(failure: Failure) -> str:
+    """An error, with its SQLSTATE."""
+    state = f" (SQLSTATE {failure.sqlstate})" if failure.sqlstate else ""
+    return f"{failure.phase}: {failure.found.strip()}{state}"
+
+
+def say_loss(change: RowChanges) -> list[str]:
+    """What became of one table's rows, without how many."""
+    if change.missing_table:
+        return [f"rows of {change.table}: the whole table is gone"]
+    said = [f"rows of {change.table}: values of {column} are gone" for column in change.lost_columns]
+    said += [f"rows of {change.table}: some are gone"] * bool(change.lost)
+    said += [f"rows of {change.table}: some are other than before"] * bool(
+        change.changed and not change.lost_columns
+    )
+    said += [f"rows of {change.table}: there are more than before"] * bool(change.added and not change.lost)
+    said += [f"rows of {change.table}: {change.incomplete}"] * bool(change.incomplete and not said)
+    return said
+
+
+def count_loss(change: RowChanges) -> str:
+    """The same with numbers, for a person: `12 rows lost, 3 values of email lost`."""
+    parts = [
+        f"{number} row{'s' if number != 1 else ''} {word}"
+        for number, word in ((change.lost, "lost"), (change.changed, "changed"), (change.added, "added"))
+        if number
+    ]
+    parts += [
+        f"{number} value{'s' if number != 1 else ''} of {column} lost"
+        for column, number in change.lost_columns.items()
+    ]
+    if change.missing_table:
+        parts.insert(0, "the table is gone")
+    return ", ".join(parts) or change.incomplete
+
+
+def place(finding: Finding | Failure) -> tuple[str, int | None]:
+    """File and line of what is to be mended; an empty text where that cannot be told."""
+    if isinstance(finding, Failure):
+        return finding.path, finding.line
+    return (finding.cause.path, finding.cause.line) if finding.cause else ("", None)

@@ -1,0 +1,88 @@
+"""What a walk found, as machines and people read it."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+from junitparser import JUnitXml
+from walk_samples import sample, sound
+
+from rollproof.walk.model import Outcome, WalkResult
+from rollproof.walk.reports.github import render_github
+from rollproof.walk.reports.html import render_html
+from rollproof.walk.reports.junit import render_junit
+from rollproof.walk.reports.plain import render_plain
+
+HOSTILE = "<script>alert(1)</script>\x1b[31m, 100%\n::error::x"
+
+
+def hostile() -> WalkResult:
+    return replace(sample(), migrations=(sound(1, id=HOSTILE, outcome=Outcome.NO_DOWN, notes=(HOSTILE,)),))
+
+
+def test_plain_text_says_what_fails_and_where() -> None:
+    text = render_plain(sample())
+    assert "FAILED    0007_step: not restored; applied again, it ends in another state" in text
+    assert "migrations/003.down.sql:2: index shop.orders_at: missing after" in text
+    assert 'migrations/004.down.sql:7: down: relation "x" does not exist (SQLSTATE 42P01)' in text
+    assert "rows of shop.orders: 2 rows lost, 3 values of note lost" in text
+    assert "0009_step" not in text
+    assert text.endswith("7 to mend\n")
+
+
+def test_plain_text_may_list_everything() -> None:
+    assert "ok        0009_step: restored" in render_plain(sample(), everything=True)
+
+
+def test_what_is_accepted_is_said_and_not_counted() -> None:
+    accepted = replace(sample(), migrations=(sound(1, outcome=Outcome.NO_DOWN, accepted="by design"),))
+    assert "accepted  0001_step: no rollback (by design)" in render_plain(accepted)
+    assert render_plain(accepted).endswith("none to mend, 1 accepted\n")
+    assert "::notice file=migrations/001.up.sql,line=1,title=0001_step%3A no rollback::by design" in (
+        render_github(accepted)
+    )
+
+
+def test_an_annotation_stands_at_the_line_to_be_mended() -> None:
+    lines = render_github(sample()).splitlines()
+    assert len(lines) == 7
+    assert all(line.startswith("::error file=migrations/") for line in lines)
+    assert "file=migrations/003.down.sql,line=2" in lines[6]
+
+
+def test_junit_counts_what_fails_apart_from_what_could_not_be_tried() -> None:
+    report = JUnitXml.fromstring(render_junit(sample()))
+    assert (report.tests, report.failures, report.errors, report.skipped) == (9, 5, 2, 0)
+
+
+def test_no_text_escapes_its_format() -> None:
+    assert render_github(hostile()).count("\n") == 1
+    assert "\x1b" not in render_plain(hostile())
+    page = render_html(hostile())
+    assert "<script" not in page
+    assert "\x1b" not in page
+    JUnitXml.fromstring(render_junit(hostile()))
+
+
+def test_the_page_draws_each_migration_and_links_it() -> None:
+    page = render_html(sample())
+    assert page.count('<a href="#m') == 9
+    targets = set(re.findall(r'id="([^"]+)"', page))
+    assert {link for link in re.findall(r'href="#([^"]+)"', page) if not link.startswith("i-")} <= targets
+    assert "7 rollbacks of 9 to mend" in page
+    assert page == render_html(sample())
+
+
+def test_the_page_says_so_when_all_is_sound_or_nothing_was_walked() -> None:
+    assert "All 1 rollbacks are sound" in render_html(replace(sample(), migrations=(sound(1),)))
+    assert "No migration was walked" in render_html(replace(sample(), migrations=()))
+
+
+def test_the_json_has_the_promised_shape() -> None:
+    data = json.loads(json.dumps(sample().to_json()))
+    assert {"migrations", "totals", "seconds"} <= data.keys()
+    keys = {"id", "verdict", "kind", "differences", "rows", "locks", "seconds", "again"}
+    assert all(keys <= one.keys() for one in data["migrations"])
+    assert data["totals"]["migrations"] == 9
