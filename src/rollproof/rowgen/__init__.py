@@ -1,1 +1,6 @@
-"""Rows made up to fill a schema, so that a rollback has something to lose."""
+"""Rows made up to fill a schema, so that a rollback has something to lose; and what becomes of rows."""
+
+from rollproof.rowgen.rowstate import RowState, compare_states, discards
+from rollproof.rowgen.rowwatch import RowWatch
+
+__all__ = ["RowState", "RowWatch", "compare_states", "discards"]
