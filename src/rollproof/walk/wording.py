@@ -18,6 +18,19 @@ HEADLINES = {
 }
 """An outcome in a few words."""
 
+EXPLAINED = {
+    Outcome.RESTORED: "Schema, grants, sequences and rows are what they were.",
+    Outcome.ORDER_ONLY: "All is there, with columns in another order or generated names made anew.",
+    Outcome.NOT_RESTORED: "After the rollback the schema, the grants or the sequences are not what they were.",
+    Outcome.LOSES_DATA: "Rows or values from before the migration are gone or other after the rollback.",
+    Outcome.CANNOT_RUN: "On the night it is needed, this rollback would stop with an error.",
+    Outcome.DID_NOTHING: "The rollback ran without an error and left what the migration had made.",
+    Outcome.NO_DOWN: "Nobody has written a way back.",
+    Outcome.UP_FAILED: "The migration itself ended in an error, so there was nothing to roll back.",
+    Outcome.ENVIRONMENT: "Something that it needs is not here, so nothing was found out about it.",
+}
+"""An outcome in one sentence for whoever meets it first."""
+
 _AGAIN = {
     Again.DIFFERS: "applied again, it ends in another state",
     Again.FAILED: "it cannot be applied again after its rollback",
@@ -28,6 +41,11 @@ def headline(result: RevisionResult) -> str:
     """The outcome, and whether it can be applied again if that is in question: one line."""
     again = _AGAIN.get(result.again)
     return f"{HEADLINES[result.outcome]}; {again}" if again else HEADLINES[result.outcome]
+
+
+def again_remark(result: RevisionResult) -> str:
+    """What is wrong with applying it again; empty when nothing is."""
+    return _AGAIN.get(result.again, "")
 
 
 def findings(result: RevisionResult) -> tuple[str, ...]:

@@ -17,9 +17,9 @@ from markupsafe import Markup
 from rollproof.evidence.wording import count_of, printable, shorten
 from rollproof.migrations.locks.model import LockReport
 from rollproof.model.durations import say_duration
-from rollproof.walk.model import Again, Outcome, RevisionResult, WalkResult
-from rollproof.walk.reports.plain import at, details
-from rollproof.walk.wording import HEADLINES, count_loss, headline
+from rollproof.walk.model import Outcome, RevisionResult, WalkResult
+from rollproof.walk.reports.plain import details
+from rollproof.walk.wording import EXPLAINED, HEADLINES, again_remark, headline
 
 LONGEST_TEXT = 2000
 """Characters of one text that the page shows; `--json` holds the rest."""
@@ -114,15 +114,15 @@ def _environment() -> Environment:
         finalize=_shown,
     )
     environment.filters |= {
+        "again": again_remark,
         "count": count_of,
         "details": details,
         "duration": say_duration,
         "headline": headline,
         "locks": say_locks,
-        "loss": count_loss,
         "word": word,
     }
-    environment.globals |= {"at": at, "again": Again, "headlines": HEADLINES, "most": MOST_LISTED}
+    environment.globals |= {"explained": EXPLAINED, "headlines": HEADLINES, "most": MOST_LISTED}
     return environment
 
 
