@@ -21,7 +21,7 @@ HEADLINES = {
 EXPLAINED = {
     Outcome.RESTORED: "Schema, grants, sequences and rows are what they were.",
     Outcome.ORDER_ONLY: "All is there, with columns in another order or generated names made anew.",
-    Outcome.NOT_RESTORED: "After the rollback the schema, the grants or the sequences are not what they were.",
+    Outcome.NOT_RESTORED: "After the rollback schema, grants or sequences are not what they were.",
     Outcome.LOSES_DATA: "Rows or values from before the migration are gone or other after the rollback.",
     Outcome.CANNOT_RUN: "On the night it is needed, this rollback would stop with an error.",
     Outcome.DID_NOTHING: "The rollback ran without an error and left what the migration had made.",
