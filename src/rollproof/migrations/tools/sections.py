@@ -1,0 +1,159 @@
+"""What the tools share that keep both directions in one file: where such files are, and how they are run."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rollproof.errors import AttemptFailed, MigrationError
+from rollproof.migrations.execute import ScriptRun
+from rollproof.migrations.model import Migration, MigrationHistory
+from rollproof.migrations.script import Script
+from rollproof.migrations.source import Runner
+from rollproof.migrations.tools.base import Certainty, Found, survey
+from rollproof.migrations.tools.markers import Refusal
+from rollproof.migrations.tools.settings import ToolSettings
+from rollproof.migrations.tools.sqltool import SqlTool
+
+LOADING = "loading the migration files"
+_FILES_LOOKED_INTO = 24
+"""SQL files of one folder that are opened in search of a marker"""
+_HEAD = 64 * 1024
+"""bytes of a file that are read in search of a marker"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileScripts:
+    """What one file comes to.
+
+    Attributes:
+        migration: as the history has it.
+        refusals: why the tool would not run a direction, by `up` and `down`.
+        warnings: what is odd about the file but does not stop anything.
+    """
+
+    migration: Migration
+    refusals: dict[str, Refusal]
+    warnings: tuple[str, ...] = ()
+
+
+class SectionTool(SqlTool):
+    """A tool with one file a migration. What the tool refuses of a file fails when it is run, not before."""
+
+    def __init__(self, path: Path, settings: ToolSettings) -> None:
+        super().__init__(path, settings)
+        self._refusals: dict[tuple[str, str], Refusal] = {}
+
+    @abstractmethod
+    def files(self) -> list[FileScripts]:
+        """All files, in the tool's order. Raises MigrationError."""
+
+    @property
+    @abstractmethod
+    def table(self) -> str:
+        """Qualified name of the ledger."""
+
+    def read(self) -> MigrationHistory:
+        found = self.files()
+        if not found:
+            raise MigrationError(
+                f"there is no migration of {self.tool} here",
+                doing=LOADING,
+                where=str(self.path),
+                remedy="name the folder with the migrations as PATH",
+            )
+        for file in found:
+            for direction, refusal in file.refusals.items():
+                self._refusals[file.migration.id, direction] = refusal
+        return MigrationHistory(
+            tuple(file.migration for file in found),
+            ledger=self.table,
+            warnings=tuple(text for file in found for text in file.warnings),
+            where=str(self.path),
+        )
+
+    def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
+        self._refuse(migration, "up")
+        return super().apply(migration, runner)
+
+    def roll_back(self, migration: Migration, runner: Runner) -> ScriptRun:
+        self._refuse(migration, "down")
+        return super().roll_back(migration, runner)
+
+    def joined(self, script: Script) -> bool:
+        return script.statements is not None or super().joined(script)
+
+    def _refuse(self, migration: Migration, direction: str) -> None:
+        if refusal := self._refusals.get((migration.id, direction)):
+            raise AttemptFailed(
+                f"{self.tool} refuses the file: {refusal.found}",
+                doing=f"reading {migration.where.name}, before anything was run",
+                where=f"{migration.where}:{refusal.line}",
+                remedy=refusal.remedy,
+                facts={"line": refusal.line, "sqlstate": None, "indeterminate": 0, "committed_statements": 0},
+            )
+
+    def _run_joined(self, script: Script, statement: str, runner: Runner, migration: Migration) -> ScriptRun:
+        if script.statements is None:
+            return super()._run_joined(script, statement, runner, migration)
+        text = f"{script.text}\n{statement}"
+        span = (len(text) - len(statement), len(text))
+        extended = replace(script, text=text, statements=(*script.statements, span), digest="")
+        try:
+            return runner.run(extended)
+        except AttemptFailed as error:
+            line = error.facts.get("line")
+            if isinstance(line, int) and line > script.text.count("\n") + script.first_line:
+                raise self._ledger_failed(error.found, f"keeping the ledger after {migration.id}") from error
+            raise
+
+
+def marked_folders(root: Path, tool: str, has_marker: Callable[[str], bool], why: str) -> list[Found]:
+    """Folders of the repository with a SQL file that has the tool's marker."""
+    return [
+        Found(tool, folder.path, why, Certainty.SURE)
+        for folder in survey(root)
+        if any(has_marker(_head(folder.path / name)) for name in _likeliest(folder.files))
+    ]
+
+
+def _likeliest(names: tuple[str, ...]) -> list[str]:
+    found = [name for name in names if name.endswith(".sql")]
+    return sorted(found, key=lambda name: (not name[:1].isdigit(), name))[:_FILES_LOOKED_INTO]
+
+
+def _head(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD).decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
+    except OSError:
+        return ""
+
+
+def entries(folder: Path) -> Iterator[Path]:
+    """The files of a folder by name, hidden ones left out. Raises MigrationError."""
+    try:
+        found = sorted(folder.iterdir())
+    except OSError as error:
+        why = {FileNotFoundError: "there is no such folder", NotADirectoryError: "this is not a folder"}
+        raise MigrationError(
+            why.get(type(error), f"the folder cannot be read: {error.strerror}"),
+            doing=LOADING,
+            where=str(folder),
+            remedy="name the folder with the migrations as PATH",
+        ) from error
+    yield from (path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def refuse_twice(taken: dict[str, Path], version: str, path: Path, tool: str) -> None:
+    """Notes a version; the second file with one is an error."""
+    if other := taken.get(version):
+        raise MigrationError(
+            f"version {version} is taken twice: {other.name} and {path.name}",
+            doing=LOADING,
+            where=str(path),
+            remedy=f"give one of them a version of its own; {tool} cannot tell them apart",
+        )
+    taken[version] = path
