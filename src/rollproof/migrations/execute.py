@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ from psycopg import Connection
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, MigrationError
 from rollproof.migrations.blocking import backend, blockers, end_backend
-from rollproof.migrations.failure import connection_lost, script_failed
+from rollproof.migrations.failure import psql_lost, script_failed
 from rollproof.migrations.finished import Finished, backend_pid
 from rollproof.migrations.hang import Hang, running_step
 from rollproof.migrations.locks.model import LockReport
 from rollproof.migrations.psqloutput import ServerMessage, read_messages
 from rollproof.migrations.psqltext import MetaCommand, split
-from rollproof.migrations.script import Script
+from rollproof.migrations.script import Mode, Script
+from rollproof.migrations.sending import section
 
 _GRACE = 10.0
 """seconds that a backend gets to disappear once it has been told to"""
@@ -80,7 +81,11 @@ class PsqlRunner:
     folder: Path | None = None
 
     def run(self, script: Script) -> ScriptRun:
-        """Runs the file: `psql -X -q -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -f FILE`.
+        r"""Runs the file: `psql -X -q -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -f FILE`.
+
+        A section of a file goes in by standard input, so that nothing of it lies around and `\i` still
+        finds its files; a script that its tool runs in one transaction gets `-1`. A script of a tool
+        that sends it otherwise than psql can (`Mode.SIMPLE`, `Mode.AUTOCOMMIT`) is sent that way instead.
 
         An interrupt, or any other exception here, ends psql and its backend before it goes on.
 
@@ -91,14 +96,24 @@ class PsqlRunner:
             MigrationError: the file changed since it was read, or would leave this database.
             EnvironmentUnavailable: there is no psql.
         """
+        if script.mode in (Mode.SIMPLE, Mode.AUTOCOMMIT):
+            return self._send(script)
         self._refuse_changed(script)
         self._refuse_escape(script)
+        part = section(script)
         started = time.monotonic()
-        finished = self._wait(script, self._start(script))
+        finished = self._wait(script, self._start(script, part), part)
         seconds = time.monotonic() - started
         if finished.exit_code:
             raise self._failure(script, finished)
-        return ScriptRun(seconds, finished.echoes(script.text), finished.notices(script.text))
+        notices = finished.notices(script.text, first_line=script.first_line)
+        return ScriptRun(seconds, finished.echoes(script.text), notices)
+
+    def _send(self, script: Script) -> ScriptRun:
+        from rollproof.migrations.direct import DirectRunner
+
+        runner = DirectRunner(self.server, self.database, limit=self.limit, user=self.user, locks=False)
+        return runner.run(script)
 
     @contextmanager
     def connect(self) -> Iterator[Connection[Any]]:
@@ -109,9 +124,11 @@ class PsqlRunner:
         ) as conn:
             yield conn
 
-    def _start(self, script: Script) -> subprocess.Popen[bytes]:
+    def _start(self, script: Script, part: str | None) -> subprocess.Popen[bytes]:
         options = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose")
-        command = [self.server.program("psql"), *options, *_FIRST, "-f", str(script.path)]
+        one = ("-1",) if script.mode is Mode.TRANSACTION else ()
+        file = str(script.path) if part is None else "-"
+        command = [self.server.program("psql"), *options, *one, *_FIRST, "-f", file]
         # Messages in the client's own words are English; those of the server may be in any language.
         # A session of its own keeps psql from asking a terminal for a password.
         environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
@@ -119,7 +136,7 @@ class PsqlRunner:
         try:
             return subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL if part is None else subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
@@ -134,9 +151,10 @@ class PsqlRunner:
                 remedy="install the PostgreSQL client programs of the server's major version",
             ) from error
 
-    def _wait(self, script: Script, process: subprocess.Popen[bytes]) -> Finished:
+    def _wait(self, script: Script, process: subprocess.Popen[bytes], part: str | None) -> Finished:
+        given = None if part is None else part.encode()
         try:
-            return Finished.of(process, *process.communicate(timeout=self.limit))
+            return Finished.of(process, *process.communicate(given, timeout=self.limit))
         except subprocess.TimeoutExpired as expired:
             return self._end_hanging(script, process, expired.output or b"")
         except BaseException:
@@ -189,7 +207,8 @@ class PsqlRunner:
         return finished
 
     def _failure(self, script: Script, finished: Finished) -> AttemptFailed:
-        messages, text = read_messages(finished.stderr), split(script.text)
+        messages = [_in_section(script, message) for message in read_messages(finished.stderr)]
+        text = split(script.text)
         if finished.pid is None:
             said = messages[-1].message if messages else "psql said nothing"
             return AttemptFailed(
@@ -199,7 +218,7 @@ class PsqlRunner:
                 facts={"exit_code": finished.exit_code, "indeterminate": 0},
             )
         if finished.exit_code == 2 or finished.exit_code < 0:
-            return connection_lost(script, text, messages, database=self.database)
+            return psql_lost(script, text, messages, database=self.database)
         last = messages[-1] if messages else ServerMessage(f"psql ended with exit code {finished.exit_code}")
         return script_failed(script, text, last, database=self.database, exit_code=finished.exit_code)
 
@@ -221,12 +240,17 @@ class PsqlRunner:
                 raise MigrationError(
                     problem,
                     doing="reading the script, before anything was run",
-                    where=script.where(command.line),
+                    where=script.where(script.in_file(command.line)),
                     remedy=f"take \\{command.name} out of the script",
                 )
             included = _included(command, script, self.folder)
             if included and included not in seen and included.is_file():
                 self._refuse_escape(Script.read(included), seen | {included})
+
+
+def _in_section(script: Script, message: ServerMessage) -> ServerMessage:
+    """psql calls its standard input `<stdin>`."""
+    return replace(message, file=str(script.path)) if message.file == "<stdin>" else message
 
 
 def _escapes(command: MetaCommand) -> str:

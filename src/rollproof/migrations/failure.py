@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rollproof.errors import AttemptFailed
 from rollproof.migrations.psqloutput import ServerMessage
 from rollproof.migrations.psqltext import PsqlText, Statement
-from rollproof.migrations.script import Script
+from rollproof.migrations.script import Mode, Script
 
 _COMMITS = (("COMMIT",), ("END",), ("PREPARE", "TRANSACTION"))
 _ENDS = (*_COMMITS, ("ROLLBACK",), ("ABORT",))
@@ -26,7 +26,8 @@ class Step:
     """A statement and where it stands among the transactions of its script.
 
     Attributes:
-        inside: True when it runs in an explicit transaction (BEGIN itself does not).
+        first_line, last_line: of the file, from 1.
+        inside: True when it runs in an explicit transaction (BEGIN itself does not), or in its tool's.
         committed: statements before it that are committed by then and leave something behind.
     """
 
@@ -43,17 +44,25 @@ class Step:
 
 
 def steps(script: Script, text: PsqlText) -> list[Step]:
-    """Every statement with its lines and its transaction, in order."""
+    """Every statement with its lines and its transaction, in order.
+
+    A script that is sent whole begins in a transaction, as one does whose tool opens it. After a
+    COMMIT of its own the server opens the next one for what is left of the message; a tool does not.
+    """
     found: list[Step] = []
-    inside, committed, waiting = False, 0, 0
+    around = script.mode in (Mode.TRANSACTION, Mode.SIMPLE) and len(text.statements) > 1
+    inside, committed, waiting = around or script.mode is Mode.TRANSACTION, 0, 0
+    at, line = 0, script.first_line
     for statement in text.statements:
-        lines = script.line_at(statement.start), script.line_at(max(statement.start, statement.end - 1))
-        found.append(Step(statement, *lines, inside=inside, committed=committed))
+        first = line + script.text.count("\n", at, statement.start)
+        at = max(statement.start, statement.end - 1)
+        line = first + script.text.count("\n", statement.start, at)
+        found.append(Step(statement, first, line, inside=inside, committed=committed))
         if _starts(statement, (("BEGIN",), ("START", "TRANSACTION"))):
             inside = True
         elif _starts(statement, _ENDS) and not _starts(statement, _NO_END):
             committed += waiting if _starts(statement, _COMMITS) else 0
-            inside, waiting = False, 0
+            inside, waiting = script.mode is Mode.SIMPLE, 0
         elif statement.words[:1] and statement.words[0] not in _LEAVES_NOTHING:
             waiting += inside
             committed += not inside
@@ -69,32 +78,72 @@ def script_failed(
 ) -> AttemptFailed:
     """The error for a script that psql stopped at (exit code 3, or 1 for psql's own trouble)."""
     own_file = not message.file or message.file == str(script.path)
-    at = _step_at(steps(script, text), message) if own_file else None
+    message = in_file(script, message) if own_file else message
+    at = _step_at(script, steps(script, text), message) if own_file else None
     line, column = _place(script, at, message) if own_file else (message.line, None)
-    found = " ".join(filter(None, (message.state, message.say(script.text))))
+    where = script.where(line, column) if own_file else f"{message.file}:{line}"
+    error = statement_failed(script, at, message, database=database, line=line, column=column, where=where)
+    error.facts["exit_code"] = exit_code
+    return error
+
+
+def statement_failed(
+    script: Script,
+    step: Step | None,
+    message: ServerMessage,
+    *,
+    database: str,
+    line: int | None,
+    column: int | None,
+    where: str = "",
+) -> AttemptFailed:
+    """The error for a statement that the server refused, at a place of the file."""
     return AttemptFailed(
-        found,
+        " ".join(filter(None, (message.state, message.say(script.text)))),
         doing=f"running {script.name} in database {database}",
-        where=script.where(line, column) if own_file else f"{message.file}:{line}",
-        remedy=what_stays(at),
+        where=where or script.where(line, column),
+        remedy=what_stays(step),
         facts={
             "sqlstate": message.state or None,
             "line": line,
             "column": column,
-            "statement_line": at.first_line if at else None,
-            "committed_statements": at.committed if at else None,
-            "exit_code": exit_code,
+            "statement_line": step.first_line if step else None,
+            "committed_statements": step.committed if step else None,
             "indeterminate": 0,
         },
     )
 
 
-def connection_lost(
+def in_file(script: Script, message: ServerMessage) -> ServerMessage:
+    """The same message with the line of the file, where psql was given a section of it."""
+    return replace(message, line=script.in_file(message.line)) if message.line else message
+
+
+def psql_lost(
     script: Script, text: PsqlText, messages: Sequence[ServerMessage], *, database: str
 ) -> AttemptFailed:
-    """The error for a connection that broke (exit code 2); says whether the outcome can be known."""
+    """The error for a connection of psql's that broke (exit code 2)."""
+    messages = [in_file(script, message) for message in messages]
     line = next((m.line for m in reversed(messages) if m.line), 0)
     candidates = [step for step in steps(script, text) if step.first_line <= line <= step.last_line]
+    error = connection_lost(script, candidates, messages, database=database, line=line)
+    error.facts["exit_code"] = 2
+    return error
+
+
+def connection_lost(
+    script: Script,
+    candidates: Sequence[Step],
+    messages: Sequence[ServerMessage],
+    *,
+    database: str,
+    line: int | None,
+) -> AttemptFailed:
+    """The error for a connection that broke; says whether the outcome can be known.
+
+    Args:
+        candidates: the statements that it may have broken at; none of them means: nobody knows.
+    """
     states = {message.state for message in messages}
     unknowable = _unknowable(candidates, told=bool(states & _TOLD_BEFORE_COMMIT))
     told = next((m.say(script.text) for m in messages if m.state and m.state not in ("00000", "01000")), "")
@@ -109,7 +158,7 @@ def connection_lost(
         facts={
             "sqlstate": next((s for s in states if s and s not in ("00000", "01000")), None),
             "line": line or None,
-            "exit_code": 2,
+            "committed_statements": candidates[0].committed if candidates else None,
             "indeterminate": int(unknowable),
         },
     )
@@ -136,21 +185,37 @@ def what_stays(step: Step | None) -> str:
     return f"{some} in the database: undo that, and let the script run in one transaction (BEGIN … COMMIT)"
 
 
-def _step_at(found: Sequence[Step], message: ServerMessage) -> Step | None:
-    """The statement that psql was at: it reports the statement's last line."""
-    ending = [step for step in found if step.first_line <= message.line <= step.last_line]
-    return next((step for step in ending if step.last_line == message.line), ending[-1] if ending else None)
+def _step_at(script: Script, found: Sequence[Step], message: ServerMessage) -> Step | None:
+    """The statement that psql was at: it reports the statement's last line, and quotes of it."""
+    if "COPY LINE" in message.names:
+        return next((step for step in reversed(found) if step.last_line < message.line), None)
+    around = [step for step in found if step.first_line <= message.line <= step.last_line]
+    ending = [step for step in around if step.last_line == message.line] or around[-1:]
+    quoted = [step for step in ending if message.excerpt.strip() in _as_quoted(script, step)]
+    return next(iter(quoted or ending), None)
+
+
+def _as_quoted(script: Script, step: Step) -> str:
+    return script.text[step.statement.start : step.statement.end + 1].replace("\t", " ")
 
 
 def _place(script: Script, step: Step | None, message: ServerMessage) -> tuple[int | None, int | None]:
     """Line and column of the error, from 1; column None when the server did not tell."""
     if step is None:
         return message.line or None, None
+    if row := copied_row(step, message):
+        return row, None
     if message.block_line and step.statement.dollar is not None:
-        return script.line_at(step.statement.dollar) + message.block_line - 1, None
+        return script.in_file(script.line_at(step.statement.dollar)) + message.block_line - 1, None
     if message.internal or not message.excerpt:
         return step.first_line, None
     return _find_excerpt(script, step, message)
+
+
+def copied_row(step: Step, message: ServerMessage) -> int | None:
+    """Line of the file with the row that COPY stumbled over: rows begin on the line after it."""
+    row = message.names.get("COPY LINE", "")
+    return step.last_line + int(row) if row.isdecimal() else None
 
 
 def _find_excerpt(script: Script, step: Step, message: ServerMessage) -> tuple[int, int | None]:
@@ -159,7 +224,8 @@ def _find_excerpt(script: Script, step: Step, message: ServerMessage) -> tuple[i
     expected = step.first_line + message.excerpt_line - 1
     wanted = message.excerpt.rstrip("\r")
     for number in (expected, *range(step.first_line, step.last_line + 1)):
-        if number <= len(lines) and (start := lines[number - 1].replace("\t", " ").find(wanted)) >= 0:
+        place = number - script.first_line
+        if place < len(lines) and (start := lines[place].replace("\t", " ").find(wanted)) >= 0:
             return number, start + _characters(wanted, message.caret) + 1
     return step.first_line, None
 

@@ -35,9 +35,10 @@ class Finished:
         said = {_words(m.arguments) for m in split(script).meta if m.name in _ECHOES} if lines else set()
         return "\n".join(line if line in said else "[a line that the script puts together]" for line in lines)
 
-    def notices(self, script: str) -> str:
+    def notices(self, script: str, *, first_line: int = 1) -> str:
+        """What the server said besides; `first_line` is where in its file the script begins."""
         said = (
-            f"line {m.line}: {m.severity} {m.say(script)}".replace("  ", " ")
+            f"line {m.line + first_line - 1}: {m.severity} {m.say(script)}".replace("  ", " ")
             for m in read_messages(self.stderr)
         )
         return "\n".join(said)

@@ -8,7 +8,7 @@ language, so nothing here reads it; the five characters of the SQLSTATE are the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
@@ -113,7 +113,7 @@ def _blocks(lines: Iterable[str]) -> Iterator[list[str]]:
     """Each message's first line with the fields that belong to it."""
     block: list[str] = []
     for line in lines:
-        if line.startswith("psql:"):
+        if line.startswith("psql:") or _at_commit(line):
             if block:
                 yield block
             block = [line]
@@ -121,6 +121,15 @@ def _blocks(lines: Iterable[str]) -> Iterator[list[str]]:
             block.append(line)
     if block:
         yield block
+
+
+def _at_commit(line: str) -> bool:
+    """`psql -1` commits when the file is over, and names no file any more.
+
+    A line of a text that somebody made up may look the same: only what is never shown in full counts.
+    """
+    found = _HEADER.match(line)
+    return bool(found and found["state"] and found["state"][:2] not in _SAFE_CLASSES)
 
 
 def _message(block: list[str]) -> ServerMessage:
@@ -149,6 +158,23 @@ def _message(block: list[str]) -> ServerMessage:
     )
 
 
+def from_fields(fields: Mapping[str, str]) -> ServerMessage:
+    """The same from the fields of the protocol, named as psql prints them, without psql's own line.
+
+    Further fields: `SEVERITY`, `SQLSTATE`, `MESSAGE`, and `FUNCTION`, the server's that reported it.
+    """
+    in_block = _BLOCK_LINE.search(fields.get("CONTEXT", ""))
+    return ServerMessage(
+        fields.get("MESSAGE", ""),
+        state=fields.get("SQLSTATE", ""),
+        severity=fields.get("SEVERITY", ""),
+        names=_names(fields),
+        internal="QUERY" in fields,
+        block_line=int(in_block[1]) if in_block else 0,
+        raised=fields.get("FUNCTION", "") == _RAISED,
+    )
+
+
 def _context(block: list[str]) -> str:
     """Where code was, innermost first; a line each."""
     start = next((at for at, line in enumerate(block) if line.startswith("CONTEXT:")), len(block))
@@ -158,7 +184,7 @@ def _context(block: list[str]) -> str:
     return "\n".join(block[start:end])
 
 
-def _names(fields: dict[str, str]) -> dict[str, str]:
+def _names(fields: Mapping[str, str]) -> dict[str, str]:
     """Objects concerned; those of a failing COPY are only in its context."""
     names = {name: value for name, value in fields.items() if name.endswith(" NAME") and value}
     if copy := _COPY.match(fields.get("CONTEXT", "")):

@@ -90,6 +90,10 @@ class Script:
         """Column, from 1, of the character at `offset`."""
         return offset - (self.text.rfind("\n", 0, offset) + 1) + 1
 
+    def in_file(self, line: int) -> int:
+        """Line of the file of a line of the text; both from 1."""
+        return line + self.first_line - 1
+
     def where(self, line: int | None = None, column: int | None = None) -> str:
         """`path:line:column`, the way editors open it."""
         return ":".join(str(part) for part in (self.path, line, column) if part is not None)

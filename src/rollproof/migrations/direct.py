@@ -1,0 +1,211 @@
+"""Running scripts without psql: over one fresh connection in this process, the way their tool sends them."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import psycopg
+from psycopg import Connection, pq
+from psycopg.conninfo import make_conninfo
+from psycopg.pq.abc import PGresult
+
+from rollproof.environments.base import PostgresServer
+from rollproof.errors import AttemptFailed
+from rollproof.migrations.blocking import backend, blockers, end_backend
+from rollproof.migrations.direct_failure import Failed, said
+from rollproof.migrations.execute import PsqlRunner, ScriptRun
+from rollproof.migrations.hang import Hang
+from rollproof.migrations.psqloutput import ServerMessage
+from rollproof.migrations.script import Script
+from rollproof.migrations.sending import Piece, Sending, cut, needs_psql
+from rollproof.migrations.wire import Answer, TimeUpError, Wire
+
+_GRACE = 10.0
+"""seconds that a backend gets to disappear once it has been told to"""
+_LINGERS = re.compile(r"(?i)\b(?:temp|temporary|pg_temp|\w*advisory\w*|listen|pg_create\w*slot)\b")
+"""what a session may leave behind that goes away only with its backend"""
+
+
+@dataclass(frozen=True)
+class DirectRunner:
+    """Runs scripts in one database, each over a connection of its own, and psql only where one needs it.
+
+    Attributes:
+        limit: seconds after which a script counts as hanging.
+        user: role to run as; the server's own when None.
+        locks: also tell which locks were held; see `rollproof.migrations.locks`.
+    """
+
+    server: PostgresServer
+    database: str
+    limit: float = field(default=60.0, kw_only=True)
+    user: str | None = field(default=None, kw_only=True)
+    locks: bool = field(default=True, kw_only=True)
+
+    def run(self, script: Script) -> ScriptRun:
+        """Runs the script's text as its `mode` says.
+
+        What psql alone understands goes to psql. Everything else is sent as it stands in the file, so
+        that what the server refuses there it refuses here. A transaction that the script leaves open
+        is rolled back, as the end of a connection does it. An interrupt, or any other exception here,
+        ends the backend before it goes on.
+
+        Raises:
+            AttemptFailed: the script failed, hung, or lost its connection. Facts: as those of
+                `PsqlRunner.run`, without `exit_code`.
+            MigrationError: see `PsqlRunner.run`; only of scripts that need psql.
+        """
+        if needs_psql(script):
+            return PsqlRunner(self.server, self.database, limit=self.limit, user=self.user).run(script)
+        started = time.monotonic()
+        run = _Run(self, script, cut(script))
+        run.go()
+        return ScriptRun(time.monotonic() - started, "", "\n".join(run.notices))
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection[Any]]:
+        """A second connection to the same database, in autocommit mode."""
+        conninfo = self.server.conninfo(self.database, user=self.user)
+        with psycopg.connect(
+            conninfo, autocommit=True, connect_timeout=10, application_name="rollproof watch"
+        ) as conn:
+            yield conn
+
+    @cached_property
+    def conninfo(self) -> bytes:
+        """As psql is called: the caller's own PGOPTIONS and the like do not reach the script."""
+        return make_conninfo(
+            self.server.conninfo(self.database, user=self.user),
+            application_name="rollproof",
+            client_encoding="UTF8",
+            connect_timeout="10",
+            options="",
+        ).encode()
+
+
+class _Run:
+    """One script on its way through one connection."""
+
+    def __init__(self, runner: DirectRunner, script: Script, sending: Sending) -> None:
+        self.runner = runner
+        self.script = script
+        self.sending = sending
+        self.notices: list[str] = []
+        self.piece: Piece | None = None
+        self.told: list[ServerMessage] = []
+
+    def go(self) -> None:
+        self.wire = Wire.open(self.runner.conninfo, limit=self.runner.limit)
+        try:
+            if not self.wire.alive:
+                raise self._failed().not_connected(self.wire.conn.error_message)
+            self.wire.conn.notice_handler = self._notice
+            self._all()
+        except TimeUpError:
+            self._end_hanging()
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            self.wire.close()
+
+    def _all(self) -> None:
+        if self.sending.transaction:
+            self._control(b"BEGIN")
+        for piece in self.sending.pieces:
+            self._send(piece)
+        self.piece = None
+        if self.sending.transaction:
+            self._control(b"COMMIT")
+        if self.wire.in_transaction:
+            self._control(b"ROLLBACK")
+        self.wire.close(wait=_GRACE if _LINGERS.search(self.script.text) else 0)
+
+    def _send(self, piece: Piece) -> None:
+        self.piece = piece
+        rows = None if piece.rows is None else piece.rows.encode()
+        self._judge(self.wire.send(piece.sql.encode(), rows))
+
+    def _control(self, message: bytes) -> None:
+        """A message of the tool's own."""
+        self._judge(self.wire.send(message))
+
+    def _judge(self, answer: Answer) -> None:
+        if answer.error is None:
+            return
+        error = said(answer.error)
+        if not self.wire.alive:
+            raise self._failed().lost(self.piece, [*self.told, error])
+        raise self._failed().refused(self.piece, answer.error, error, done=answer.done)
+
+    def _failed(self) -> Failed:
+        return Failed(self.script, self.runner.database)
+
+    def _notice(self, result: PGresult) -> None:
+        message = said(result)
+        self.told.append(message)
+        step = self.piece.step if self.piece else None
+        where = f"line {step.last_line}: " if step else ""
+        self.notices.append(f"{where}{message.severity} {message.say(self.script.text)}".replace("  ", " "))
+
+    def _end_hanging(self) -> None:
+        """Asks who is to blame, and ends the backend. Returns when the script was done after all."""
+        hang = self._look()
+        if not self._end():
+            self._cancel()
+        finished = self._rest()
+        if finished and self._is_last:
+            return
+        if finished and hang.step and not hang.step.inside:
+            hang = replace(hang, step=replace(hang.step, committed=hang.step.committed + 1))
+        limit, database = self.runner.limit, self.runner.database
+        raise hang.error(self.script, database=database, limit=limit, ended=finished is not None)
+
+    @property
+    def _is_last(self) -> bool:
+        pieces = self.sending.pieces
+        return not self.sending.transaction and bool(pieces) and self.piece is pieces[-1]
+
+    def _look(self) -> Hang:
+        pid, step = self.wire.conn.backend_pid, self.piece.step if self.piece else None
+        try:
+            with self.runner.connect() as conn:
+                return Hang(pid, tuple(blockers(conn, pid)), backend(conn, pid), step)
+        except psycopg.Error as error:
+            silence = f"{type(error).__name__} {error.sqlstate or ''}".rstrip()
+            return Hang(pid=pid, step=step, silence=silence)
+
+    def _end(self) -> bool:
+        """True when the backend is known to be gone."""
+        try:
+            with self.runner.connect() as conn:
+                end_backend(conn, self.wire.conn.backend_pid, within=_GRACE)
+        except (psycopg.Error, AttemptFailed):
+            return False
+        return True
+
+    def _cancel(self) -> None:
+        """Where no second connection is to be had, the first one can still be asked to stop."""
+        with suppress(psycopg.Error):
+            self.wire.conn.get_cancel().cancel()
+
+    def _rest(self) -> bool | None:
+        """Whether the statement came to a good end after all; None when nobody knows."""
+        self.wire.deadline = time.monotonic() + _GRACE
+        try:
+            answer = self.wire.rest()
+        except TimeUpError:
+            return None
+        return answer.error is None and answer.done > 0
+
+    def _abandon(self) -> None:
+        """An interrupt, say: the backend must not go on without us."""
+        busy = self.wire.alive and self.wire.conn.transaction_status == pq.TransactionStatus.ACTIVE
+        if busy and not self._end():
+            self._cancel()
