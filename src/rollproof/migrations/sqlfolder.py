@@ -46,7 +46,7 @@ class SqlFolder:
             migrations,
             ledger=self.settings.ledger,
             warnings=(
-                *_gaps(list(by_number), own),
+                *gaps(list(by_number), own),
                 *_odd_names([path for path in files if path not in taken], ahead),
             ),
             where=str(self.folder),
@@ -155,7 +155,7 @@ def _expect_name(path: Path, name: FileName, migration: Path) -> None:
         )
 
 
-def _gaps(numbers: Iterable[int], own: Iterable[int]) -> list[str]:
+def gaps(numbers: Iterable[int], own: Iterable[int] = ()) -> list[str]:
     """Numbers that nothing bears; a rollback script's own number counts as taken."""
     taken = sorted({number for number in (*numbers, *own) if len(str(number)) < _STAMP_DIGITS})
     pairs = [(low + 1, high - 1) for low, high in pairwise(taken) if high - low > 1]

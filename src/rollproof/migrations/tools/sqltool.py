@@ -6,7 +6,6 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import replace
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,18 +14,19 @@ from psycopg import Connection
 
 from rollproof.errors import AttemptFailed, MigrationError
 from rollproof.migrations.execute import PsqlRunner, ScriptRun
-from rollproof.migrations.locks.model import LockReport
 from rollproof.migrations.model import Migration, MigrationHistory
+from rollproof.migrations.psqltext import split
 from rollproof.migrations.script import Mode, Script
 from rollproof.migrations.source import Runner
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.migrations.tools.sqlledger import ToolLedger
 
-_STANDS_ALONE = re.compile(
-    r"(?i)\b(?:begin|start\s+transaction|commit|end|rollback|abort|prepare|concurrently|vacuum|database|"
-    r"tablespace|alter\s+system|reindex|cluster|subscription|discard)\b"
+_CONTROLS = frozenset("BEGIN START COMMIT END ROLLBACK ABORT PREPARE SAVEPOINT RELEASE".split())
+_MAY_CONTROL = re.compile(rf"(?i)\b(?:{'|'.join(sorted(_CONTROLS))})\b")
+_MAY_STAND_ALONE = re.compile(
+    r"(?i)\b(?:concurrently|vacuum|database|tablespace|system|reindex|cluster|subscription|discard)\b"
 )
-"""words of what cannot share a message with another statement, or ends the message's transaction"""
+"""words of what refuses to share a message with another statement"""
 _WANTS_PSQL = re.compile(r"(?im)^\s*\\|\bfrom\s+stdin\b")
 
 
@@ -118,7 +118,7 @@ class SqlTool(ABC):
         """True when the ledger's statement goes with the script: in its transaction, or right after it."""
         if script.mode is Mode.PSQL or _WANTS_PSQL.search(script.text):
             return False
-        return script.mode is not Mode.SIMPLE or not _STANDS_ALONE.search(script.text)
+        return script.mode is not Mode.SIMPLE or _shares_its_message(script.text)
 
     def _expect_ledger(self, migration: Migration, runner: Runner) -> None:
         """A database is known by its name, which another may bear by the time the history starts anew."""
@@ -135,9 +135,8 @@ class SqlTool(ABC):
         return self._without_ledger(run)
 
     def _run_joined(self, script: Script, statement: str, runner: Runner, migration: Migration) -> ScriptRun:
-        # A line of its own, for a script may end in a comment; the semicolon ends a last statement.
         try:
-            return runner.run(replace(script, text=f"{script.text}\n;\n{statement}\n", digest=""))
+            return runner.run(_with(script, statement))
         except AttemptFailed as error:
             line, last = error.facts.get("line"), script.text.count("\n") + script.first_line
             if isinstance(line, int) and line > last + 1:
@@ -167,11 +166,7 @@ class SqlTool(ABC):
             return run
         table = self.ledger.table
         held = tuple(lock for lock in run.locks.held if not lock.relation.startswith(table))
-        return replace(run, locks=_with_held(run.locks, held))
-
-
-def _with_held(report: LockReport, held: tuple[Any, ...]) -> LockReport:
-    return replace(report, held=held)
+        return replace(run, locks=replace(run.locks, held=held))
 
 
 def _place(runner: Runner) -> tuple[str, int, str]:
@@ -182,6 +177,29 @@ def able(runner: Runner, script: Script) -> Runner:
     """A runner that sends the script as its tool does: psql runs whole files, and in its own way."""
     if script.mode is Mode.PSQL or not isinstance(runner, PsqlRunner):
         return runner
-    direct = import_module("rollproof.migrations.direct")
-    made: Runner = direct.DirectRunner(runner.server, runner.database, limit=runner.limit, user=runner.user)
-    return made
+    from rollproof.migrations.direct import DirectRunner
+
+    return DirectRunner(runner.server, runner.database, limit=runner.limit, user=runner.user)
+
+
+def _shares_its_message(text: str) -> bool:
+    """Whether another statement may follow in the same message, and its transaction: a cheap look first."""
+    controls, alone = bool(_MAY_CONTROL.search(text)), bool(_MAY_STAND_ALONE.search(text))
+    if not controls and not alone:
+        return True
+    statements = split(text).statements
+    if controls and any(_CONTROLS & set(statement.words[:1]) for statement in statements):
+        return False
+    return not alone or len(statements) > 1
+
+
+def _with(script: Script, statement: str) -> Script:
+    """The script with a statement after it, on a line of its own: a script may end in a comment.
+
+    The semicolon ends a last statement that lacks one.
+    """
+    text = f"{script.text}\n;\n{statement}\n"
+    pieces = script.statements
+    if pieces is not None:
+        pieces = (*pieces, (len(text) - len(statement) - 1, len(text)))
+    return replace(script, text=text, statements=pieces, digest="")
