@@ -202,6 +202,7 @@ class WalkResult:
         seconds: of the whole walk, by the wall clock; `split` says where they went, by what.
         facts: versions and settings that belong beside the verdicts; no secrets.
         warnings: what is odd about the history as a whole.
+        interrupted: True when somebody ended the walk before its end.
     """
 
     tool: str
@@ -211,6 +212,7 @@ class WalkResult:
     split: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def totals(self) -> dict[str, int]:
@@ -219,7 +221,7 @@ class WalkResult:
 
     @property
     def passes(self) -> bool:
-        return all(result.passes for result in self.migrations)
+        return not self.interrupted and all(result.passes for result in self.migrations)
 
     def to_json(self) -> dict[str, Json]:
         """The shape of `--json`."""
@@ -233,4 +235,5 @@ class WalkResult:
             "split": dict(self.split),
             "facts": dict(self.facts),
             "warnings": list(self.warnings),
+            "interrupted": self.interrupted,
         }

@@ -1,0 +1,191 @@
+"""Why a script failed: the migration, or the place where it ran; and does it say that it has no way back?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pglast import parser
+
+from rollproof.errors import EnvironmentUnavailable, RollproofError
+from rollproof.migrations.model import Migration
+from rollproof.migrations.psqltext import split
+from rollproof.migrations.script import Script
+from rollproof.walk.model import Failure
+
+_WHERE = re.compile(r"(?s)^(?P<path>.*?)(?::(?P<line>\d+))?(?::(?P<column>\d+))?$")
+_STATE = re.compile(r"^([0-9A-Z]{5})\b")
+_REFUSES = re.compile(
+    r"(?i)irreversib|not\s+(?:be\s+)?reversib|non-?reversib|can(?:no|')t\s+(?:be\s+)?(?:reverse|roll|undo|revert|downgrade)"
+    r"|no\s+(?:downgrade|rollback|way back)|NotImplementedError|one[- ]way\s+migration|"
+    r"(?:downgrade|rollback)\s+(?:is\s+)?not\s+(?:supported|possible|implemented)"
+)
+_PROVIDERS = {
+    "uuid-ossp": r"uuid_generate_v\d\w*|uuid_nil|uuid_ns_\w+",
+    "pgcrypto": r"gen_salt|crypt|digest|hmac|pgp_\w+|gen_random_bytes|armor|dearmor",
+    "pg_trgm": r"similarity|word_similarity|show_trgm|gin_trgm_ops|gist_trgm_ops",
+    "unaccent": r"unaccent",
+    "citext": r"citext",
+    "hstore": r"hstore",
+    "ltree": r"ltree|lquery|ltxtquery",
+    "postgis": r"geometry|geography|st_\w+|addgeometrycolumn|box2d|box3d",
+    "vector": r"vector|halfvec|sparsevec|vector_\w+_ops",
+    "timescaledb": r"create_hypertable|add_\w+_policy|time_bucket",
+    "tablefunc": r"crosstab\w*|connectby",
+    "cube": r"cube",
+    "earthdistance": r"earth|ll_to_earth|earth_\w+",
+    "intarray": r"gin__int_ops|gist__int_ops|query_int",
+    "btree_gin": r"gin_btree_ops",
+    "pg_cron": r"cron\.\w+",
+    "dblink": r"dblink\w*",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One way in which a place falls short: SQLSTATEs (all when empty), the message, and what to do."""
+
+    states: frozenset[str]
+    message: re.Pattern[str]
+    remedy: str
+
+
+def _rule(states: str, message: str, remedy: str) -> _Rule:
+    return _Rule(frozenset(states.split()), re.compile(message, re.IGNORECASE), remedy)
+
+
+_RULES = (
+    _rule(
+        "0A000 58P01 22023 42704",
+        r"extension \S+ (?:is not available|has no installation script)|extension control file",
+        "install that extension for the server that the history is walked on",
+    ),
+    _rule("58P01", r"could not access file|could not load library", "install that library for the server"),
+    _rule(
+        "42704 22023", r'\brole "[^"]+" does not exist', "name the role with --role: it is then created first"
+    ),
+    _rule("42704 22023 0A000", r"collation|locale|ICU", "use a server that has this locale"),
+    _rule(
+        "42704",
+        r"tablespace .* does not exist",
+        "the server has no such tablespace; leave it to the deployment",
+    ),
+    _rule(
+        "42501",
+        r"permission denied to (?:create extension|create role|set parameter)|must be (?:a )?superuser|"
+        r"language .* (?:is not )?trusted",
+        "run as a superuser, or let the deployment do it",
+    ),
+    _rule("", r"shared_preload_libraries", "the library has to be loaded when the server starts"),
+    _rule(
+        "55000",
+        r"prepared transactions are disabled|wal_level|replication slot",
+        "set that up for the server",
+    ),
+    _rule(
+        "42704", r"unrecognized configuration parameter", "use a server whose version, or extension, knows it"
+    ),
+    _rule(
+        "3D000",
+        r"database .* does not exist",
+        "the migration names a database; let it say current_database()",
+    ),
+    _rule("58P01 58030", r"could not open file|could not read file", "the server has no such file"),
+    _rule("53100 53200 53300 53400 54000", r"", "give the server more room, and walk again"),
+    _rule(
+        "", r"ModuleNotFoundError|ImportError|No module named", "name the project's interpreter with --python"
+    ),
+)
+
+
+def failure_of(error: RollproofError, phase: str, script: Script | None) -> Failure:
+    """What is said of an error in a result."""
+    found = _WHERE.match(error.where) if error.where else None
+    line, column = (error.facts.get(name) for name in ("line", "column"))
+    place = found["path"] if found and found["line"] else ""
+    return Failure(
+        phase,
+        error.found,
+        sqlstate=state_of(error),
+        path=place or (str(script.path) if script else ""),
+        line=int(found["line"]) if found and found["line"] else _number(line),
+        column=int(found["column"]) if found and found["column"] else _number(column),
+        timed_out=bool(error.facts.get("timed_out")),
+        remedy=error.remedy,
+    )
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, int | str) and str(value).isdecimal() else None
+
+
+def state_of(error: RollproofError) -> str:
+    """The SQLSTATE, from the facts or from the front of the message; empty when there is none."""
+    state = error.facts.get("sqlstate")
+    found = _STATE.match(error.found)
+    return str(state) if state else (found[1] if found and any(c.isdigit() for c in found[1]) else "")
+
+
+def says_no_way_back(error: RollproofError) -> bool:
+    """True when a rollback ends by saying that there is none: an exception of the script's own."""
+    return state_of(error) in ("", "P0001") and bool(_REFUSES.search(error.found))
+
+
+def environment_remedy(error: RollproofError, script: Script | None, extensions: Iterable[str]) -> str:
+    """What to do about the place, when that is what an error comes from; empty when it is not.
+
+    Args:
+        extensions: those that the database has.
+    """
+    if isinstance(error, EnvironmentUnavailable):
+        return error.remedy or "see to it that the server can be reached"
+    state = state_of(error)
+    for rule in _RULES:
+        if (not rule.states or state in rule.states) and rule.message.search(error.found):
+            return rule.remedy
+    if state in ("42883", "42704", "42P01", "3F000") and (provider := _provider(error.found, extensions)):
+        return f"extension {provider} provides it, and the history does not create it: do that first"
+    if state == "42601" and script is not None and _newer_grammar(script):
+        return "the SQL is right for a newer PostgreSQL than this server: use that one"
+    return ""
+
+
+def _provider(message: str, present: Iterable[str]) -> str:
+    names = re.findall(r'"?([\w.]+)"?(?:\(| does not exist)', message.lower())
+    there = set(present)
+    for extension, pattern in _PROVIDERS.items():
+        if extension not in there and any(
+            re.fullmatch(pattern, name.split(".", 1)[-1] if extension != "pg_cron" else name)
+            for name in names
+        ):
+            return extension
+    return ""
+
+
+def _newer_grammar(script: Script) -> bool:
+    """True when the newest grammar takes what the server refused."""
+    try:
+        parser.parse_sql_protobuf(split(script.text).sql)
+    except parser.ParseError:
+        return False
+    return True
+
+
+_MISSING = re.compile(
+    r'(?:relation|table|column|type|function|schema|constraint|index|sequence|view|key) "?([\w.$]+)"?'
+)
+_CONSEQUENCES = ("42P01", "42703", "42704", "42883", "3F000", "42P07", "42710", "42P16", "42P10", "")
+
+
+def consequence(error: RollproofError, failed: Iterable[Migration]) -> str:
+    """Which earlier migration, that could not be applied, this failure comes from; empty when none does."""
+    earlier = list(failed)
+    if not earlier or state_of(error) not in _CONSEQUENCES:
+        return ""
+    names = {name.rpartition(".")[2].lower() for name in _MISSING.findall(error.found)}
+    for migration in earlier:
+        words = set(re.findall(r"[\w$]+", migration.up.text.lower()))
+        if names & words:
+            return f"{migration.id} could not be applied, and this rests on it"
+    return f"{earlier[-1].id} could not be applied before it, which may be the reason"

@@ -1,0 +1,207 @@
+"""The connection that looks at the database between two scripts, and is idle while one runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection, sql
+from psycopg.rows import tuple_row
+
+from rollproof.environments.base import PostgresServer
+from rollproof.errors import EnvironmentUnavailable
+from rollproof.fingerprint.snapshot import explained
+from rollproof.model.fingerprint import Fingerprint
+from rollproof.waiting import eventually
+from rollproof.walk.parts import CatalogWatch, Filler, FillReport, RowState, RowWatch
+from rollproof.walk.queries import query
+from rollproof.walk.serverwide import ServerState, look_at_server, put_back
+from rollproof.walk.settings import WalkSettings
+
+T = TypeVar("T")
+
+_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "default_transaction_read_only=off",
+        "statement_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+        "idle_session_timeout=0",
+        "session_replication_role=origin",
+        "log_statement=none",
+    )
+)
+"""What a migration may set for the database must not bind who looks at it."""
+_BEFORE_14 = _OPTIONS.replace("-c idle_session_timeout=0 ", "")
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that is compared, at one moment. `rows` is None where rows are left out."""
+
+    facts: Fingerprint
+    rows: RowState | None
+    server: ServerState
+    ledger: str
+
+
+class Observer:
+    """Looks, fills and tidies. It holds no lock and no transaction between two calls.
+
+    Attributes:
+        notes: what it came upon since they were last taken, one sentence each.
+    """
+
+    def __init__(self, server: PostgresServer, settings: WalkSettings, *, ledger: str) -> None:
+        self.server, self.settings, self.ledger = server, settings, ledger
+        self.database = ""
+        self.notes: list[str] = []
+        self._conn: Connection[Any] | None = None
+        self._server: ServerState | None = None
+        self._watch: CatalogWatch | None = None
+        self._rows: RowWatch | None = None
+        self._filler: Filler | None = None
+
+    def close(self) -> None:
+        """Lets go of the database; the next look connects anew."""
+        conn, self._conn = self._conn, None
+        self._watch, self._rows, self._filler = None, None, None
+        if conn is not None:
+            with suppress(psycopg.Error):
+                conn.close()
+
+    def look(self) -> State:
+        """What is there now, once what a script left open is out of the way.
+
+        Raises:
+            EnvironmentUnavailable: nobody can connect to the database.
+            AttemptFailed: something cannot be read.
+        """
+        return self._insist(self._look)
+
+    def rewritten(self) -> tuple[str, ...]:
+        """Tables whose storage was written anew between the last two looks."""
+        return self._watch.rewritten() if self._watch else ()
+
+    def fill(self, facts: Fingerprint | None) -> FillReport:
+        """Gives every empty table rows. Raises as `look`."""
+        if not self.settings.rows:
+            return FillReport()
+        return self._insist(lambda: self._fill(facts))
+
+    def empty(self, tables: Iterable[str]) -> None:
+        """Takes all rows out of these tables, whoever refers to them. Raises as `look`."""
+        names = [sql.SQL(name) for name in tables]  # quoted by the catalog itself
+        if names:
+            self._insist(lambda: self._empty(names))
+
+    def put_back(self, wanted: ServerState) -> None:
+        """Makes the server what it was then; see `serverwide.put_back`. Raises as `look`."""
+
+        def back() -> None:
+            conn = self._connected()
+            now = self._look_at_server(conn, self._tidy(conn))
+            if server_differs(wanted, now):
+                self.notes += [f"could not be put back: {failed}" for failed in put_back(conn, wanted, now)]
+            self._server = None
+
+        self._insist(back)
+
+    def take_notes(self) -> tuple[str, ...]:
+        """The notes, each once; from then on there are none."""
+        taken, self.notes = tuple(dict.fromkeys(self.notes)), []
+        return taken
+
+    def _insist(self, action: Callable[[], T]) -> T:
+        """A second time on a new connection, when a migration has ended the old one."""
+        had = self._conn is not None
+        try:
+            return _explaining(action)
+        except EnvironmentUnavailable:
+            self.close()
+            if not had:
+                raise
+        self.notes.append("it ended the connections of others to the database")
+        return _explaining(action)
+
+    def _connected(self) -> Connection[Any]:
+        if self._conn is None:
+            options = _OPTIONS if self.server.major >= 14 else _BEFORE_14
+            self._conn = psycopg.connect(
+                self.server.conninfo(self.database),
+                autocommit=True,
+                connect_timeout=10,
+                application_name="rollproof observer",
+                options=options,
+            )
+            ignored = (self.ledger,)
+            self._watch = CatalogWatch(self._conn, ignore_schemas=self.settings.ignore_schemas)
+            if self.settings.rows:
+                self._rows = RowWatch(self._conn, ignore=ignored)
+                self._filler = Filler(
+                    self._conn, ignore=ignored, rows=self.settings.rows_per_table, seed=self.settings.seed
+                )
+        return self._conn
+
+    def _look(self) -> State:
+        conn = self._connected()
+        assert self._watch is not None
+        server = self._look_at_server(conn, self._tidy(conn))
+        # Without its name: a database made anew has another one and is the same to those who compare.
+        facts = Fingerprint(self._watch.look().facts)
+        return State(facts, self._rows.look() if self._rows else None, server, self.ledger)
+
+    def _fill(self, facts: Fingerprint | None) -> FillReport:
+        self._connected()
+        assert self._filler is not None
+        return self._filler.top_up(facts)
+
+    def _empty(self, names: list[sql.SQL]) -> None:
+        conn = self._connected()
+        with conn.transaction():
+            conn.execute("SET LOCAL session_replication_role = replica")
+            conn.execute(sql.SQL("TRUNCATE {} CASCADE").format(sql.SQL(", ").join(names)))
+
+    def _look_at_server(self, conn: Connection[Any], token: str) -> ServerState:
+        if self._server is None or self._server.token != token:
+            self._server = look_at_server(conn, token)
+        return self._server
+
+    def _tidy(self, conn: Connection[Any]) -> str:
+        """Ends what would keep later scripts waiting; the token of what is server-wide."""
+        row = conn.cursor(row_factory=tuple_row).execute(query("tidy")).fetchone()
+        assert row is not None
+        token, prepared, idle = row
+        for gid in prepared:
+            conn.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+            self.notes.append("it left a prepared transaction, which holds its locks: it was rolled back")
+        if idle:
+            self._end(conn, idle)
+        return str(token)
+
+    def _end(self, conn: Connection[Any], pids: list[int]) -> None:
+        """A session in a transaction that nobody will end; mostly one that is going away by itself."""
+        conn.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s::int[]) AS pid", [pids])
+
+        def gone() -> bool:
+            query_gone = "SELECT 1 FROM pg_stat_activity WHERE pid = ANY(%s) LIMIT 1"
+            return conn.execute(query_gone, [pids]).fetchone() is None
+
+        eventually(gone, within=10, what="the sessions that were left open are gone", every=0.002)
+
+
+def _explaining(action: Callable[[], T]) -> T:
+    """Runs it; what the server refuses becomes one of Rollproof's errors."""
+    try:
+        return action()
+    except psycopg.InterfaceError as error:  # the connection was found closed
+        raise EnvironmentUnavailable(f"the connection was lost: {error}") from error
+    except psycopg.Error as error:
+        raise explained(error, doing="looking at the database between two scripts") from error
+
+
+def server_differs(one: ServerState, other: ServerState) -> bool:
+    return one.token != other.token

@@ -1,0 +1,61 @@
+"""The parts that a walk is made of, taken from their rooms in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from psycopg import Connection
+
+from rollproof.fingerprint import take_fingerprint
+from rollproof.migrations.direct import DirectRunner
+from rollproof.model.fingerprint import Fingerprint
+from rollproof.rowgen.rowstate import RowState, compare_states, discards
+from rollproof.rowgen.rowwatch import RowWatch
+from rollproof.walk.model import NoRows
+
+__all__ = [
+    "CatalogWatch",
+    "DirectRunner",
+    "FillReport",
+    "Filler",
+    "RowState",
+    "RowWatch",
+    "compare_states",
+    "discards",
+]
+
+
+class CatalogWatch:
+    """Stand-in: a full fingerprint each time."""
+
+    def __init__(self, conn: Connection[Any], *, ignore_schemas: Iterable[str] = ()) -> None:
+        self.conn, self.ignored = conn, tuple(ignore_schemas)
+
+    def look(self) -> Fingerprint:
+        return take_fingerprint(self.conn, ignore_schemas=self.ignored)
+
+    def rewritten(self) -> tuple[str, ...]:
+        return ()
+
+    def forget(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class FillReport:
+    made: Mapping[str, int] = field(default_factory=dict)
+    not_made: tuple[NoRows, ...] = ()
+
+
+class Filler:
+    """Stand-in: makes nothing."""
+
+    def __init__(
+        self, conn: Connection[Any], *, ignore: Collection[str] = (), rows: int = 3, seed: int = 0
+    ) -> None:
+        pass
+
+    def top_up(self, facts: Fingerprint | None = None) -> FillReport:
+        return FillReport()

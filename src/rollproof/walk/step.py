@@ -1,0 +1,241 @@
+"""One migration: up, down, compare, up again, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from rollproof.errors import EnvironmentUnavailable, RollproofError
+from rollproof.migrations.locks.model import LockReport
+from rollproof.migrations.model import Migration
+from rollproof.migrations.observed import observed_kind
+from rollproof.migrations.script import Script
+from rollproof.model.fingerprint import Difference
+from rollproof.walk.causes import Attribution
+from rollproof.walk.changes import Changes, changes
+from rollproof.walk.faults import consequence, environment_remedy, failure_of, says_no_way_back
+from rollproof.walk.model import Again, Failure, Finding, NoRows, Outcome, RevisionResult
+from rollproof.walk.observer import State
+from rollproof.walk.outcome import Seen, again_of, again_rows, outcome_of
+from rollproof.walk.parts import discards
+from rollproof.walk.track import Forward, Ran, Track
+
+_UNREACHABLE = "nobody can connect to the database any more once it has run"
+_LEDGER = "it drops the tool's own table, {}: the tool no longer knows what is applied"
+
+
+@dataclass
+class Step:
+    """Walks one migration and gathers what there is to say of it. Used once."""
+
+    track: Track
+    migration: Migration
+    number: int
+    seen: Seen = field(default_factory=Seen)
+    failures: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    no_rows: list[NoRows] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    locks: dict[str, LockReport] = field(default_factory=dict)
+    kind: str = ""
+    discards: tuple[str, ...] = ()
+
+    def run(self) -> RevisionResult:
+        """Never raises for what a migration does; the track is in a clean state afterwards."""
+        spent = dict(self.track.seconds)
+        try:
+            self._walk()
+        except RollproofError as error:
+            self._give_up(error)
+        self.notes += self.track.observer.take_notes()
+        for name, total in self.track.seconds.items():
+            if total > spent[name]:
+                key = "rebuild" if name == "copies" else name
+                self.seconds[key] = self.seconds.get(key, 0.0) + total - spent[name]
+        return self._result()
+
+    def _walk(self) -> None:
+        track, migration = self.track, self.migration
+        forward = track.up(migration)
+        if forward.after is None:
+            self._cannot_be_applied(forward)
+            return
+        track.applied.append(migration)
+        clean = track.state = forward.after
+        self._applied(forward, clean)
+        if migration.down is None or migration.irreversible:
+            self._has_no_down()
+        else:
+            self._down(forward.before, clean)
+        self.no_rows += track.fill()
+        track.keep_if_worth_it()
+
+    def _cannot_be_applied(self, forward: Forward) -> None:
+        error = forward.ran.error
+        assert error is not None
+        self._fail(error, "up", self.migration.up)
+        self.seen = replace(self.seen, up_failed=True)
+        if note := consequence(error, self.track.failed):
+            self.notes.append(note)
+        self.track.failed.append(self.migration)
+
+    def _applied(self, forward: Forward, clean: State) -> None:
+        before = forward.before
+        self._took("up", forward.ran)
+        up = changes(before, clean)
+        new = set(clean.rows.tables) - set(before.rows.tables) if before.rows and clean.rows else set()
+        self.seen = replace(self.seen, up=up, new_tables=frozenset(new))
+        self.kind = self._kind(up)
+        if before.rows and clean.rows:
+            self.discards = discards(before.rows, clean.rows)
+        if up.ledger_lost:
+            self.notes.append(_LEDGER.format(clean.ledger))
+        for table, found in forward.emptied.items():
+            why = f"{self.migration.id} cannot be applied while it holds made-up rows: {found}"
+            self.no_rows.append(NoRows(table, why))
+
+    def _has_no_down(self) -> None:
+        self.seen = replace(self.seen, no_down=True)
+        if self.migration.irreversible:
+            self.notes.append(f"it says that it cannot be rolled back: {self.migration.irreversible}")
+
+    def _down(self, before: State, clean: State) -> None:
+        track, migration = self.track, self.migration
+        ran = track.run(track.source.roll_back, migration)
+        self._took("down", ran)
+        if ran.error is not None:
+            self._cannot_be_rolled_back(ran.error, clean)
+            return
+        after = track.look()
+        self._rewritten("down")
+        back = changes(before, after)
+        undone = None if back.none else changes(clean, after)
+        self.seen = replace(self.seen, back=back, undone=undone)
+        if back.ledger_lost and not (self.seen.up and self.seen.up.ledger_lost):
+            self.notes.append("its rollback drops the tool's own table")
+        self._again(clean)
+
+    def _cannot_be_rolled_back(self, error: RollproofError, clean: State) -> None:
+        if says_no_way_back(error):
+            self.seen = replace(self.seen, no_down=True)
+            self.notes.append(f"its rollback says that there is none: {error.found}")
+        else:
+            self.seen = replace(self.seen, down_failed=True)
+            self._fail(error, "down", self.migration.down)
+        self.track.settle(clean)
+
+    def _again(self, clean: State) -> None:
+        track = self.track
+        ran = track.run(track.source.apply, self.migration)
+        self._took("again", ran)
+        if ran.error is not None:
+            self.seen = replace(self.seen, again_failed=True)
+            self._fail(ran.error, "again", self.migration.up, environment=False)
+            track.settle(clean)
+            return
+        state = track.look()
+        again = changes(clean, state, again=True)
+        self.seen = replace(self.seen, again=again)
+        if again.differences or again.order or again.ledger_lost or again_rows(self.seen):
+            track.rebuild()
+        else:
+            track.state = state
+
+    def _give_up(self, error: RollproofError) -> None:
+        """Nobody can look at the database any more: the walk goes on without this migration."""
+        track = self.track
+        gone = isinstance(error, EnvironmentUnavailable)
+        failure = failure_of(error, "compare", self.migration.up)
+        self.failures.append(
+            replace(failure, found=f"{_UNREACHABLE}: {error.found}" if gone else error.found)
+        )
+        applied = self.migration in track.applied
+        if self.seen.back is None and not self.seen.no_down:
+            self.seen = replace(self.seen, up_failed=not applied, down_failed=applied)
+        track.applied = [item for item in track.applied if item.id != self.migration.id]
+        if self.migration not in track.failed:
+            track.failed.append(self.migration)
+        self.notes.append("the migrations after it are walked without it")
+        track.rebuild()
+
+    def _fail(
+        self, error: RollproofError, phase: str, script: Script | None, *, environment: bool = True
+    ) -> None:
+        failure = failure_of(error, phase, script)
+        remedy = environment_remedy(error, script, self._extensions()) if environment else ""
+        if remedy:
+            self.seen = replace(self.seen, environment=remedy)
+        self.failures.append(replace(failure, remedy=remedy or failure.remedy))
+
+    def _extensions(self) -> list[str]:
+        facts = self.track.state.facts.facts
+        return [name.strip('"') for kind, name in facts if kind == "extension"]
+
+    def _took(self, phase: str, ran: Ran) -> None:
+        self.seconds[phase] = ran.seconds
+        if ran.run is not None and ran.run.locks is not None and phase != "again":
+            self.locks[phase] = ran.run.locks
+            if phase == "up":
+                self._rewritten(phase)
+
+    def _rewritten(self, phase: str) -> None:
+        rewritten = self.track.observer.rewritten()
+        if (report := self.locks.get(phase)) and rewritten and not report.rewritten:
+            self.locks[phase] = replace(report, rewritten=rewritten)
+
+    def _kind(self, up: Changes) -> str:
+        everything = (*up.differences, *up.order)
+        renamed: tuple[tuple[str, str], ...] = ()
+        if _may_be_renamed(everything):
+            renamed = self.track.history.classification(self.migration).renamed
+        observed = observed_kind(everything, up.rows, ledger=self.track.history.ledger, renamed=renamed)
+        return observed.kind.value
+
+    def _result(self) -> RevisionResult:
+        migration, seen = self.migration, self.seen
+        outcome, again = outcome_of(seen), again_of(seen)
+        back, second = seen.back or Changes(), seen.again or Changes()
+        causes = Attribution(migration)
+        rows = again_rows(seen) if seen.again else ()
+        self.notes += [f"applied again, the rows of {change.table} are other" for change in rows]
+        if back.ledger_lost:
+            self.notes.append(
+                f"after the rollback the tool's own table, {self.track.history.ledger}, is missing"
+            )
+        return RevisionResult(
+            migration.id,
+            self.number,
+            outcome,
+            self.kind,
+            str(migration.where),
+            differences=causes.of_rollback((*back.differences, *back.order)),
+            rows=back.rows,
+            discards=self.discards,
+            no_rows=tuple(dict.fromkeys(self.no_rows)),
+            again=again,
+            again_differences=_plain((*second.differences, *second.order)) if again is not Again.SAME else (),
+            failures=tuple(self.failures),
+            locks=self.locks,
+            seconds=self.seconds,
+            notes=tuple(dict.fromkeys((*self.notes, *_asides(migration, outcome, back)))),
+        )
+
+
+def _asides(migration: Migration, outcome: Outcome, back: Changes) -> Iterable[str]:
+    if migration.note:
+        yield migration.note
+    if any(item.kind in ("role", "role membership", "role setting") for item in back.differences):
+        yield "roles belong to the whole server: other databases see what is left of them too"
+    if not outcome.sound or back.notes:
+        yield from back.notes
+
+
+def _may_be_renamed(differences: Iterable[Difference]) -> bool:
+    """Something missing and something added of one kind: the text has to tell whether it is the same."""
+    missing = {item.kind for item in differences if item.attribute is None and item.after is None}
+    added = {item.kind for item in differences if item.attribute is None and item.before is None}
+    return bool(missing & added)
+
+
+def _plain(differences: Iterable[Difference]) -> tuple[Finding, ...]:
+    return tuple(map(Finding, differences))

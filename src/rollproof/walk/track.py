@@ -1,0 +1,300 @@
+"""One database on its way through a history: migrations applied, rows made, clean states found again."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psycopg
+
+from rollproof.environments.base import PostgresServer
+from rollproof.errors import EnvironmentUnavailable, RollproofError
+from rollproof.migrations.execute import ScriptRun
+from rollproof.migrations.model import Migration, MigrationHistory
+from rollproof.migrations.source import MigrationSource
+from rollproof.walk.changes import changes
+from rollproof.walk.faults import state_of
+from rollproof.walk.model import NoRows
+from rollproof.walk.observer import Observer, State
+from rollproof.walk.parts import DirectRunner
+from rollproof.walk.serverwide import ServerState
+from rollproof.walk.settings import WalkSettings
+from rollproof.walk.workdatabase import Copy, WorkDatabase, drop_whatever_it_takes
+
+_WORTH = 10.0
+"""A copy is kept once applying everything since the last one again would take so many times as long."""
+_COPY_GUESS = 0.1
+"""seconds that a copy of a small database takes, until one has been measured"""
+_NAMED = re.compile(r'(?:relation|table|column "[^"]+" of relation) "?([\w$.]+)"?')
+_OF_ROWS = ("22", "23", "P0", "")
+"""SQLSTATE classes of errors that rows may cause; a tool's own error has none"""
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """Where a clean state can be found again.
+
+    Attributes:
+        copy: None for an empty database. count: how many of the applied migrations are in it.
+    """
+
+    copy: Copy | None
+    count: int
+    server: ServerState
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A script that was run: what it took, or why it failed."""
+
+    seconds: float
+    run: ScriptRun | None = None
+    error: RollproofError | None = None
+
+
+@dataclass(frozen=True)
+class Forward:
+    """A migration applied, or not.
+
+    Attributes:
+        before, after: the states around it; after is None when it failed.
+        emptied: tables that had to be emptied first, and the error that they made otherwise.
+    """
+
+    ran: Ran
+    before: State
+    after: State | None = None
+    emptied: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a track begins, if not with an empty database; it can be sent to another process."""
+
+    copy: Copy | None = None
+    applied: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    filled: tuple[str, ...] = ()
+
+
+class Track:
+    """One database, what has been applied to it, and the clean state it is in.
+
+    Attributes:
+        applied: in order. failed: those that could not be applied and are left out.
+        state: the clean state: everything in `applied` is applied and the tables are filled.
+        seconds: where the time went, by what.
+    """
+
+    def __init__(
+        self,
+        source: MigrationSource,
+        server: PostgresServer,
+        settings: WalkSettings,
+        history: MigrationHistory,
+        start: Start | None = None,
+    ) -> None:
+        begin = start or Start()
+        self.source, self.server, self.settings, self.history = source, server, settings, history
+        self.database = WorkDatabase(server, settings)
+        self.observer = Observer(server, settings, ledger=history.ledger)
+        self.applied = [history.named(name) for name in begin.applied]
+        self.failed = [history.named(name) for name in begin.failed]
+        self.filled: set[str] = set(begin.filled)
+        self.emptied: dict[str, tuple[str, ...]] = {}
+        self.seconds = {"rebuild": 0.0, "copies": 0.0, "rows": 0.0, "compare": 0.0}
+        self._given = begin.copy
+        self._copy_seconds, self._debt = _COPY_GUESS, 0.0
+        self._open(begin.copy)
+        self.state = self.observer.look()
+        self.base = Base(begin.copy, len(self.applied), self.state.server)
+        self.at_start = self.state.server
+
+    def close(self, *, put_back: bool = True) -> None:
+        """Drops what was made; with `put_back` the server's roles and settings are what they were."""
+        self.observer.close()
+        with suppress(RollproofError, psycopg.Error):
+            self._drop_base()
+        with suppress(RollproofError, psycopg.Error):
+            self.database.drop()
+        if put_back and self.server.private:
+            with suppress(RollproofError, psycopg.Error):
+                self.observer.database = "postgres"
+                self.observer.put_back(self.at_start)
+        self.observer.close()
+
+    def look(self) -> State:
+        """What is there now. Raises EnvironmentUnavailable, AttemptFailed."""
+        started = time.monotonic()
+        try:
+            return self.observer.look()
+        finally:
+            self.seconds["compare"] += time.monotonic() - started
+
+    def run(self, action: Callable[[Migration, DirectRunner], ScriptRun], migration: Migration) -> Ran:
+        """Runs one direction of a migration; a failure is an answer too."""
+        ran = self._run(action, migration)
+        if ran.error is not None and self._only_copies_hold_the_role(ran.error):
+            self._drop_base()
+            self.base = Base(None, 0, self.at_start) if self._given is None else self.base
+            ran = self._run(action, migration)
+        return ran
+
+    def up(self, migration: Migration) -> Forward:
+        """Applies it, if need be with tables emptied of made-up rows; after a failure the state is as before.
+
+        Raises EnvironmentUnavailable when the database cannot be looked at any more.
+        """
+        before = self.state
+        ran = self.run(self.source.apply, migration)
+        if ran.error is None:
+            return Forward(ran, before, self.look())
+        for tables in self._worth_emptying(ran.error):
+            self.return_to(before)
+            self._empty(tables)
+            before = self.state
+            second = self.run(self.source.apply, migration)
+            if second.error is None:
+                self.emptied[migration.id] = tables
+                return Forward(second, before, self.look(), dict.fromkeys(tables, ran.error.found))
+        self.return_to(before)
+        self.fill()
+        return Forward(ran, before)
+
+    def fill(self) -> tuple[NoRows, ...]:
+        """Gives every empty table rows; those that could not be given any."""
+        started = time.monotonic()
+        try:
+            report = self.observer.fill(self.state.facts)
+        except EnvironmentUnavailable:
+            raise
+        except RollproofError as error:
+            return (NoRows("every table", error.found),)
+        finally:
+            self.seconds["rows"] += time.monotonic() - started
+        if report.made:
+            self.filled |= {table for table, count in report.made.items() if count}
+            self.state = self.look()
+        self._debt += time.monotonic() - started
+        return report.not_made
+
+    def settle(self, clean: State, now: State | None = None) -> None:
+        """Makes the state `clean` again, by the shortest way."""
+        try:
+            found = now or self.look()
+            if changes(clean, found).none and self._ledger_agrees():
+                self.state = found
+                return
+        except RollproofError:  # nobody can connect, or read it: a new one will do
+            self.observer.close()
+        self.rebuild()
+
+    def return_to(self, before: State) -> None:
+        """After a script that failed: mostly nothing of it stays."""
+        self.settle(before)
+
+    def rebuild(self) -> None:
+        """Makes the clean state anew: the last copy, and everything after it applied again.
+
+        A migration that cannot be applied this time is left out from then on.
+        """
+        started, spent_before = time.monotonic(), dict(self.seconds)
+        self._open(self.base.copy)
+        self.observer.put_back(self.base.server)
+        replayed, self.applied = self.applied[self.base.count :], self.applied[: self.base.count]
+        for migration in replayed:
+            self._replay(migration)
+        self.state = self.look()
+        self.fill()
+        spent = time.monotonic() - started
+        self.seconds = {**spent_before, "rebuild": spent_before["rebuild"] + spent}
+        if spent > 2 * self._copy_seconds and replayed:
+            self.keep()
+
+    def keep(self) -> None:
+        """Keeps a copy of the clean state, in place of the one before."""
+        self.observer.close()
+        copy, seconds = self.database.copy()
+        self._drop_base()
+        self._copy_seconds = seconds
+        self.state = self.look()
+        self.base = Base(copy, len(self.applied), self.state.server)
+        self.seconds["copies"] += seconds
+        self._debt = 0.0
+
+    def keep_if_worth_it(self) -> None:
+        """Keeps a copy now and then, so that all copies cost little and a rebuild never much."""
+        if self._debt > _WORTH * self._copy_seconds:
+            self.keep()
+
+    def _run(self, action: Callable[[Migration, DirectRunner], ScriptRun], migration: Migration) -> Ran:
+        started = time.monotonic()
+        try:
+            run = action(migration, self.runner())
+        except RollproofError as error:
+            return Ran(time.monotonic() - started, error=error)
+        self._debt += run.seconds
+        return Ran(run.seconds, run)
+
+    def runner(self) -> DirectRunner:
+        """For one script; each has a connection of its own."""
+        settings = self.settings
+        return DirectRunner(self.server, self.database.name, limit=settings.limit, user=settings.user)
+
+    def _open(self, copy: Copy | None) -> None:
+        self.observer.close()
+        self.database.create(copy)
+        self.observer.database = self.database.name
+
+    def _drop_base(self) -> None:
+        base = getattr(self, "base", None)
+        if base is not None and base.copy is not None and base.copy is not self._given:
+            drop_whatever_it_takes(self.server, base.copy.name)
+
+    def _only_copies_hold_the_role(self, error: RollproofError) -> bool:
+        """A role cannot be dropped while a copy of the database, which only this walk has, refers to it."""
+        held = self.base.copy is not None and self.base.copy is not self._given
+        return held and state_of(error) == "2BP01" and "role" in error.found
+
+    def _replay(self, migration: Migration) -> None:
+        if tables := self.emptied.get(migration.id):
+            self.observer.empty(tables)
+        ran = self._run(self.source.apply, migration)
+        if ran.error is not None:
+            self.failed.append(migration)
+            self.observer.notes.append(f"{migration.id} could not be applied once more: {ran.error.found}")
+            return
+        self.applied.append(migration)
+        with suppress(EnvironmentUnavailable):
+            self.filled |= {table for table, count in self.observer.fill(None).made.items() if count}
+
+    def _ledger_agrees(self) -> bool:
+        """The tool's own record is part of a clean state, though of no comparison."""
+        if not self.applied:
+            return True
+        try:
+            with psycopg.connect(self.server.conninfo(self.database.name), autocommit=True) as conn:
+                listed = set(self.source.applied(conn))
+        except (RollproofError, psycopg.Error):
+            return True  # a ledger that cannot be read says nothing either way
+        return self.applied[-1].id in listed and not any(item.id in listed for item in self.failed)
+
+    def _empty(self, tables: tuple[str, ...]) -> None:
+        self.observer.empty(tables)
+        self.state = self.look()
+
+    def _worth_emptying(self, error: RollproofError) -> Iterator[tuple[str, ...]]:
+        """First the table that the error names, then all: made-up rows must not fail an honest migration."""
+        rows = self.state.rows
+        if rows is None or isinstance(error, EnvironmentUnavailable) or error.facts.get("timed_out"):
+            return
+        state = state_of(error)
+        if not any(state.startswith(part) if part else not state for part in _OF_ROWS) and state != "55006":
+            return
+        there = tuple(sorted(table for table in self.filled if rows.tables.get(table)))
+        named = {name.rpartition(".")[2] for name in _NAMED.findall(error.found)}
+        first = tuple(table for table in there if table.rpartition(".")[2].strip('"') in named)
+        yield from dict.fromkeys(tables for tables in (first, there) if tables)

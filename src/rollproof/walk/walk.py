@@ -1,0 +1,151 @@
+"""The walk through a whole history."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rollproof.environments.base import PostgresServer
+from rollproof.migrations.model import Migration, MigrationHistory
+from rollproof.migrations.source import MigrationSource
+from rollproof.walk.model import RevisionResult, WalkResult
+from rollproof.walk.settings import WalkSettings, wanted
+from rollproof.walk.step import Step
+from rollproof.walk.track import Track
+
+Listener = Callable[[RevisionResult], None]
+_INTERRUPTED = "interrupted: {done} of {all} migrations were judged"
+
+
+@dataclass
+class Gathered:
+    """What a walk has come to so far."""
+
+    results: list[RevisionResult] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    split: Counter[str] = field(default_factory=Counter)
+    interrupted: bool = False
+
+
+def walk(
+    source: MigrationSource,
+    server: PostgresServer,
+    settings: WalkSettings | None = None,
+    *,
+    on_result: Listener | None = None,
+) -> WalkResult:
+    """Rolls every migration back, applies it again, and says what that came to.
+
+    All databases that it makes are gone when it returns, whatever happens. On Ctrl-C it returns what
+    it has, `interrupted`.
+
+    Args:
+        on_result: called with each result as soon as it is known; with several workers in no order.
+
+    Raises:
+        MigrationError: the history cannot be read, or there is no such migration as the settings name.
+        EnvironmentUnavailable: the server cannot be reached.
+    """
+    chosen = settings or WalkSettings()
+    started = time.monotonic()
+    history = source.load()
+    judged = wanted(history, chosen)
+    gathered = Gathered(warnings=list(history.warnings))
+    try:
+        if judged:
+            _go(Track(source, server, chosen, history), judged, gathered, on_result or (lambda _: None))
+        else:
+            gathered.warnings.append("there is no migration to judge")
+    except KeyboardInterrupt:
+        gathered.interrupted = True
+        gathered.warnings.append(_INTERRUPTED.format(done=len(gathered.results), all=len(judged)))
+    finally:
+        source.close()
+    return WalkResult(
+        source.tool,
+        history.where,
+        tuple(sorted(gathered.results, key=lambda result: result.number)),
+        seconds=time.monotonic() - started,
+        split=_split(gathered),
+        facts=_facts(server, chosen, history),
+        warnings=tuple(gathered.warnings),
+        interrupted=gathered.interrupted,
+    )
+
+
+def _go(track: Track, judged: tuple[Migration, ...], gathered: Gathered, on_result: Listener) -> None:
+    try:
+        migrations, ids = track.history.migrations, {item.id for item in judged}
+        for result in walk_part(track, migrations, ids, gathered.warnings):
+            gathered.results.append(result)
+            on_result(result)
+    finally:
+        track.close()
+
+
+def walk_part(
+    track: Track, migrations: Iterable[Migration], judged: set[str], warnings: list[str]
+) -> Iterable[RevisionResult]:
+    """Walks some migrations in order, up to the last one that is judged; the others are only applied."""
+    left = set(judged)
+    begun = bool(track.applied)
+    for migration in migrations:
+        if not left:
+            return
+        if migration.id not in judged:
+            apply_only(track, migration, warnings, looking=begun)
+            continue
+        if not begun:
+            begin(track)
+            begun = True
+        left.discard(migration.id)
+        number = track.history.position(migration) + 1
+        yield Step(track, migration, number).run()
+
+
+def begin(track: Track) -> None:
+    """Once the migrations that nobody judges are applied: look, fill, and keep the state to come back to."""
+    track.state = track.look()
+    track.fill()
+    if track.applied:
+        track.keep()
+
+
+def apply_only(track: Track, migration: Migration, warnings: list[str], *, looking: bool) -> None:
+    """Applies a migration that nobody judges."""
+    if looking:
+        forward = track.up(migration)
+        error = forward.ran.error
+        if forward.after is not None:
+            track.state = forward.after
+            track.fill()
+    else:
+        error = track.run(track.source.apply, migration).error
+        if error is not None:
+            track.rebuild()
+    if error is None:
+        track.applied.append(migration)
+        return
+    track.failed.append(migration)
+    warnings.append(f"{migration.id}, which is not judged, could not be applied: {error.found}")
+
+
+def _split(gathered: Gathered) -> Mapping[str, float]:
+    for result in gathered.results:
+        gathered.split.update(result.seconds)
+    return dict(gathered.split)
+
+
+def _facts(server: PostgresServer, settings: WalkSettings, history: MigrationHistory) -> Mapping[str, str]:
+    return {
+        "postgres": str(server.major),
+        "migrations": str(len(history)),
+        "ledger": history.ledger,
+        "depth": "to zero and back" if settings.to_zero else "one step at a time",
+        "rows": f"{settings.rows_per_table} made up for each empty table"
+        if settings.rows
+        else "not compared",
+        "workers": str(settings.workers),
+    }
