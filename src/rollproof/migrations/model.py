@@ -57,7 +57,7 @@ class Migration:
     def aliases(self) -> tuple[str, ...]:
         """Other texts that a ledger, a system file or a person may name it by."""
         stem = self.id.rpartition(".")[0] or self.id
-        names = [stem, self.name, stem.removesuffix(f"_{self.name}")]
+        names = [stem, self.name, stem.removesuffix(f"_{self.name}"), self.id.partition(" ")[0]]
         return tuple(dict.fromkeys(filter(None, names)))
 
     def script(self, which: Having) -> Script | None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import Connection
 
 from rollproof.errors import AttemptFailed
 from rollproof.migrations.blocking import Backend, Blocker, backend, blockers, end_backend, say_waiting
+from rollproof.migrations.locks.model import LockReport
 from rollproof.migrations.source import Runner
 from rollproof.migrations.tools.worker import Hanging
 from rollproof.model.durations import say_duration
 
 _GRACE = 10.0
 """seconds that a backend gets to disappear once it has been told to"""
+_LEVELS = 5
+"""how many folders up a project's environment is looked for where there is no repository"""
 _FOLDERS = (".venv", "venv", "env", ".env")
 
 
@@ -33,7 +37,7 @@ def project_python(given: Path | None, *folders: Path) -> Path:
     """
     if given is not None:
         return given.absolute()
-    above = [folder for start in folders for folder in (start.absolute(), *start.absolute().parents)]
+    above = [folder for start in folders for folder in _within_project(start.absolute())]
     places = [
         folder / name for folder in above for name in _FOLDERS if (folder / name / "pyvenv.cfg").is_file()
     ]
@@ -42,6 +46,14 @@ def project_python(given: Path | None, *folders: Path) -> Path:
         if (python := place / "bin" / "python").exists():
             return python
     return Path(sys.executable)
+
+
+def _within_project(folder: Path) -> Iterator[Path]:
+    """The folder and those above it, no further than a repository's root."""
+    for place in (folder, *folder.parents[:_LEVELS]):
+        yield place
+        if (place / ".git").exists():
+            return
 
 
 def ends_backends(runner: Runner, *, doing: str, where: str, limit: float) -> Hanging:
@@ -100,3 +112,28 @@ def _hung(
             "indeterminate": int(bool(ended)),
         },
     )
+
+
+IDENTITY = """SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system())::text,
+       (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint::text,
+       pg_catalog.current_database(), pg_catalog.pg_backend_pid()"""
+"""Which server, which of its runs, which database, which backend; a copy of the server differs in the
+second. The worker asks the same of each connection that the project makes."""
+
+
+def identity(conn: Connection[Any]) -> list[str]:
+    """The first three of `IDENTITY`, as text."""
+    row = conn.execute(IDENTITY).fetchone()
+    return [str(value) for value in row[:3]] if row else []
+
+
+def locks_of(answer: Mapping[str, Any]) -> LockReport | None:
+    """What a worker saw to be held before each commit; None when nobody asked or nobody can read it."""
+    if not answer.get("held"):
+        return None
+    try:
+        from rollproof.migrations.locks import parse_locks  # type: ignore[attr-defined,unused-ignore]
+    except ImportError:
+        return None
+    report = parse_locks([row for rows in answer["held"] for row in rows])
+    return report if isinstance(report, LockReport) else None
