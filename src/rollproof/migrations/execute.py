@@ -96,7 +96,7 @@ class PsqlRunner:
             MigrationError: the file changed since it was read, or would leave this database.
             EnvironmentUnavailable: there is no psql.
         """
-        if script.mode in (Mode.SIMPLE, Mode.AUTOCOMMIT):
+        if script.mode in (Mode.SIMPLE, Mode.AUTOCOMMIT) or script.statements is not None:
             return self._send(script)
         self._refuse_changed(script)
         self._refuse_escape(script)
@@ -125,7 +125,8 @@ class PsqlRunner:
             yield conn
 
     def _start(self, script: Script, part: str | None) -> subprocess.Popen[bytes]:
-        options = ("-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose")
+        given = (part for name, value in script.variables for part in ("-v", f"{name}={value}"))
+        options = ("-X", "-q", "-w", *given, "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose")
         one = ("-1",) if script.mode is Mode.TRANSACTION else ()
         file = str(script.path) if part is None else "-"
         command = [self.server.program("psql"), *options, *one, *_FIRST, "-f", file]
@@ -140,7 +141,7 @@ class PsqlRunner:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 env=environment,
-                cwd=self.folder or script.path.parent,
+                cwd=script.folder or self.folder or script.path.parent,
                 start_new_session=True,
             )
         except OSError as error:
@@ -243,9 +244,10 @@ class PsqlRunner:
                     where=script.where(script.in_file(command.line)),
                     remedy=f"take \\{command.name} out of the script",
                 )
-            included = _included(command, script, self.folder)
+            included = _included(command, script, script.folder or self.folder)
             if included and included not in seen and included.is_file():
-                self._refuse_escape(Script.read(included), seen | {included})
+                inner = replace(Script.read(included), folder=script.folder)
+                self._refuse_escape(inner, seen | {included})
 
 
 def _in_section(script: Script, message: ServerMessage) -> ServerMessage:

@@ -113,15 +113,19 @@ class PsqlText:
         return not self.statements and not self.meta
 
 
-def split(text: str) -> PsqlText:
-    """Takes a file apart; never fails, whatever the text is."""
-    return _Splitter(text).run()
+def split(text: str, known: tuple[str, ...] = ()) -> PsqlText:
+    """Takes a file apart; never fails, whatever the text is.
+
+    Args:
+        known: variables that are set before psql reads the file, besides its own.
+    """
+    return _Splitter(text, known).run()
 
 
 class _Splitter:
     """One pass over the text; `out` collects what the SQL parser will see."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, known: tuple[str, ...] = ()) -> None:
         self.text = text
         self.at = 0
         self.out: list[str] = []
@@ -129,7 +133,7 @@ class _Splitter:
         self.meta: list[MetaCommand] = []
         self.data: list[DataBlock] = []
         self.variables: list[str] = []
-        self.known: set[str] = set(_PSQLS_OWN)
+        self.known: set[str] = {*_PSQLS_OWN, *known}
         self.any_variable = False
         self.data_waits = False
         self.lines = _LineCounter(text)

@@ -78,6 +78,11 @@ class Script:
         )
 
     @property
+    def known(self) -> tuple[str, ...]:
+        """Names of the psql variables that are set before it runs."""
+        return tuple(name for name, _ in self.variables)
+
+    @property
     def name(self) -> str:
         """The file's name without its folder."""
         return self.path.name

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import pairwise, zip_longest
 
 from rollproof.errors import MigrationError
 from rollproof.migrations.failure import Step, steps
-from rollproof.migrations.psqltext import DataBlock, PsqlText, split
+from rollproof.migrations.psqltext import DataBlock, PsqlText, Statement, split
 from rollproof.migrations.script import Mode, Script
 
 _BOM = "\ufeff"
@@ -64,7 +64,7 @@ def needs_psql(script: Script) -> bool:
     """
     if script.mode is not Mode.PSQL:
         return False
-    text = split_once(script.text)
+    text = split_once(script.text, script.known)
     if text.sql == script.text:
         return False
     return bool(text.meta or text.variables) or not _only_rows_blanked(script, text)
@@ -96,9 +96,12 @@ def cut(script: Script) -> Sending:
     """The messages in which the script goes to the server.
 
     A byte order mark goes along unless psql takes it off, and Windows line ends stay as they are in the
-    file: a tool that reads its files otherwise says so by the script's `bom` and `crlf`.
+    file: a tool that reads its files otherwise says so by the script's `bom` and `crlf`, and one that
+    splits them otherwise by its `statements`.
     """
     transaction = script.mode is Mode.TRANSACTION
+    if script.statements is not None:
+        return Sending(tuple(_as_told(script, script.statements)), transaction)
     if script.mode is Mode.SIMPLE or (transaction and _better_whole(script)):
         return Sending((Piece(_sent(script, 0, len(script.text))),), transaction)
     return Sending(tuple(_statements(script, split_once(script.text))), transaction)
@@ -109,6 +112,26 @@ def _better_whole(script: Script) -> bool:
     if script.bom or (len(script.text) > _LONG and not _MAY_END.search(script.text)):
         return True
     return split_once(script.text).sql != script.text
+
+
+def _as_told(script: Script, spans: Sequence[tuple[int, int]]) -> Iterator[Piece]:
+    """The pieces that the tool sends, in its order, which may be another than the text's."""
+    whole = PsqlText("", tuple(_one(script.text, start, end) for start, end in spans))
+    in_order = all(one.start <= next_one.start for one, next_one in pairwise(whole.statements))
+    for step in steps(script, whole):
+        found = step.statement
+        if not in_order:
+            first = script.in_file(script.line_at(found.start))
+            lines = script.text.count("\n", found.start, found.end)
+            step = replace(step, first_line=first, last_line=first + lines)  # noqa: PLW2901
+        yield Piece(_sent(script, found.start, found.end), found.start, step)
+
+
+def _one(text: str, start: int, end: int) -> Statement:
+    """A piece as if it were one statement, which it need not be."""
+    inside = split(text[start:end]).statements
+    dollar = next((start + each.dollar for each in inside if each.dollar is not None), None)
+    return Statement(start, end, inside[0].words if inside else (), dollar)
 
 
 def _statements(script: Script, text: PsqlText) -> Iterator[Piece]:

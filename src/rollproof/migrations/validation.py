@@ -27,7 +27,7 @@ def validate(script: Script) -> PsqlText:
     Raises:
         MigrationError: the SQL is not valid; it names file, line, column and the parser's message.
     """
-    text = split(script.text)
+    text = split(script.text, script.known)
     with _explained(script):
         # The tree itself is not wanted here, and it is what takes time.
         parse_sql_protobuf(text.sql)
@@ -36,7 +36,7 @@ def validate(script: Script) -> PsqlText:
 
 def parse(script: Script) -> tuple[PsqlText, tuple[Any, ...]]:
     """The script taken apart, and its statements as syntax trees. Raises as `validate` does."""
-    text = split(script.text)
+    text = split(script.text, script.known)
     with _explained(script):
         return text, tuple(parse_sql(text.sql))
 
