@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rollproof.errors import AttemptFailed, MigrationError
@@ -94,20 +94,6 @@ class SectionTool(SqlTool):
                 remedy=refusal.remedy,
                 facts={"line": refusal.line, "sqlstate": None, "indeterminate": 0, "committed_statements": 0},
             )
-
-    def _run_joined(self, script: Script, statement: str, runner: Runner, migration: Migration) -> ScriptRun:
-        if script.statements is None:
-            return super()._run_joined(script, statement, runner, migration)
-        text = f"{script.text}\n{statement}"
-        span = (len(text) - len(statement), len(text))
-        extended = replace(script, text=text, statements=(*script.statements, span), digest="")
-        try:
-            return runner.run(extended)
-        except AttemptFailed as error:
-            line = error.facts.get("line")
-            if isinstance(line, int) and line > script.text.count("\n") + script.first_line:
-                raise self._ledger_failed(error.found, f"keeping the ledger after {migration.id}") from error
-            raise
 
 
 def marked_folders(root: Path, tool: str, has_marker: Callable[[str], bool], why: str) -> list[Found]:
