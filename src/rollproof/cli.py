@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ParamSpec
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from rollproof import __version__
-from rollproof.errors import BadInput, JournalError, MigrationError, RollproofError
+from rollproof import __version__, cli_migrations
+from rollproof.cli_errors import explained
+from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
     from rollproof.migrations.model import MigrationHistory
 
-P = ParamSpec("P")
 app = typer.Typer(
     name="rollproof",
     help="Rehearses rollbacks for real and proves whether they work.",
@@ -28,26 +26,10 @@ app = typer.Typer(
 )
 drill_app = typer.Typer(help="Run drills as a plan says.", no_args_is_help=True)
 app.add_typer(drill_app, name="drill")
+app.add_typer(cli_migrations.app, name="migrations")
 
 _RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
 _Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
-
-
-def _explained(command: Callable[P, None]) -> Callable[P, None]:
-    """One clear error and its exit code instead of a traceback, unless --debug asks for it."""
-
-    @wraps(command)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except RollproofError as error:
-            if kwargs.get("debug"):
-                raise
-            said = f"error: {error}"
-            Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(error.exit_code) from None
-
-    return run
 
 
 def _version(asked: bool) -> None:
@@ -66,7 +48,7 @@ def _about(
 
 
 @app.command()
-@_explained
+@explained
 def judge(run: _RunFolder, debug: _Debug = False) -> None:
     """Judge a saved journal again, offline, and compare with the verdicts it recorded.
 
@@ -99,7 +81,7 @@ def judge(run: _RunFolder, debug: _Debug = False) -> None:
 
 
 @app.command()
-@_explained
+@explained
 def heal(
     reports: Annotated[Path, typer.Option(help="folder of the runs")] = Path("reports"), debug: _Debug = False
 ) -> None:
@@ -119,7 +101,7 @@ def heal(
 
 
 @app.command()
-@_explained
+@explained
 def report(run: _RunFolder, debug: _Debug = False) -> None:
     """Write a run's reports again from its journal."""
     from rollproof.evidence import write_reports
@@ -129,7 +111,7 @@ def report(run: _RunFolder, debug: _Debug = False) -> None:
 
 
 @drill_app.command("run")
-@_explained
+@explained
 def drill_run(
     plan: Annotated[Path, typer.Argument(help="plan file, such as drills/embedded.toml")],
     pytest_arguments: Annotated[
@@ -148,7 +130,7 @@ def drill_run(
 
 
 @drill_app.command("system")
-@_explained
+@explained
 def drill_system(
     system: Annotated[Path, typer.Argument(help="system file")],
     feature: Annotated[
@@ -170,7 +152,7 @@ def drill_system(
 
 
 @app.command("check")
-@_explained
+@explained
 def check_system(system: Annotated[Path, typer.Argument(help="system file")], debug: _Debug = False) -> None:
     """Read a system file and its migrations, and say what could be drilled; nothing is started."""
     from rollproof.migrations.source import open_source

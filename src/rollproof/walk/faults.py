@@ -104,10 +104,11 @@ def failure_of(error: RollproofError, phase: str, script: Script | None) -> Fail
     found = _WHERE.match(error.where) if error.where else None
     line, column = (error.facts.get(name) for name in ("line", "column"))
     place = found["path"] if found and found["line"] else ""
+    state = state_of(error)
     return Failure(
         phase,
-        error.found,
-        sqlstate=state_of(error),
+        error.found.removeprefix(f"{state} "),
+        sqlstate=state,
         path=place or (str(script.path) if script else ""),
         line=int(found["line"]) if found and found["line"] else _number(line),
         column=int(found["column"]) if found and found["column"] else _number(column),

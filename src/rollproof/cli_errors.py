@@ -1,0 +1,31 @@
+"""How commands say what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec
+
+import typer
+from rich.console import Console
+
+from rollproof.errors import RollproofError
+
+P = ParamSpec("P")
+
+
+def explained(command: Callable[P, None]) -> Callable[P, None]:
+    """One clear error and its exit code instead of a traceback, unless --debug asks for it."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except RollproofError as error:
+            if kwargs.get("debug"):
+                raise
+            said = f"error: {error}"
+            Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
+            raise typer.Exit(error.exit_code) from None
+
+    return run
