@@ -26,7 +26,7 @@ def eventually(
     Args:
         within: seconds after which it gives up.
         what: what is waited for, for the error: "the service answers /health".
-        every: seconds between two questions, doubling up to half a second.
+        every: seconds between two questions at first; grows slowly to a tenth of a second.
         stop: set it to give up early.
 
     Raises:
@@ -40,7 +40,7 @@ def eventually(
             raise AttemptFailed(
                 f"waited {say_duration(within)} in vain until {what}", facts={"seconds": within}
             )
-        pause = min(pause * 1.5, 0.5)
+        pause = min(pause * 1.2, max(every, 0.1))
     return answer
 
 

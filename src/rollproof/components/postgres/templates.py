@@ -103,9 +103,14 @@ class Templates:
     def at(self, count: int) -> str:
         """The template with the first `count` migrations applied; made when first asked for."""
         if count not in self._templates:
-            older = max((known for known in self._templates if known < count), default=0)
-            self._templates[count] = self._build(older, count)
+            if self._nearest(count) < self._seed_at < count:
+                self.at(self._seed_at)  # so that the rows are loaded once, whatever is asked for later
+            self._templates[count] = self._build(self._nearest(count), count)
         return self._templates[count]
+
+    def _nearest(self, count: int) -> int:
+        """The newest template that is older; 0 when there is none."""
+        return max((known for known in self._templates if known < count), default=0)
 
     def _build(self, older: int, count: int) -> str:
         name = self.fresh_name(f"at{count:03d}")
