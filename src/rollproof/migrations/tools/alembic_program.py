@@ -8,6 +8,7 @@ the Config, and env.py's compiled code.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import os
 import re
@@ -65,6 +66,7 @@ class _Session:
         self.env_code: Any = None
         self.drivername = ""
         self.env = ""
+        self.inside = ""
         self.connections = beside("alembic_connections.py").Connections()
 
 
@@ -84,6 +86,7 @@ def load(order: dict[str, Any]) -> dict[str, Any]:
     event.listen(Engine, "before_cursor_execute", _remember)
     directory = ScriptDirectory.from_config(session.config)
     session.env = _env_text(directory)
+    session.inside = order["inside"] or _told_inside(session.env)
     session.drivername = order.get("driver") or _drivername(session.config, session.env)
     # What is imported with the revisions may insist on having a URL, though nothing is to connect yet.
     named = _tell(_NOWHERE)
@@ -347,7 +350,7 @@ def step(order: dict[str, Any]) -> dict[str, Any]:
         with EnvironmentContext(
             session.config, session.script, fn=steps, as_sql=False, destination_rev=target, tag=None
         ):
-            session.script.run_env()
+            _within(session.inside, session.script.run_env)
     finally:
         connections.close()
     if not seen["runs"]:
@@ -359,6 +362,45 @@ def step(order: dict[str, Any]) -> dict[str, Any]:
         "autocommit": connections.autocommit,
         "led_from": list(connections.led_from),
     }
+
+
+def _told_inside(env: str) -> str:
+    """What some env.py take for granted that they are run inside of."""
+    if re.search(r"\bcurrent_app\b", env):
+        return "flask"
+    return "anyio" if re.search(r"from_worker_thread|\bfrom_thread\b", env) else ""
+
+
+def _within(surroundings: str, run: Callable[[], None]) -> None:
+    if surroundings == "flask":
+        with importlib.import_module("flask.cli").ScriptInfo().load_app().app_context():
+            run()
+    elif surroundings == "anyio":
+        thread = importlib.import_module("anyio.to_thread")
+        importlib.import_module("anyio").run(thread.run_sync, run)
+    elif surroundings:
+        raise Refused(
+            f"the option `inside` may be flask or anyio, not {surroundings!r}", remedy="mend the option"
+        )
+    else:
+        run()
+
+
+def prepare(order: dict[str, Any]) -> dict[str, Any]:
+    """`{call}`, `package.module:name.name`: calls it with a connection, in a transaction of its own."""
+    module, _, name = order["call"].partition(":")
+    found: Any = importlib.import_module(module)
+    for part in filter(None, name.split(".")):
+        found = getattr(found, part)
+    _session.connections.reset("")
+    engine = sqlalchemy.create_engine(_option(_session.config, "sqlalchemy.url") or "")
+    try:
+        with engine.begin() as connection:
+            found(connection)
+    finally:
+        engine.dispose()
+        _session.connections.close()
+    return {}
 
 
 _NO_RUN = "see to it that it calls context.configure and context.run_migrations, also online"
@@ -394,4 +436,9 @@ def _applied(heads: Iterable[str]) -> set[str]:
     return found
 
 
-ORDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {"load": load, "point": point, "step": step}
+ORDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "load": load,
+    "point": point,
+    "prepare": prepare,
+    "step": step,
+}

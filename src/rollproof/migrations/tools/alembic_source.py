@@ -71,6 +71,17 @@ class AlembicSource:
                 heads.extend(parents[head])
         return [_id(plain) for rev, plain in self._plain.items() if rev in found]
 
+    def prepare(self, runner: Runner) -> None:
+        """Makes what the first revision finds, where the option `prepare` names a callable that does.
+
+        Some histories begin on tables that the project's `metadata.create_all` makes. To be called on
+        an empty database before the first revision. Raises AttemptFailed.
+        """
+        if call := self.settings.options.get("prepare", ""):
+            self._point(runner)
+            doing = f"preparing database {runner.database} with {call}"
+            self._worker.ask({"do": "prepare", "doing": doing, "call": call}, limit=runner.limit)
+
     def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
         return self._step(migration, runner, up=True)
 
@@ -198,6 +209,7 @@ class AlembicSource:
             "driver": options.get("driver", ""),
             "environment": dict(self.settings.environment),
             "redirect": self.redirect,
+            "inside": options.get("inside", ""),
         }
         try:
             return self._worker.ask(order, limit=self.settings.limit)
@@ -303,7 +315,16 @@ def _ledger(env: str) -> str:
     except SyntaxError:
         tree = ast.Module([], [])
     named = {"version_table": "alembic_version", "version_table_schema": "public"}
+    known = {
+        target.id: node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg in named and isinstance(node.value, ast.Constant):
-            named[node.arg] = str(node.value.value or named[node.arg])
+        if isinstance(node, ast.keyword) and node.arg in named:
+            value = known.get(node.value.id, node.value) if isinstance(node.value, ast.Name) else node.value
+            if isinstance(value, ast.Constant) and value.value:
+                named[node.arg] = str(value.value)
     return f"{named['version_table_schema']}.{named['version_table']}"

@@ -92,7 +92,15 @@ class Sqitch(SqlTool):
     @cached_property
     def plan(self) -> Plan:
         """The plan file. Raises MigrationError."""
-        return read_plan(Script.read(self.config.plan.absolute()).text, self.config.plan.absolute())
+        path = self.config.plan.absolute()
+        if not path.is_file():
+            raise MigrationError(
+                "there is no plan of Sqitch here",
+                doing="loading the plan",
+                where=str(path),
+                remedy="name the folder of sqitch.conf, or the plan file, as PATH",
+            )
+        return read_plan(Script.read(path).text, path)
 
     @cached_property
     def _by_id(self) -> dict[str, Change]:
@@ -121,7 +129,8 @@ class Sqitch(SqlTool):
     def _migrations(self) -> Iterator[Migration]:
         names = labels(self.plan)
         for place, (name, change) in enumerate(self._by_id.items()):
-            needed = [self._needed(place, change, need) for need in change.needs if not need.conflicts]
+            found = {need: self._needed(place, change, need) for need in change.needs}
+            needed = [other for need, other in found.items() if not need.conflicts]
             up = self.script("deploy", change)
             yield Migration(
                 id=name,
@@ -152,11 +161,17 @@ class Sqitch(SqlTool):
         return str(path.relative_to(self.config.root)) if path.is_relative_to(self.config.root) else str(path)
 
     def _needed(self, place: int, change: Change, need: Dependency) -> Change | None:
-        """The change that is needed; None when it is another project's. Raises MigrationError."""
-        found = resolve(self.plan, place, need)
+        """The change that is meant; None when it is another project's. Raises MigrationError.
+
+        What a change conflicts with need not come before it, but has to be in the plan.
+        """
+        places = len(self.plan.changes) if need.conflicts else place
+        found = resolve(self.plan, places, need)
         if found is None and not need.project and len(need.name) != 40:
             raise MigrationError(
-                f"{change.name} needs {need}, which is not planned before it",
+                f"{change.name} conflicts with {need}, which is not in the plan"
+                if need.conflicts
+                else f"{change.name} needs {need}, which is not planned before it",
                 doing="reading the plan",
                 where=f"{self.config.plan}:{change.line}",
                 remedy="move it behind what it needs, or take the dependency out",
