@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, pq
 from psycopg.conninfo import make_conninfo
-from psycopg.pq.abc import PGresult
+from psycopg.pq.abc import PGconn, PGresult
 
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed
@@ -21,6 +21,11 @@ from rollproof.migrations.blocking import backend, blockers, end_backend
 from rollproof.migrations.direct_failure import Failed, said
 from rollproof.migrations.execute import PsqlRunner, ScriptRun
 from rollproof.migrations.hang import Hang
+from rollproof.migrations.locks.following import Following
+from rollproof.migrations.locks.model import LockReport
+from rollproof.migrations.locks.probe import Probes, probing
+from rollproof.migrations.locks.taken import Taken
+from rollproof.migrations.locks.watch import LockWatch
 from rollproof.migrations.psqloutput import ServerMessage
 from rollproof.migrations.script import Script
 from rollproof.migrations.sending import Piece, Sending, cut, needs_psql
@@ -40,6 +45,9 @@ class DirectRunner:
         limit: seconds after which a script counts as hanging.
         user: role to run as; the server's own when None.
         locks: also tell which locks were held; see `rollproof.migrations.locks`.
+        blocked: also measure, with further connections, how long readers and writers wait meanwhile.
+        observer: an idle connection to the same database to look at the locks with; where there is none
+            each run opens one, which takes as long as the script's own.
     """
 
     server: PostgresServer
@@ -47,6 +55,8 @@ class DirectRunner:
     limit: float = field(default=60.0, kw_only=True)
     user: str | None = field(default=None, kw_only=True)
     locks: bool = field(default=True, kw_only=True)
+    blocked: bool = field(default=False, kw_only=True)
+    observer: Connection[Any] | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def run(self, script: Script) -> ScriptRun:
         """Runs the script's text as its `mode` says.
@@ -62,11 +72,43 @@ class DirectRunner:
             MigrationError: see `PsqlRunner.run`; only of scripts that need psql.
         """
         if needs_psql(script):
-            return PsqlRunner(self.server, self.database, limit=self.limit, user=self.user).run(script)
-        started = time.monotonic()
+            return self._by_psql(script)
         run = _Run(self, script, cut(script))
-        run.go()
-        return ScriptRun(time.monotonic() - started, "", "\n".join(run.notices))
+        with self._looking() as looking, self._probing(script) as probes:
+            started = time.monotonic()
+            run.go(looking)
+            seconds = time.monotonic() - started
+            locks = run.following.report() if run.following else None
+            if locks is not None and probes is not None:
+                locks = probes.add_to(locks)
+        return ScriptRun(seconds, "", "\n".join(run.notices), locks)
+
+    @contextmanager
+    def _looking(self) -> Iterator[PGconn | None]:
+        """The other connection, which looks at locks; None when nobody asked for them."""
+        if not self.locks and not self.blocked:
+            yield None
+        elif self.observer is not None:
+            yield self.observer.pgconn
+        else:
+            wire = Wire.open(self._conninfo(None), limit=self.limit)
+            try:
+                yield wire.conn
+            finally:
+                wire.close(wait=_GRACE)
+
+    @contextmanager
+    def _probing(self, script: Script) -> Iterator[Probes | None]:
+        if not self.blocked:
+            yield None
+            return
+        with probing(self._conninfo(None), script.text, limit=self.limit) as probes:
+            yield probes
+
+    def _by_psql(self, script: Script) -> ScriptRun:
+        run = PsqlRunner(self.server, self.database, limit=self.limit, user=self.user).run(script)
+        unseen = LockReport(incomplete="psql ran the script, for it holds what psql alone understands")
+        return replace(run, locks=unseen if self.locks else None)
 
     @contextmanager
     def connect(self) -> Iterator[Connection[Any]]:
@@ -80,8 +122,11 @@ class DirectRunner:
     @cached_property
     def conninfo(self) -> bytes:
         """As psql is called: the caller's own PGOPTIONS and the like do not reach the script."""
+        return self._conninfo(self.user)
+
+    def _conninfo(self, user: str | None) -> bytes:
         return make_conninfo(
-            self.server.conninfo(self.database, user=self.user),
+            self.server.conninfo(self.database, user=user),
             application_name="rollproof",
             client_encoding="UTF8",
             connect_timeout="10",
@@ -99,13 +144,16 @@ class _Run:
         self.notices: list[str] = []
         self.piece: Piece | None = None
         self.told: list[ServerMessage] = []
+        self.following: Following | None = None
+        self.wrapped = False
 
-    def go(self) -> None:
+    def go(self, looking: PGconn | None) -> None:
         self.wire = Wire.open(self.runner.conninfo, limit=self.runner.limit)
         try:
             if not self.wire.alive:
                 raise self._failed().not_connected(self.wire.conn.error_message)
             self.wire.conn.notice_handler = self._notice
+            self._follow(looking)
             self._all()
         except TimeUpError:
             self._end_hanging()
@@ -115,17 +163,38 @@ class _Run:
         finally:
             self.wire.close()
 
+    def _follow(self, looking: PGconn | None) -> None:
+        if looking is not None:
+            taken = Taken.begin(LockWatch(looking), self.wire.conn.backend_pid)
+            self.following = Following(self.script, self.sending, self.wire, taken)
+
     def _all(self) -> None:
         if self.sending.transaction:
             self._control(b"BEGIN")
         for piece in self.sending.pieces:
-            self._send(piece)
+            if self.following:
+                self._followed(piece, self.following)
+            else:
+                self._send(piece)
         self.piece = None
         if self.sending.transaction:
+            if self.following:
+                self.following.before_commit()
             self._control(b"COMMIT")
         if self.wire.in_transaction:
             self._control(b"ROLLBACK")
         self.wire.close(wait=_GRACE if _LINGERS.search(self.script.text) else 0)
+
+    def _followed(self, piece: Piece, following: Following) -> None:
+        self.piece = piece
+        self.wrapped = following.wraps(piece)
+        if self.wrapped:
+            self._control(b"BEGIN")
+        with following.message(piece, wrapped=self.wrapped):
+            self._send(piece)
+        if self.wrapped:
+            self._control(b"COMMIT")
+            following.ended()
 
     def _send(self, piece: Piece) -> None:
         self.piece = piece
@@ -160,9 +229,9 @@ class _Run:
         if not self._end():
             self._cancel()
         finished = self._rest()
-        if finished and self._is_last:
+        if finished and not self.wrapped and self._is_last:
             return
-        if finished and hang.step and not hang.step.inside:
+        if finished and not self.wrapped and hang.step and not hang.step.inside:
             hang = replace(hang, step=replace(hang.step, committed=hang.step.committed + 1))
         limit, database = self.runner.limit, self.runner.database
         raise hang.error(self.script, database=database, limit=limit, ended=finished is not None)

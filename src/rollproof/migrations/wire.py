@@ -87,6 +87,12 @@ class Wire:
             return Answer(0, self.conn.make_empty_result(pq.ExecStatus.FATAL_ERROR))
         return self._read(rows)
 
+    def only(self) -> PGresult | None:
+        """The one result of a query that was sent otherwise. Raises TimeUpError, psycopg.OperationalError."""
+        self._flush()
+        results = list(self._results())
+        return results[-1] if results else None
+
     def rest(self) -> Answer:
         """What a message still brings after its time was up. Raises TimeUpError."""
         return self._read(None)

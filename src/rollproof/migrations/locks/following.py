@@ -1,0 +1,112 @@
+"""Looking at the right moments while a script runs: after its statements, and before each commit."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rollproof.migrations.failure import Step, steps
+from rollproof.migrations.locks.model import LockReport
+from rollproof.migrations.locks.plain import plain, worth_a_look
+from rollproof.migrations.locks.taken import Taken
+from rollproof.migrations.script import Script
+from rollproof.migrations.sending import Piece, Sending, split_once
+from rollproof.migrations.wire import Wire
+
+_FEW = 8
+"""statements, up to which each of a transaction is looked at by itself; a look takes some 60 µs"""
+_MANY = 32
+"""statements outside a transaction that are looked at; each costs a BEGIN and a COMMIT besides"""
+_TRUNCATES = re.compile(r"(?i)\btruncate\s+(?:table\s+)?(?:only\s+)?([^;]+)")
+_NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
+
+
+class Following:
+    """Follows one script over its wire."""
+
+    def __init__(self, script: Script, sending: Sending, wire: Wire, taken: Taken) -> None:
+        self.script = script
+        self.wire = wire
+        self.taken = taken
+        self.few = len(sending.pieces) <= _FEW and all(piece.step for piece in sending.pieces)
+        self.looked_at = 0
+
+    def wraps(self, piece: Piece) -> bool:
+        """True when the message gets a transaction of its own, so that one can look before its end."""
+        if self.wire.in_transaction or self.looked_at >= _MANY:
+            return False
+        if piece.step is None:
+            every = split_once(self.script.text).statements
+            return bool(every) and all(plain(self.script.text, statement) for statement in every)
+        return self._interesting(piece.step) and plain(self.script.text, piece.step.statement)
+
+    def _interesting(self, step: Step) -> bool:
+        return worth_a_look(self.script.text, step.statement)
+
+    @contextmanager
+    def message(self, piece: Piece, *, wrapped: bool) -> Iterator[None]:
+        """Around sending one message of the script.
+
+        Args:
+            wrapped: it has a transaction of its own, as `wraps` has asked for.
+        """
+        inside, started = self.wire.in_transaction, time.monotonic()
+        if inside and not self.few and piece.step and piece.step.commits:
+            self.look()
+        with self._sampling(piece, inside):
+            yield
+        if self.wire.in_transaction and (self.few or wrapped):
+            self._look_after(piece, started)
+        if not self.wire.in_transaction:
+            self.taken.end()
+
+    def ended(self) -> None:
+        """A transaction that `wraps` asked for has been committed."""
+        self.taken.end()
+
+    @contextmanager
+    def _sampling(self, piece: Piece, inside: bool) -> Iterator[None]:
+        """A statement by itself lets its locks go before anyone can look: then now and then, meanwhile."""
+        step, before = piece.step, time.monotonic()
+        if inside or (step and not self._interesting(step)):
+            yield
+            return
+        line = step.first_line if step else None
+        self.wire.tick = lambda: self.taken.look(line=line, since=before)
+        try:
+            yield
+        finally:
+            self.wire.tick = None
+        if not self.wire.in_transaction:
+            self.taken.miss(self._only_sampled(step))
+
+    def _only_sampled(self, step: Step | None) -> str:
+        if step is None:
+            return "the script was sent whole and commits by itself: its locks were only sampled"
+        words = " ".join(step.statement.words[:2])
+        return f"line {step.first_line}: {words} ran outside a transaction: its locks were only sampled"
+
+    def _look_after(self, piece: Piece, started: float) -> None:
+        self.looked_at += 1
+        step = piece.step
+        if step is None:
+            alone = steps(self.script, split_once(self.script.text))
+            step = alone[0] if len(alone) == 1 else None
+        self.taken.look(line=step.first_line if step else None, since=started if step else None)
+
+    def look(self) -> None:
+        """Before a commit, for what was not looked at by itself."""
+        self.taken.look(line=None, since=None)
+
+    def before_commit(self) -> None:
+        """Before the tool's own COMMIT."""
+        if not self.few:
+            self.look()
+
+    def report(self) -> LockReport:
+        self.taken.end()
+        found = _TRUNCATES.findall(self.script.text)
+        names = {(quoted or bare.lower()) for text in found for quoted, bare in _NAME.findall(text)}
+        return self.taken.report(emptied=names)
