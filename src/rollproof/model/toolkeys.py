@@ -27,7 +27,7 @@ _OWN: Mapping[str, frozenset[str]] = {
     "golang-migrate": _SQL,
     "alembic": _PYTHON,
     "django": _PYTHON | {"django_settings", "apps"},
-    "command": frozenset({"up", "down", "list", "environment", "limit", "ledger"}),
+    "command": frozenset({"up", "down", "list", "environment", "limit", "ledger", "ledger_column"}),
 }
 _REQUIRED: Mapping[str, tuple[str, ...]] = {"command": ("up", "down")}
 
