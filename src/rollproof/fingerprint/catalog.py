@@ -56,15 +56,15 @@ def take_fingerprint(conn: Connection, *, ignore_schemas: Collection[str] = ()) 
         major = major_of(conn)
         cursor.execute("\n".join(query(name, major=major) for name in QUERIES))
         ignored = frozenset(ignore_schemas)
-        rows = _outside(list(_rows(cursor)), ignored)
+        rows = _outside(list(rows_of(cursor)), ignored)
         schemas = {row["schema"]: row["name"] for row in rows if row["kind"] == "schema"}
-        facts = [_fact(row, schemas) for row in rows]
+        facts = [fact_of(row, schemas) for row in rows]
         cursor.execute(query("sequence_list", major=major))
-        facts += _states(cursor, [row for row in cursor.fetchall() if row[0] not in ignored])
+        facts += states_of(cursor, [row for row in cursor.fetchall() if row[0] not in ignored])
     return Fingerprint.of(facts, source=conn.info.dbname)
 
 
-def _rows(cursor: Cursor[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
+def rows_of(cursor: Cursor[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
     more: bool | None = True
     while more:
         if cursor.description is not None:
@@ -79,7 +79,7 @@ def _outside(rows: list[dict[str, Any]], schemas: Collection[str]) -> list[dict[
     return [row for row in rows if row["schema"] not in schemas and row["parent"] not in inside]
 
 
-def _fact(row: dict[str, Any], schemas: Mapping[str, str]) -> Fact:
+def fact_of(row: dict[str, Any], schemas: Mapping[str, str]) -> Fact:
     """A row as a fact. What has no parent of its own goes away with its schema."""
     kind, name, schema, parent = (row.pop(column) for column in ("kind", "name", "schema", "parent"))
     if "attributes" in row and isinstance(row["attributes"], dict):
@@ -97,11 +97,14 @@ def json_value(value: Any) -> Json:
     return value  # type: ignore[no-any-return]  # text, bool, number or a list of texts, as the queries yield
 
 
-def _states(cursor: Cursor[tuple[Any, ...]], sequences: Sequence[tuple[Any, ...]]) -> list[Fact]:
-    """Where each sequence stands: the value that it hands out next."""
+def states_of(
+    cursor: Cursor[tuple[Any, ...]], sequences: Sequence[tuple[Any, ...]], *, prepare: bool | None = None
+) -> list[Fact]:
+    """Where each sequence stands: the value that it hands out next. `prepare` as in psycopg."""
     facts: list[Fact] = []
     for start in range(0, len(sequences), _AT_ONCE):
-        cursor.execute(sql.SQL(" UNION ALL ").join(map(_state, sequences[start : start + _AT_ONCE])))
+        asked = sql.SQL(" UNION ALL ").join(map(_state, sequences[start : start + _AT_ONCE]))
+        cursor.execute(asked, prepare=prepare)
         facts += [
             Fact("sequence state", name, {"next value": json_value(int(value))}, f"sequence {name}")
             for name, value in cursor.fetchall()

@@ -21,7 +21,7 @@ OLDEST = 13
 
 @contextmanager
 def snapshot(conn: Connection, *, doing: str) -> Iterator[Connection]:
-    """A REPEATABLE READ, READ ONLY transaction with pinned settings, rolled back at the end.
+    """A REPEATABLE READ, READ ONLY transaction with pinned settings, which end with it.
 
     Inside a transaction that is already at REPEATABLE READ or SERIALIZABLE it joins that one, so
     that several looks share one snapshot; the settings go back to what they were.
@@ -36,7 +36,8 @@ def snapshot(conn: Connection, *, doing: str) -> Iterator[Connection]:
     """
     joined = _joins(conn, doing)
     try:
-        with conn.transaction(force_rollback=True):
+        # A roll back sets the settings of a joined transaction back, but discards all prepared statements.
+        with conn.transaction(force_rollback=joined):
             if not joined:
                 conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             conn.execute(query("settings", major=major_of(conn)))

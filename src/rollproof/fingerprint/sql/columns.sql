@@ -1,5 +1,6 @@
 -- Columns of tables, foreign tables and views. Their position is in "column order" (tables.sql).
 SELECT 'column' AS kind,
+       --of pg_class: c.oid AS watched_oid,
        format('%I.%I.%I', n.nspname, c.relname, a.attname) AS name, n.nspname AS schema,
        format('%s %I.%I',
               CASE c.relkind WHEN 'f' THEN 'foreign table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END,
@@ -26,6 +27,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped
+  --only AND a.attrelid = ANY ($1)
   AND c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');

@@ -1,5 +1,6 @@
 -- The database itself, what is set for it, and what belongs to no schema.
 -- Left out: its name, its data template flags and its collation version, which belong to the server it is on.
+--every look
 SELECT 'database' AS kind, 'current' AS name, NULL AS schema, NULL AS parent,
        pg_get_userbyid(d.datdba) AS owner,
        pg_encoding_to_char(d.encoding) AS encoding,
@@ -15,6 +16,7 @@ FROM pg_database d
 JOIN pg_tablespace s ON s.oid = d.dattablespace
 WHERE d.datname = current_database();
 
+--every look
 SELECT 'setting' AS kind,
        split_part(c.setting, '=', 1)
            || CASE WHEN s.setrole <> 0 THEN format(' for role %I', pg_get_userbyid(s.setrole)) ELSE '' END AS name,
@@ -32,6 +34,7 @@ FROM pg_largeobject_metadata l;
 
 -- Roles belong to the whole server: only those that something in this database refers to,
 -- and never their passwords.
+--every look
 SELECT 'role' AS kind, quote_ident(r.rolname) AS name, NULL AS schema, NULL AS parent,
        r.rolsuper AS superuser,
        r.rolinherit AS inherit,

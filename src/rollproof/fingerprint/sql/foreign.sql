@@ -27,6 +27,7 @@ WHERE NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_foreign_server'::regclass AND e.objid = v.oid AND e.deptype = 'e');
 
 -- The view hides options from those who may not see them; so does this query from everybody.
+--every look
 SELECT 'user mapping' AS kind,
        format('for %s on %I', CASE u.umuser WHEN 0 THEN 'PUBLIC' ELSE quote_ident(u.usename) END, u.srvname) AS name,
        NULL AS schema, 'server ' || quote_ident(u.srvname) AS parent,

@@ -1,5 +1,6 @@
 -- Functions, procedures, window functions and aggregates, named with the types that tell overloads apart.
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'w' THEN 'window function' ELSE 'function' END AS kind,
+       --of pg_proc: p.oid AS watched_oid,
        format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(p.proowner) AS owner,
        l.lanname AS language,
@@ -22,10 +23,12 @@ FROM pg_proc p
 JOIN pg_namespace n ON n.oid = p.pronamespace
 JOIN pg_language l ON l.oid = p.prolang
 WHERE p.oid >= 16384 AND p.prokind <> 'a' AND n.nspname !~ '^pg_temp'
+  --only AND p.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i'));
 
 SELECT 'aggregate' AS kind,
+       --of pg_proc: p.oid AS watched_oid,
        format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(p.proowner) AS owner,
        pg_get_function_arguments(p.oid) AS arguments,
@@ -56,5 +59,6 @@ FROM pg_proc p
 JOIN pg_aggregate a ON a.aggfnoid = p.oid
 JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE p.oid >= 16384 AND n.nspname !~ '^pg_temp'
+  --only AND p.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e');

@@ -1,72 +1,81 @@
 -- Who may do what. A missing access list means its default (acldefault), so that nobody having touched the grants
 -- and somebody having set them back are the same. "its owner" stands for the owner: a new owner is one difference.
 -- The attribute of each privilege: granted, or with grant option, and by whom when it was not the owner.
-WITH object (kind, name, schema, parent, owner, usual, acl) AS (
-    SELECT CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
-                          WHEN 'f' THEN 'foreign table' ELSE 'table' END,
-           format('%I.%I', n.nspname, c.relname), n.nspname, NULL, c.relowner,
+WITH object (oid, kind, name, schema, owner, usual, acl) AS (
+    SELECT c.oid, CASE c.relkind WHEN 'S' THEN 'sequence' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
+                                 WHEN 'f' THEN 'foreign table' ELSE 'table' END,
+           format('%I.%I', n.nspname, c.relname), n.nspname, c.relowner,
            acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r' END, c.relowner), c.relacl
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
+      --only AND c.oid = ANY ($1)
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
     UNION ALL
-    SELECT 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), n.nspname, NULL, c.relowner, NULL, a.attacl
+    SELECT c.oid, 'column', format('%I.%I.%I', n.nspname, c.relname, a.attname), n.nspname, c.relowner, NULL, a.attacl
     FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.oid >= 16384 AND c.relpersistence <> 't'
+      --only AND a.attrelid = ANY ($1)
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
     UNION ALL
-    SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'w' THEN 'window function' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
-           format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)), n.nspname, NULL, p.proowner,
+    SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'w' THEN 'window function' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
+           format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)), n.nspname, p.proowner,
            acldefault('f', p.proowner), p.proacl
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
     WHERE p.oid >= 16384 AND n.nspname !~ '^pg_temp'
+      --only AND p.oid = ANY ($1)
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype IN ('e', 'i'))
     UNION ALL
-    SELECT CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'c' THEN 'composite type' WHEN 'r' THEN 'range type'
-                          ELSE 'base type' END,
-           format('%I.%I', n.nspname, t.typname), n.nspname, NULL, t.typowner, acldefault('T', t.typowner), t.typacl
+    SELECT t.oid, CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' WHEN 'c' THEN 'composite type' WHEN 'r' THEN 'range type'
+                                 ELSE 'base type' END,
+           format('%I.%I', n.nspname, t.typname), n.nspname, t.typowner, acldefault('T', t.typowner), t.typacl
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace LEFT JOIN pg_class c ON c.oid = t.typrelid
     WHERE t.typtype IN ('e', 'd', 'c', 'r', 'b') AND t.oid >= 16384 AND n.nspname !~ '^pg_(temp|toast)'
+      --only AND t.oid = ANY ($1)
       AND (t.typtype <> 'c' OR c.relkind = 'c') AND NOT EXISTS (SELECT FROM pg_type y WHERE y.typarray = t.oid)
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype IN ('e', 'i'))
     UNION ALL
-    SELECT 'schema', quote_ident(n.nspname), n.nspname, NULL, n.nspowner, acldefault('n', n.nspowner), n.nspacl
+    SELECT n.oid, 'schema', quote_ident(n.nspname), n.nspname, n.nspowner, acldefault('n', n.nspowner), n.nspacl
     FROM pg_namespace n
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+      --only AND n.oid = ANY ($1)
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e')
     UNION ALL
-    SELECT 'foreign data wrapper', quote_ident(w.fdwname), NULL, NULL, w.fdwowner, acldefault('F', w.fdwowner), w.fdwacl
+    SELECT w.oid, 'foreign data wrapper', quote_ident(w.fdwname), NULL, w.fdwowner, acldefault('F', w.fdwowner), w.fdwacl
     FROM pg_foreign_data_wrapper w
     WHERE NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_foreign_data_wrapper'::regclass AND e.objid = w.oid AND e.deptype = 'e')
+      --only AND w.oid = ANY ($1)
     UNION ALL
-    SELECT 'server', quote_ident(v.srvname), NULL, NULL, v.srvowner, acldefault('S', v.srvowner), v.srvacl
+    SELECT v.oid, 'server', quote_ident(v.srvname), NULL, v.srvowner, acldefault('S', v.srvowner), v.srvacl
     FROM pg_foreign_server v
     WHERE NOT EXISTS (SELECT FROM pg_depend e
                       WHERE e.classid = 'pg_foreign_server'::regclass AND e.objid = v.oid AND e.deptype = 'e')
+      --only AND v.oid = ANY ($1)
 ),
 entry AS (
-    SELECT o.kind, o.name, o.schema, x.grantee, o.owner, x.privilege_type, x.grantor, x.is_grantable
+    SELECT o.oid, o.kind, o.name, o.schema, x.grantee, o.owner, x.privilege_type, x.grantor, x.is_grantable
     FROM object o CROSS JOIN LATERAL aclexplode(coalesce(o.acl, o.usual)) x
 ),
 privilege AS (
-    SELECT kind, name, schema, grantee, owner, privilege_type,
+    SELECT oid, kind, name, schema, grantee, owner, privilege_type,
            CASE WHEN bool_or(is_grantable) AND grantee <> owner THEN 'with grant option' ELSE 'granted' END
                || coalesce(' by ' || string_agg(quote_ident(pg_get_userbyid(grantor))
                                                 || CASE WHEN is_grantable THEN ' with grant option' ELSE '' END, ', '
                                                 ORDER BY pg_get_userbyid(grantor)) FILTER (WHERE grantor <> owner), '') AS how
     FROM entry
-    GROUP BY kind, name, schema, grantee, owner, privilege_type
+    GROUP BY oid, kind, name, schema, grantee, owner, privilege_type
 )
 SELECT 'grant' AS kind,
+       --of any: oid AS watched_oid,
        format('on %s %s to %s', kind, name,
               CASE grantee WHEN 0 THEN 'PUBLIC' WHEN owner THEN 'its owner' ELSE quote_ident(pg_get_userbyid(grantee)) END) AS name,
        schema, kind || ' ' || name AS parent,
        jsonb_object_agg(privilege_type, how) AS attributes
 FROM privilege
-GROUP BY kind, name, schema, grantee, owner;
+GROUP BY oid, kind, name, schema, grantee, owner;
 
 -- The database's own grants: neither a clone nor a dump without --create carries them along.
+--every look
 SELECT 'grant' AS kind,
        'on database to ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' WHEN d.datdba THEN 'its owner' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS name,
        NULL AS schema, 'database current' AS parent,

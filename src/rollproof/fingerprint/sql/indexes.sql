@@ -1,6 +1,7 @@
 -- Indexes that stand for themselves; those behind a constraint are told with it (constraints.sql).
 -- The definition is the part after "CREATE INDEX name ON table", so that a new name changes nothing else.
 SELECT 'index' AS kind,
+       --of pg_class: x.oid AS watched_oid,
        format('%I.%I', n.nspname, x.relname) AS name, n.nspname AS schema,
        format('%s %I.%I', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, cn.nspname, c.relname) AS parent,
        format('%I.%I', cn.nspname, c.relname) AS "table",
@@ -26,11 +27,13 @@ CROSS JOIN LATERAL (
            format('CREATE %sINDEX %I ON %s%I.%I ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, x.relname,
                   CASE WHEN x.relkind = 'I' THEN 'ONLY ' ELSE '' END, cn.nspname, c.relname) AS prefix) p
 WHERE c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
+  --only AND i.indexrelid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_constraint o WHERE o.conindid = x.oid AND o.contype IN ('p', 'u', 'x'))
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
 
 SELECT 'statistics' AS kind,
+       --of pg_statistic_ext: s.oid AS watched_oid,
        format('%I.%I', n.nspname, s.stxname) AS name, n.nspname AS schema,
        format('%s %I.%I', CASE c.relkind WHEN 'f' THEN 'foreign table' WHEN 'm' THEN 'materialized view' ELSE 'table' END,
               cn.nspname, c.relname) AS parent,
@@ -42,6 +45,7 @@ JOIN pg_namespace n ON n.oid = s.stxnamespace
 JOIN pg_class c ON c.oid = s.stxrelid
 JOIN pg_namespace cn ON cn.oid = c.relnamespace
 WHERE s.oid >= 16384
+  --only AND s.oid = ANY ($1)
   AND c.relpersistence <> 't'
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_statistic_ext'::regclass AND e.objid = s.oid AND e.deptype = 'e');

@@ -29,6 +29,7 @@ JOIN pg_publication p ON p.oid = r.pnpubid -- since 15
 JOIN pg_namespace n ON n.oid = r.pnnspid; -- since 15
 
 -- In 13 none but a superuser may look at subscriptions, so that there they are left out.
+--every look -- since 14
 SELECT 'subscription' AS kind, quote_ident(s.subname) AS name, NULL AS schema, NULL AS parent, -- since 14
        pg_get_userbyid(s.subowner) AS owner, -- since 14
        s.subenabled AS enabled, -- since 14

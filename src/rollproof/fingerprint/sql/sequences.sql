@@ -1,6 +1,7 @@
 -- Sequences as they are declared. Where they stand is read apart, as "sequence state".
 -- The numbers are texts: they may exceed what JSON can hold.
 SELECT 'sequence' AS kind,
+       --of pg_class: c.oid AS watched_oid,
        format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema,
        'column ' || o.name AS parent,
        pg_get_userbyid(c.relowner) AS owner,
@@ -25,5 +26,6 @@ LEFT JOIN LATERAL (
     WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid = 0
       AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')) o ON true
 WHERE c.oid >= 16384 AND c.relpersistence <> 't'
+  --only AND s.seqrelid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');

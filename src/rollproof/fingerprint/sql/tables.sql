@@ -1,6 +1,7 @@
 -- Tables, partitioned tables, partitions and foreign tables. An oid below 16384 is the server's own object;
 -- whatever a user made in pg_catalog is listed.
 SELECT CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
+       --of pg_class: c.oid AS watched_oid,
        format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(c.relowner) AS owner,
        CASE c.relkind WHEN 'p' THEN 'partitioned' WHEN 'f' THEN 'foreign' ELSE 'ordinary' END AS form,
@@ -39,11 +40,13 @@ LEFT JOIN pg_am m ON m.oid = c.relam
 LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
 LEFT JOIN pg_class t ON t.oid = c.reltoastrelid
 WHERE c.relkind IN ('r', 'p', 'f') AND c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
+  --only AND c.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
 
 -- The order of the columns is a fact of its own: a column dropped and added again comes last.
 SELECT 'column order' AS kind,
+       --of pg_class: c.oid AS watched_oid,
        format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema,
        format('%s %I.%I', CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, n.nspname, c.relname) AS parent,
        ARRAY(SELECT a.attname FROM pg_attribute a
@@ -51,5 +54,6 @@ SELECT 'column order' AS kind,
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'f') AND c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
+  --only AND c.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');

@@ -1,16 +1,19 @@
 -- Types: enums with their labels in order, domains, composite types, ranges and base types.
 -- Arrays and the row types of tables come with what they are made for and are not listed.
 SELECT 'enum' AS kind,
+       --of pg_type: t.oid AS watched_oid,
        format('%I.%I', n.nspname, t.typname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(t.typowner) AS owner,
        ARRAY(SELECT e.enumlabel FROM pg_enum e WHERE e.enumtypid = t.oid ORDER BY e.enumsortorder) AS labels
 FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'e' AND t.oid >= 16384 AND n.nspname !~ '^pg_temp'
+  --only AND t.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e');
 
 SELECT 'domain' AS kind,
+       --of pg_type: t.oid AS watched_oid,
        format('%I.%I', n.nspname, t.typname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(t.typowner) AS owner,
        format_type(t.typbasetype, t.typtypmod) AS type,
@@ -24,10 +27,12 @@ FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_type b ON b.oid = t.typbasetype
 WHERE t.typtype = 'd' AND t.oid >= 16384 AND n.nspname !~ '^pg_temp'
+  --only AND t.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e');
 
 SELECT 'composite type' AS kind,
+       --of pg_type: t.oid AS watched_oid,
        format('%I.%I', n.nspname, t.typname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(t.typowner) AS owner,
        ARRAY(SELECT quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod)
@@ -42,10 +47,12 @@ FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_class c ON c.oid = t.typrelid AND c.relkind = 'c'
 WHERE t.typtype = 'c' AND t.oid >= 16384 AND n.nspname !~ '^pg_temp'
+  --only AND t.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e');
 
 SELECT 'range type' AS kind,
+       --of pg_type: t.oid AS watched_oid,
        format('%I.%I', n.nspname, t.typname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(t.typowner) AS owner,
        format_type(r.rngsubtype, NULL) AS subtype,
@@ -60,10 +67,12 @@ FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 JOIN pg_range r ON r.rngtypid = t.oid
 WHERE t.typtype = 'r' AND t.oid >= 16384 AND n.nspname !~ '^pg_temp'
+  --only AND t.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype = 'e');
 
 SELECT CASE WHEN t.typisdefined THEN 'base type' ELSE 'shell type' END AS kind,
+       --of pg_type: t.oid AS watched_oid,
        format('%I.%I', n.nspname, t.typname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(t.typowner) AS owner,
        t.typlen AS length,
@@ -87,6 +96,7 @@ SELECT CASE WHEN t.typisdefined THEN 'base type' ELSE 'shell type' END AS kind,
 FROM pg_type t
 JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype IN ('b', 'p') AND t.oid >= 16384 AND n.nspname !~ '^pg_temp'
+  --only AND t.oid = ANY ($1)
   AND NOT EXISTS (SELECT FROM pg_type y WHERE y.typarray = t.oid)
   AND NOT EXISTS (SELECT FROM pg_depend e
                   WHERE e.classid = 'pg_type'::regclass AND e.objid = t.oid AND e.deptype IN ('e', 'i'));

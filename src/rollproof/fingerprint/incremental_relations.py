@@ -1,0 +1,105 @@
+"""The relations of the last look: which of them changed since, and which were written anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import Cursor
+
+from rollproof.fingerprint.incremental_scan import Changes
+from rollproof.fingerprint.incremental_statements import relations_text
+from rollproof.fingerprint.queries import query
+
+_TELLING = (
+    "pg_class",
+    "pg_attribute",
+    "pg_attrdef",
+    "pg_constraint",
+    "pg_index",
+    "pg_trigger",
+    "pg_policy",
+    "pg_rewrite",
+    "pg_inherits",
+    "pg_statistic_ext",
+    "pg_partitioned_table",
+    "pg_foreign_table",
+)
+"""Catalogs whose rows belong to a relation, which a scan names as their owner."""
+_WITH_ROWS = frozenset("rpfvm")
+"""What can be selected from: tables, partitioned and foreign ones, views and materialized views."""
+_WITH_STORAGE = frozenset("rmi")
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One row of watch_relations.sql. `storage` is the relfilenode, 0 without one; `kind` is the relkind."""
+
+    name: str
+    namespace: int
+    kind: str
+    persistence: str
+    storage: int
+
+    @property
+    def listed(self) -> bool:
+        return self.kind in _WITH_ROWS and self.persistence != "t"
+
+
+class Relations:
+    """All relations, kept up to date by what a scan found."""
+
+    def __init__(self, cursor: Cursor[Any], *, major: int) -> None:
+        self._major = major
+        self._known = self._read(cursor, None)
+        self._schemas = self._read_schemas(cursor)
+        self.changed = frozenset(relation.name for relation in self._known.values() if relation.listed)
+        self.rewritten: tuple[str, ...] = ()
+
+    def rest(self) -> None:
+        """Nothing has changed."""
+        self.changed, self.rewritten = frozenset(), ()
+
+    def advance(self, cursor: Cursor[Any], changes: Changes) -> str:
+        """Follows the changes; says why only a full fingerprint will do, or nothing."""
+        before = self._known
+        self._known = dict(before)
+        renamed = self._rename_schemas(cursor, changes)
+        touched = {row.key for row in changes.fresh.get("pg_class", ())}
+        for row in changes.gone.get("pg_class", ()):
+            self._known.pop(row.key, None)
+        self._known |= self._read(cursor, None if renamed else touched)
+        self._tell(before, changes)
+        return "a schema was renamed" if renamed else ""
+
+    def _tell(self, before: dict[int, Relation], changes: Changes) -> None:
+        found = (changes.fresh, changes.gone)
+        owners = {row.owner for rows in found for catalog in _TELLING for row in rows.get(catalog, ())}
+        owners |= {oid for oid, relation in before.items() if self._known.get(oid) != relation}
+        both = [known[oid] for known in (before, self._known) for oid in owners if oid in known]
+        self.changed = frozenset(relation.name for relation in both if relation.listed)
+        again = (self._known[oid] for oid in owners if self._rewritten(before.get(oid), self._known.get(oid)))
+        self.rewritten = tuple(sorted(relation.name for relation in again))
+
+    @staticmethod
+    def _rewritten(before: Relation | None, after: Relation | None) -> bool:
+        if before is None or after is None or after.kind not in _WITH_STORAGE or after.persistence == "t":
+            return False
+        return 0 not in (before.storage, after.storage) and before.storage != after.storage
+
+    def _rename_schemas(self, cursor: Cursor[Any], changes: Changes) -> bool:
+        if "pg_namespace" not in changes.fresh and "pg_namespace" not in changes.gone:
+            return False
+        before, self._schemas = self._schemas, self._read_schemas(cursor)
+        return any(self._schemas.get(oid, name) != name for oid, name in before.items())
+
+    def _read(self, cursor: Cursor[Any], oids: Iterable[int] | None) -> dict[int, Relation]:
+        if oids is None:
+            cursor.execute(relations_text(self._major, only=False), prepare=True)
+        else:
+            cursor.execute(relations_text(self._major, only=True), (list(oids),), prepare=True)
+        return {oid: Relation(*row) for oid, *row in cursor.fetchall()}
+
+    def _read_schemas(self, cursor: Cursor[Any]) -> dict[int, str]:
+        return dict(cursor.execute(query("watch_schemas", major=self._major), prepare=True).fetchall())
