@@ -11,7 +11,17 @@ from importlib import import_module
 
 import pytest
 
-ROOMS = ("options", "step_modules", "collector", "phrases", "systems", "session", "scenario", "outcomes")
+ROOMS = (
+    "options",
+    "step_modules",
+    "collector",
+    "phrases",
+    "systems",
+    "revisions",
+    "session",
+    "scenario",
+    "outcomes",
+)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
