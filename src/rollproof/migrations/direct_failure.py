@@ -12,7 +12,7 @@ from rollproof.errors import AttemptFailed
 from rollproof.migrations.failure import Step, connection_lost, copied_row, statement_failed, steps
 from rollproof.migrations.psqloutput import ServerMessage, from_fields
 from rollproof.migrations.script import Script
-from rollproof.migrations.sending import Piece, split_once
+from rollproof.migrations.sending import Piece, at_lines, split_once
 
 _FIELDS = {
     "SEVERITY": DiagnosticField.SEVERITY,
@@ -76,11 +76,21 @@ class Failed:
 
     def _step(self, piece: Piece | None, at: int | None, done: int) -> Step | None:
         if piece is None or piece.step:
-            return piece.step if piece else None
+            return self._part(piece, at, done) if piece else None
         every = steps(self.script, split_once(self.script.text))
         if at is not None:
             return next((step for step in every if at < step.statement.end), every[-1] if every else None)
         return every[done] if done < len(every) else None
+
+    def _part(self, piece: Piece, at: int | None, done: int) -> Step | None:
+        """The statement of a message that holds several which its tool has put together."""
+        if piece.step is None or not piece.parts:
+            return piece.step
+        if at is not None:
+            found = next((part for part in piece.parts if at < part.end), piece.parts[-1])
+        else:
+            found = piece.parts[min(done, len(piece.parts) - 1)]
+        return at_lines(self.script, piece.step, found)
 
     def _place(
         self, step: Step | None, at: int | None, message: ServerMessage

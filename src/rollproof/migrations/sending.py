@@ -32,12 +32,14 @@ class Piece:
         start: offset in the script's text of its first character.
         step: the statement that it is; None when it holds the whole script.
         rows: what COPY FROM STDIN gets; None: it gets nothing, and the server is told so.
+        parts: the statements in it where they are more than one, with offsets in the script's text.
     """
 
     sql: str = field(repr=False)
     start: int = 0
     step: Step | None = None
     rows: str | None = field(default=None, repr=False)
+    parts: tuple[Statement, ...] = ()
 
     def offset(self, position: int) -> int:
         """Offset in the script's text of the server's `position`, which counts from 1 what was sent."""
@@ -116,22 +118,39 @@ def _better_whole(script: Script) -> bool:
 
 def _as_told(script: Script, spans: Sequence[tuple[int, int]]) -> Iterator[Piece]:
     """The pieces that the tool sends, in its order, which may be another than the text's."""
-    whole = PsqlText("", tuple(_one(script.text, start, end) for start, end in spans))
+    inside = [_inside(script.text, start, end) for start, end in spans]
+    whole = PsqlText("", tuple(_one(span, parts) for span, parts in zip(spans, inside, strict=True)))
     in_order = all(one.start <= next_one.start for one, next_one in pairwise(whole.statements))
-    for step in steps(script, whole):
+    for step, parts in zip(steps(script, whole), inside, strict=True):
         found = step.statement
-        if not in_order:
-            first = script.in_file(script.line_at(found.start))
-            lines = script.text.count("\n", found.start, found.end)
-            step = replace(step, first_line=first, last_line=first + lines)  # noqa: PLW2901
-        yield Piece(_sent(script, found.start, found.end), found.start, step)
+        placed = step if in_order else at_lines(script, step, found)
+        several = parts if len(parts) > 1 else ()
+        yield Piece(_sent(script, found.start, found.end), found.start, placed, parts=several)
 
 
-def _one(text: str, start: int, end: int) -> Statement:
+def _inside(text: str, start: int, end: int) -> tuple[Statement, ...]:
+    """The statements in a piece, as psql would find them."""
+    return tuple(
+        replace(
+            found,
+            start=found.start + start,
+            end=found.end + start,
+            dollar=None if found.dollar is None else found.dollar + start,
+        )
+        for found in split(text[start:end]).statements
+    )
+
+
+def _one(span: tuple[int, int], parts: Sequence[Statement]) -> Statement:
     """A piece as if it were one statement, which it need not be."""
-    inside = split(text[start:end]).statements
-    dollar = next((start + each.dollar for each in inside if each.dollar is not None), None)
-    return Statement(start, end, inside[0].words if inside else (), dollar)
+    return Statement(*span, *((parts[0].words, parts[0].dollar) if parts else ((), None)))
+
+
+def at_lines(script: Script, step: Step, statement: Statement) -> Step:
+    """The step as that statement of it, with its lines in the file."""
+    first = script.in_file(script.line_at(statement.start))
+    lines = script.text.count("\n", statement.start, max(statement.start, statement.end - 1))
+    return replace(step, statement=statement, first_line=first, last_line=first + lines)
 
 
 def _statements(script: Script, text: PsqlText) -> Iterator[Piece]:
