@@ -17,8 +17,13 @@ from rollproof.migrations.wire import Wire
 
 _FEW = 8
 """statements, up to which each of a transaction is looked at by itself; a look takes some 60 µs"""
-_MANY = 32
+_MANY = 12
 """statements outside a transaction that are looked at; each costs a BEGIN and a COMMIT besides"""
+_BEGINNING = 5
+"""words by which two statements are of one sort and need only one look: ALTER TABLE name ADD COLUMN"""
+_SETTLES = frozenset(
+    "SET RESET SHOW BEGIN START COMMIT END ROLLBACK ABORT LISTEN UNLISTEN NOTIFY DISCARD DEALLOCATE".split()
+)
 _TRUNCATES = re.compile(r"(?i)\btruncate\s+(?:table\s+)?(?:only\s+)?([^;]+)")
 _NAME = re.compile(r'"((?:[^"]|"")+)"|([^\W\d][\w$]*)')
 
@@ -31,19 +36,31 @@ class Following:
         self.wire = wire
         self.taken = taken
         self.few = len(sending.pieces) <= _FEW and all(piece.step for piece in sending.pieces)
-        self.looked_at = 0
+        self.sorts: set[tuple[str, ...]] = set()
+        self.left_out = 0
 
     def wraps(self, piece: Piece) -> bool:
         """True when the message gets a transaction of its own, so that one can look before its end."""
-        if self.wire.in_transaction or self.looked_at >= _MANY:
+        if self.wire.in_transaction:
             return False
         if piece.step is None:
             every = split_once(self.script.text).statements
             return bool(every) and all(plain(self.script.text, statement) for statement in every)
-        return self._interesting(piece.step) and plain(self.script.text, piece.step.statement)
+        if not self._interesting(piece.step) or not plain(self.script.text, piece.step.statement):
+            return False
+        return self._new_sort(piece)
 
     def _interesting(self, step: Step) -> bool:
         return worth_a_look(self.script.text, step.statement)
+
+    def _new_sort(self, piece: Piece) -> bool:
+        sort = tuple(piece.sql.split(maxsplit=_BEGINNING)[:_BEGINNING])
+        if sort in self.sorts:
+            return False
+        self.left_out += len(self.sorts) >= _MANY
+        if len(self.sorts) < _MANY:
+            self.sorts.add(sort)
+        return sort in self.sorts
 
     @contextmanager
     def message(self, piece: Piece, *, wrapped: bool) -> Iterator[None]:
@@ -57,10 +74,13 @@ class Following:
             self.look()
         with self._sampling(piece, inside):
             yield
-        if self.wire.in_transaction and (self.few or wrapped):
+        if self.wire.in_transaction and (wrapped or (self.few and self._wanted(piece))):
             self._look_after(piece, started)
         if not self.wire.in_transaction:
             self.taken.end()
+
+    def _wanted(self, piece: Piece) -> bool:
+        return piece.step is None or self._interesting(piece.step)
 
     def ended(self) -> None:
         """A transaction that `wraps` asked for has been committed."""
@@ -70,7 +90,7 @@ class Following:
     def _sampling(self, piece: Piece, inside: bool) -> Iterator[None]:
         """A statement by itself lets its locks go before anyone can look: then now and then, meanwhile."""
         step, before = piece.step, time.monotonic()
-        if inside or (step and not self._interesting(step)):
+        if inside or (step and self._harmless(step)):
             yield
             return
         line = step.first_line if step else None
@@ -82,6 +102,12 @@ class Following:
         if not self.wire.in_transaction:
             self.taken.miss(self._only_sampled(step))
 
+    def _harmless(self, step: Step) -> bool:
+        """True for what is no news: it locks nothing old, only settles things, or its like was looked at."""
+        words, statement = step.statement.words, step.statement
+        settles = words[:1] and words[0] in _SETTLES
+        return bool(settles) or not self._interesting(step) or plain(self.script.text, statement)
+
     def _only_sampled(self, step: Step | None) -> str:
         if step is None:
             return "the script was sent whole and commits by itself: its locks were only sampled"
@@ -89,7 +115,6 @@ class Following:
         return f"line {step.first_line}: {words} ran outside a transaction: its locks were only sampled"
 
     def _look_after(self, piece: Piece, started: float) -> None:
-        self.looked_at += 1
         step = piece.step
         if step is None:
             alone = steps(self.script, split_once(self.script.text))
@@ -107,6 +132,8 @@ class Following:
 
     def report(self) -> LockReport:
         self.taken.end()
+        if self.left_out:
+            self.taken.miss(f"{self.left_out} statements outside a transaction were not looked at")
         found = _TRUNCATES.findall(self.script.text)
         names = {(quoted or bare.lower()) for text in found for quoted, bare in _NAME.findall(text)}
         return self.taken.report(emptied=names)

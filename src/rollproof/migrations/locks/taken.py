@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from psycopg import OperationalError
+
 from rollproof.migrations.locks.model import HeldLock, LockReport
 from rollproof.migrations.locks.modes import strength
 from rollproof.migrations.locks.rows import SHOWN
@@ -31,7 +33,7 @@ class Taken:
 
     watch: LockWatch
     pid: int
-    newest: int = 0
+    newest: int | None = None
     reasons: list[str] = field(default_factory=list)
     _now: dict[tuple[int, str], _Open] = field(default_factory=dict)
     _held: dict[str, HeldLock] = field(default_factory=dict)
@@ -42,10 +44,21 @@ class Taken:
         """Before the script does anything."""
         taken = cls(watch, pid)
         try:
-            taken.newest = watch.newest()
-        except CannotLookError as error:
+            watch.ask_newest()
+        except (CannotLookError, OperationalError) as error:
+            taken.newest = 0
             taken.miss(str(error))
         return taken
+
+    def can_look(self) -> bool:
+        """False when it is known that nothing can be seen."""
+        if self.newest is None:
+            self.newest = 0
+            try:
+                self.newest = self.watch.newest()
+            except CannotLookError as error:
+                self.miss(str(error))
+        return bool(self.newest)
 
     def miss(self, why: str) -> None:
         if why not in self.reasons:
@@ -57,10 +70,10 @@ class Taken:
         Args:
             since: when that statement began, on the monotonic clock; None when there were several.
         """
-        if not self.newest:
+        if not self.can_look():
             return
         try:
-            seen = self.watch.held(self.pid, self.newest)
+            seen = self.watch.held(self.pid, self.newest or 0)
         except CannotLookError as error:
             self.miss(str(error))
             return
@@ -90,6 +103,7 @@ class Taken:
             emptied: names of tables, unqualified, that the script truncates: they are stored anew, but
                 nothing is copied.
         """
+        self.can_look()
         return LockReport(
             held=tuple(self._held[name] for name in sorted(self._held)),
             rewritten=self._rewritten(frozenset(emptied)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,9 +48,22 @@ class LockWatch:
     def __init__(self, conn: PGconn) -> None:
         self.wire = Wire(conn, 0.0)
 
+    def ask_newest(self) -> None:
+        """Asks for the oid of the newest relation, and does not wait. Raises CannotLookError."""
+        self._idle()
+        self.wire.conn.send_query_prepared(b"rollproof_newest", ())
+        self.wire.conn.flush()
+
     def newest(self) -> int:
-        """Oid of the newest relation. Raises CannotLookError."""
-        return int(self._ask("newest", ())[0][0])
+        """The answer. Raises CannotLookError."""
+        result = self._guarded(self._answer)
+        if result is not None and result.error_field(pq.DiagnosticField.SQLSTATE) == _UNKNOWN_STATEMENT:
+            return int(self._ask("newest", ())[0][0])
+        return int(_rows(_good(result))[0][0])
+
+    def _answer(self) -> PGresult | None:
+        self.wire.deadline = time.monotonic() + _PATIENCE
+        return self.wire.only()
 
     def held(self, pid: int, newest: int) -> list[Seen]:
         """What that backend holds now. Raises CannotLookError."""
@@ -63,16 +76,19 @@ class LockWatch:
         return {int(oid): int(node) for oid, node in rows}
 
     def _ask(self, query: str, values: Sequence[str]) -> list[list[str]]:
+        self._idle()
+        return _rows(_good(self._guarded(lambda: self._send(query, values))))
+
+    def _idle(self) -> None:
         if self.wire.conn.transaction_status != pq.TransactionStatus.IDLE:
             raise CannotLookError("the session that looks at locks was busy")
+
+    def _guarded(self, act: Callable[[], PGresult | None]) -> PGresult | None:
         try:
-            result = self._send(query, values)
+            return act()
         except (OperationalError, TimeUpError) as error:
             self._recover()
             raise CannotLookError(f"locks could not be read: {type(error).__name__}") from error
-        if result is None or result.status != pq.ExecStatus.TUPLES_OK:
-            raise CannotLookError("the server refused to tell its locks")
-        return _rows(result)
 
     def _send(self, query: str, values: Sequence[str]) -> PGresult | None:
         name = f"rollproof_{query}".encode()
@@ -95,6 +111,12 @@ class LockWatch:
             self.wire.conn.get_cancel().cancel()
             self.wire.deadline = time.monotonic() + 10
             self.wire.rest()
+
+
+def _good(result: PGresult | None) -> PGresult:
+    if result is None or result.status != pq.ExecStatus.TUPLES_OK:
+        raise CannotLookError("the server refused to tell its locks")
+    return result
 
 
 @cache
