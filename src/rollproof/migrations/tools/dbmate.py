@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 
 from rollproof.migrations.model import Migration
@@ -77,7 +78,7 @@ def read_dbmate(text: str, *, bom: bool = False) -> DbmateText:
         bom: the file has a byte order mark, behind which dbmate sees no directive.
     """
     ups = [found.start() for found in _UP.finditer(text) if not (bom and found.start() == 0)]
-    pairs = [_pair(text, start, end) for start, end in zip(ups, [*ups[1:], len(text)], strict=True)]
+    pairs = [_pair(text, start, end) for start, end in pairwise([*ups, len(text)])]
     blocks = DbmateText(
         tuple(block for up, _ in pairs for block in up),
         tuple(block for _, down in reversed(pairs) for block in down),
@@ -109,7 +110,7 @@ def _refusal(text: str, ups: list[int], *, bom: bool) -> Refusal | None:
             return Refusal(
                 line.number, "there is SQL before `-- migrate:up`", "put it under that line, or take it out"
             )
-    for start, end in zip(ups, [*ups[1:], len(text)], strict=True):
+    for start, end in pairwise([*ups, len(text)]):
         downs = [found.start() for found in _DOWN.finditer(text, start, end)]
         if len(downs) > 1:
             return Refusal(
