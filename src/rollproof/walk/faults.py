@@ -173,20 +173,24 @@ def _newer_grammar(script: Script) -> bool:
     return True
 
 
-_MISSING = re.compile(
-    r'(?:relation|table|column|type|function|schema|constraint|index|sequence|view|key) "?([\w.$]+)"?'
-)
-_CONSEQUENCES = ("42P01", "42703", "42704", "42883", "3F000", "42P07", "42710", "42P16", "42P10", "")
+_MISSING = re.compile(r'"([^"]+)"|\b(?:column|function|operator class) ([\w$.]+)')
+_MISSES = ("42P01", "42703", "42704", "42883", "3F000", "")
+"""SQLSTATEs of what is not there; a tool's own error has none"""
 
 
 def consequence(error: RollproofError, failed: Iterable[Migration]) -> str:
     """Which earlier migration, that could not be applied, this failure comes from; empty when none does."""
     earlier = list(failed)
-    if not earlier or state_of(error) not in _CONSEQUENCES:
+    if not earlier or state_of(error) not in _MISSES:
         return ""
-    names = {name.rpartition(".")[2].lower() for name in _MISSING.findall(error.found)}
+    names = {name.rpartition(".")[2] for found in _MISSING.findall(error.found) for name in found if name}
     for migration in earlier:
-        words = set(re.findall(r"[\w$]+", migration.up.text.lower()))
-        if names & words:
+        if any(_makes(migration, name) for name in names):
             return f"{migration.id} could not be applied, and this rests on it"
     return f"{earlier[-1].id} could not be applied before it, which may be the reason"
+
+
+def _makes(migration: Migration, name: str) -> bool:
+    """True when the text makes something of that name, as SQL or as a tool's own language has it."""
+    making = rf"(?i)\b(?:create|add|rename)\w*\b[^;]*?\b{re.escape(name)}\b"
+    return re.search(making, migration.up.text) is not None

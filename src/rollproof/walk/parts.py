@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from psycopg import Connection
 
-from rollproof.fingerprint import take_fingerprint
+from rollproof.fingerprint.watch import CatalogWatch
 from rollproof.migrations.direct import DirectRunner
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.rowgen.rowstate import RowState, compare_states, discards
@@ -25,22 +25,6 @@ __all__ = [
     "compare_states",
     "discards",
 ]
-
-
-class CatalogWatch:
-    """Stand-in: a full fingerprint each time."""
-
-    def __init__(self, conn: Connection[Any], *, ignore_schemas: Iterable[str] = ()) -> None:
-        self.conn, self.ignored = conn, tuple(ignore_schemas)
-
-    def look(self) -> Fingerprint:
-        return take_fingerprint(self.conn, ignore_schemas=self.ignored)
-
-    def rewritten(self) -> tuple[str, ...]:
-        return ()
-
-    def forget(self) -> None:
-        pass
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,9 @@ from rollproof.walk.model import Again, Failure, Finding, NoRows, Outcome, Revis
 from rollproof.walk.observer import State
 from rollproof.walk.outcome import Seen, again_of, again_rows, outcome_of
 from rollproof.walk.parts import discards
-from rollproof.walk.track import Forward, Ran, Track
+from rollproof.walk.track import LEDGER_LOST, Forward, Ran, Track
 
 _UNREACHABLE = "nobody can connect to the database any more once it has run"
-_LEDGER = "it drops the tool's own table, {}: the tool no longer knows what is applied"
 
 
 @dataclass
@@ -75,7 +74,7 @@ class Step:
         assert error is not None
         self._fail(error, "up", self.migration.up)
         self.seen = replace(self.seen, up_failed=True)
-        if note := consequence(error, self.track.failed):
+        if not self.seen.environment and (note := consequence(error, self.track.failed)):
             self.notes.append(note)
         self.track.failed.append(self.migration)
 
@@ -89,7 +88,7 @@ class Step:
         if before.rows and clean.rows:
             self.discards = discards(before.rows, clean.rows)
         if up.ledger_lost:
-            self.notes.append(_LEDGER.format(clean.ledger))
+            self.notes.append(LEDGER_LOST)
         for table, found in forward.emptied.items():
             why = f"{self.migration.id} cannot be applied while it holds made-up rows: {found}"
             self.no_rows.append(NoRows(table, why))
@@ -112,7 +111,7 @@ class Step:
         undone = None if back.none else changes(clean, after)
         self.seen = replace(self.seen, back=back, undone=undone)
         if back.ledger_lost and not (self.seen.up and self.seen.up.ledger_lost):
-            self.notes.append("its rollback drops the tool's own table")
+            self.notes.append(f"its rollback: {LEDGER_LOST}")
         self._again(clean)
 
     def _cannot_be_rolled_back(self, error: RollproofError, clean: State) -> None:

@@ -33,6 +33,9 @@ _OF_ROWS = ("22", "23", "P0", "")
 """SQLSTATE classes of errors that rows may cause; a tool's own error has none"""
 
 
+LEDGER_LOST = "it drops the tool's own table, so that the tool no longer knows what is applied"
+
+
 @dataclass(frozen=True, slots=True)
 class Base:
     """Where a clean state can be found again.
@@ -110,14 +113,15 @@ class Track:
         self._copy_seconds, self._debt = _COPY_GUESS, 0.0
         self._open(begin.copy)
         self.state = self.observer.look()
-        self.base = Base(begin.copy, len(self.applied), self.state.server)
+        self.bases = [Base(begin.copy, len(self.applied), self.state.server)]
+        self.unfilled: dict[str, str] = {}
         self.at_start = self.state.server
 
     def close(self, *, put_back: bool = True) -> None:
         """Drops what was made; with `put_back` the server's roles and settings are what they were."""
         self.observer.close()
         with suppress(RollproofError, psycopg.Error):
-            self._drop_base()
+            self.forget_copies()
         with suppress(RollproofError, psycopg.Error):
             self.database.drop()
         if put_back and self.server.private:
@@ -138,8 +142,7 @@ class Track:
         """Runs one direction of a migration; a failure is an answer too."""
         ran = self._run(action, migration)
         if ran.error is not None and self._only_copies_hold_the_role(ran.error):
-            self._drop_base()
-            self.base = Base(None, 0, self.at_start) if self._given is None else self.base
+            self.forget_copies()
             ran = self._run(action, migration)
         return ran
 
@@ -165,29 +168,37 @@ class Track:
         return Forward(ran, before)
 
     def fill(self) -> tuple[NoRows, ...]:
-        """Gives every empty table rows; those that could not be given any."""
+        """Gives every empty table rows; those that could not be given any, and could before or are new."""
         started = time.monotonic()
         try:
             report = self.observer.fill(self.state.facts)
         except EnvironmentUnavailable:
             raise
         except RollproofError as error:
-            return (NoRows("every table", error.found),)
+            return self._note_unfilled((NoRows("every table", error.found),))
         finally:
             self.seconds["rows"] += time.monotonic() - started
         if report.made:
             self.filled |= {table for table, count in report.made.items() if count}
             self.state = self.look()
         self._debt += time.monotonic() - started
-        return report.not_made
+        return self._note_unfilled(report.not_made)
+
+    def _note_unfilled(self, not_made: tuple[NoRows, ...]) -> tuple[NoRows, ...]:
+        new = tuple(item for item in not_made if self.unfilled.get(item.table) != item.why)
+        self.unfilled = {item.table: item.why for item in not_made}
+        return new
 
     def settle(self, clean: State, now: State | None = None) -> None:
         """Makes the state `clean` again, by the shortest way."""
         try:
             found = now or self.look()
-            if changes(clean, found).none and self._ledger_agrees():
+            other = changes(clean, found)
+            if other.none and self._ledger_agrees():
                 self.state = found
                 return
+            if other.ledger_lost:
+                self.observer.notes.append(LEDGER_LOST)
         except RollproofError:  # nobody can connect, or read it: a new one will do
             self.observer.close()
         self.rebuild()
@@ -196,32 +207,41 @@ class Track:
         """After a script that failed: mostly nothing of it stays."""
         self.settle(before)
 
-    def rebuild(self) -> None:
+    def rebuild(self, *, after_each: Callable[[], None] | None = None) -> None:
         """Makes the clean state anew: the last copy, and everything after it applied again.
 
         A migration that cannot be applied this time is left out from then on.
+
+        Args:
+            after_each: called whenever another migration has been applied and the tables are filled.
         """
         started, spent_before = time.monotonic(), dict(self.seconds)
-        self._open(self.base.copy)
-        self.observer.put_back(self.base.server)
-        replayed, self.applied = self.applied[self.base.count :], self.applied[: self.base.count]
+        while self.bases[-1].count > len(self.applied):
+            self._drop(self.bases.pop())
+        base = self.bases[-1]
+        self._open(base.copy)
+        self.observer.put_back(base.server)
+        replayed, self.applied = self.applied[base.count :], self.applied[: base.count]
         for migration in replayed:
             self._replay(migration)
+            if after_each:
+                after_each()
         self.state = self.look()
         self.fill()
         spent = time.monotonic() - started
         self.seconds = {**spent_before, "rebuild": spent_before["rebuild"] + spent}
-        if spent > 2 * self._copy_seconds and replayed:
+        if spent > 2 * self._copy_seconds and replayed and not after_each:
             self.keep()
 
-    def keep(self) -> None:
-        """Keeps a copy of the clean state, in place of the one before."""
+    def keep(self, *, beside: bool = False) -> None:
+        """Keeps a copy of the clean state, in place of the one before or `beside` it."""
         self.observer.close()
         copy, seconds = self.database.copy()
-        self._drop_base()
+        if not beside:
+            self.forget_copies()
         self._copy_seconds = seconds
         self.state = self.look()
-        self.base = Base(copy, len(self.applied), self.state.server)
+        self.bases.append(Base(copy, len(self.applied), self.state.server))
         self.seconds["copies"] += seconds
         self._debt = 0.0
 
@@ -230,39 +250,52 @@ class Track:
         if self._debt > _WORTH * self._copy_seconds:
             self.keep()
 
-    def _run(self, action: Callable[[Migration, DirectRunner], ScriptRun], migration: Migration) -> Ran:
+    def _run(
+        self,
+        action: Callable[[Migration, DirectRunner], ScriptRun],
+        migration: Migration,
+        *,
+        locks: bool | None = None,
+    ) -> Ran:
         started = time.monotonic()
         try:
-            run = action(migration, self.runner())
+            run = action(migration, self.runner(locks=self.settings.locks if locks is None else locks))
         except RollproofError as error:
             return Ran(time.monotonic() - started, error=error)
         self._debt += run.seconds
         return Ran(run.seconds, run)
 
-    def runner(self) -> DirectRunner:
+    def runner(self, *, locks: bool) -> DirectRunner:
         """For one script; each has a connection of its own."""
-        settings = self.settings
-        return DirectRunner(self.server, self.database.name, limit=settings.limit, user=settings.user)
+        limit, user = self.settings.limit, self.settings.user
+        return DirectRunner(self.server, self.database.name, limit=limit, user=user, locks=locks)
 
     def _open(self, copy: Copy | None) -> None:
         self.observer.close()
         self.database.create(copy)
         self.observer.database = self.database.name
 
-    def _drop_base(self) -> None:
-        base = getattr(self, "base", None)
-        if base is not None and base.copy is not None and base.copy is not self._given:
+    def forget_copies(self, keep: Callable[[int], bool] = lambda _: False) -> None:
+        """Drops the copies made on the way; those whose place among them `keep` wants stay."""
+        first, *made = self.bases
+        kept = [base for place, base in enumerate(made) if keep(place)]
+        self.bases = [first, *kept]
+        for base in made:
+            if base not in kept:
+                self._drop(base)
+
+    def _drop(self, base: Base) -> None:
+        if base.copy is not None and base.copy is not self._given:
             drop_whatever_it_takes(self.server, base.copy.name)
 
     def _only_copies_hold_the_role(self, error: RollproofError) -> bool:
         """A role cannot be dropped while a copy of the database, which only this walk has, refers to it."""
-        held = self.base.copy is not None and self.base.copy is not self._given
-        return held and state_of(error) == "2BP01" and "role" in error.found
+        return len(self.bases) > 1 and state_of(error) == "2BP01" and "role" in error.found
 
     def _replay(self, migration: Migration) -> None:
         if tables := self.emptied.get(migration.id):
             self.observer.empty(tables)
-        ran = self._run(self.source.apply, migration)
+        ran = self._run(self.source.apply, migration, locks=False)
         if ran.error is not None:
             self.failed.append(migration)
             self.observer.notes.append(f"{migration.id} could not be applied once more: {ran.error.found}")
