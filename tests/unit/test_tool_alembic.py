@@ -12,6 +12,7 @@ from alembic_projects import ASYNC_ENV, ENV, INI, Project
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed, MigrationError
 from rollproof.migrations.classification import Kind
+from rollproof.migrations.direct import DirectRunner
 from rollproof.migrations.execute import PsqlRunner
 from rollproof.migrations.source import MigrationSource
 from rollproof.migrations.tools import alembic as adapter
@@ -441,3 +442,30 @@ def test_an_interpreter_without_alembic_is_named_with_what_to_do(project: Projec
         assert "--python" in missing.value.remedy
     finally:
         source.close()
+
+
+def test_locks_are_named_as_before_also_those_of_what_is_dropped(
+    project: Project, opened: Open, pg: PostgresServer, database: str
+) -> None:
+    project.table("aaa1")
+    project.add("bbb2", "aaa1", up='op.add_column("t_aaa1", sa.Column("name", sa.Text))')
+    block = "with op.get_context().autocommit_block():\n    op.execute('{} INDEX CONCURRENTLY {}')"
+    project.add("ccc3", "bbb2", up=block.format("CREATE", "i ON t_aaa1 (id)"), down=block.format("DROP", "i"))
+    source = opened(project.ini)
+    first, second, third = source.load()
+    runner = DirectRunner(pg, database, limit=60.0)
+    source.apply(first, runner)
+    added = source.apply(second, runner).locks
+    assert added is not None
+    assert [(lock.relation, lock.mode) for lock in added.held if "t_" in lock.relation] == [
+        ("public.t_aaa1", "AccessExclusiveLock")
+    ]
+    outside = source.apply(third, runner).locks
+    assert outside is not None
+    assert "outside of a transaction" in outside.incomplete
+    source.roll_back(third, runner)
+    source.roll_back(second, runner)
+    dropped = source.roll_back(first, runner).locks
+    assert dropped is not None
+    assert ("public.t_aaa1", "AccessExclusiveLock") in [(lock.relation, lock.mode) for lock in dropped.held]
+    assert source.apply(first, DirectRunner(pg, database, locks=False)).locks is None

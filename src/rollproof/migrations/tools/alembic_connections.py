@@ -55,6 +55,7 @@ class Connections:
         """Before each step."""
         self.held_query = held_query
         self.held: list[list[Any]] = []
+        self.names: list[list[Any]] | None = None
         self.pids: list[int] = []
         self.led_from: dict[str, None] = {}
         self.commits = 0
@@ -112,6 +113,8 @@ class Connections:
             raise Refused("a revision connects to a database while it is being loaded", remedy=_REMEDY)
         try:
             found = _rows(raw, self.server["identity_query"])[0]
+            if self.held_query and self.names is None:
+                self.names = [[int(oid), str(name)] for oid, name in _rows(raw, self.server["names_query"])]
             raw.rollback()
         except Exception as error:
             raise Refused(
@@ -153,7 +156,8 @@ def _raw(connection: Any) -> Any:
 def _rows(raw: Any, query: str) -> list[Any]:
     cursor = raw.cursor()
     try:
-        cursor.execute(query)
+        # pg8000 alone looks for placeholders where no values are given.
+        cursor.execute(query.replace("%", "%%") if type(raw).__module__.startswith("pg8000") else query)
         return list(cursor.fetchall())
     finally:
         cursor.close()

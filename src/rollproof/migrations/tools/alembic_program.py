@@ -66,6 +66,8 @@ class _Session:
         self.env_code: Any = None
         self.drivername = ""
         self.env = ""
+        self.heads: set[str] = set()
+        self.applied: set[str] = set()
         self.inside = ""
         self.connections = beside("alembic_connections.py").Connections()
 
@@ -332,7 +334,7 @@ def step(order: dict[str, Any]) -> dict[str, Any]:
         connections.must_be_ours(context.connection)
         _must_fit(revision, heads, order["up"])
         make = MigrationStep.upgrade_from_script if order["up"] else MigrationStep.downgrade_from_script
-        one = make(session.script.revision_map, revision)
+        one: Any = make(session.script.revision_map, revision)
         run = one.migration_fn
 
         def counted(**named: Any) -> None:
@@ -341,6 +343,10 @@ def step(order: dict[str, Any]) -> dict[str, Any]:
             seen["committed"] = connections.commits
 
         one.migration_fn = counted
+        if len(heads) == 1 and len(one.from_revisions) == len(one.to_revisions) == 1:
+            # It asks for all ancestors at each step, in vain where there is but one line.
+            one.should_delete_branch = lambda heads: False
+        context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, _remember_applied)
         yield one
         seen["runs"] += 1
         seen["ledger"] = [context.version_table_schema, context.version_table]
@@ -358,7 +364,8 @@ def step(order: dict[str, Any]) -> dict[str, Any]:
     return {
         **{key: seen[key] for key in ("runs", "ledger")},
         "committed": connections.commits > seen["committed"],
-        "held": connections.held,
+        "held": connections.held if connections.held_query else None,
+        "names": connections.names,
         "autocommit": connections.autocommit,
         "led_from": list(connections.led_from),
     }
@@ -423,7 +430,21 @@ def _must_fit(revision: Any, heads: Iterable[str], up: bool) -> None:
         )
 
 
+def _remember_applied(*, step: Any, heads: set[str], **_: Any) -> None:
+    """Alembic calls it when the ledger is written: so nobody has to go through the whole graph again."""
+    for revision in step.up_revision_ids:
+        (_session.applied.add if step.is_upgrade else _session.applied.discard)(revision)
+    _session.heads = set(heads)
+
+
 def _applied(heads: Iterable[str]) -> set[str]:
+    if _session.heads != set(heads):
+        _session.applied = _ancestors(heads)
+        _session.heads = set(heads)
+    return _session.applied
+
+
+def _ancestors(heads: Iterable[str]) -> set[str]:
     found: set[str] = set()
     waiting = list(heads)
     while waiting:

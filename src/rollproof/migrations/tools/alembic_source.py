@@ -21,13 +21,22 @@ from rollproof.migrations.script import Script
 from rollproof.migrations.source import Runner
 from rollproof.migrations.tools.alembic_kinds import read_code
 from rollproof.migrations.tools.alembic_places import Place
-from rollproof.migrations.tools.native import IDENTITY, ends_backends, identity, locks_of, project_python
+from rollproof.migrations.tools.native import (
+    IDENTITY,
+    NAMES,
+    ends_backends,
+    held_query_for,
+    identity,
+    locks_of,
+    project_python,
+)
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.migrations.tools.worker import NativeWorker
 
 _PROGRAM = Path(__file__).with_name("alembic_program.py")
 _ID = 100
 """letters of an id at most"""
+_HELD_OUTSIDE = "part of it ran outside of a transaction: what that held was not seen"
 _DOING = "loading the revisions with the project's own Alembic"
 
 
@@ -116,7 +125,7 @@ class AlembicSource:
             "revision": revision,
             "up": up,
             "file": str(migration.path),
-            "held_query": getattr(runner, "held_query", ""),
+            "held_query": held_query_for(runner),
         }
         limit = runner.limit
         hanging = ends_backends(runner, doing=doing, where=str(migration.path), limit=limit)
@@ -124,7 +133,8 @@ class AlembicSource:
         answer = self._worker.ask(order, limit=limit, hanging=hanging)
         seconds = time.monotonic() - started
         self._check(answer, migration, runner, revision, up=up)
-        return ScriptRun(seconds, locks=locks_of(answer))
+        incomplete = _HELD_OUTSIDE if answer["autocommit"] else ""
+        return ScriptRun(seconds, locks=locks_of(answer, incomplete=incomplete))
 
     def _check(
         self, answer: Mapping[str, Any], migration: Migration, runner: Runner, revision: str, *, up: bool
@@ -190,6 +200,7 @@ class AlembicSource:
             "database": runner.database,
             "identity": self._identities[wanted],
             "identity_query": IDENTITY,
+            "names_query": NAMES,
         }
         self._worker.ask({"do": "point", "doing": _DOING, "server": told}, limit=self.settings.limit)
         self._pointed = wanted

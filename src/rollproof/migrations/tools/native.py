@@ -13,7 +13,7 @@ from psycopg import Connection
 
 from rollproof.errors import AttemptFailed
 from rollproof.migrations.blocking import Backend, Blocker, backend, blockers, end_backend, say_waiting
-from rollproof.migrations.locks.model import LockReport
+from rollproof.migrations.locks import LockReport, held_query, parse_locks
 from rollproof.migrations.source import Runner
 from rollproof.migrations.tools.worker import Hanging
 from rollproof.model.durations import say_duration
@@ -120,6 +120,11 @@ IDENTITY = """SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system
 """Which server, which of its runs, which database, which backend; a copy of the server differs in the
 second. The worker asks the same of each connection that the project makes."""
 
+NAMES = """SELECT c.oid::pg_catalog.int8, pg_catalog.format('%I.%I', n.nspname, c.relname)
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'm', 'v', 'f', 'S')"""
+"""Relations as they are called before a migration, for those that it drops or renames."""
+
 
 def identity(conn: Connection[Any]) -> list[str]:
     """The first three of `IDENTITY`, as text."""
@@ -127,13 +132,22 @@ def identity(conn: Connection[Any]) -> list[str]:
     return [str(value) for value in row[:3]] if row else []
 
 
-def locks_of(answer: Mapping[str, Any]) -> LockReport | None:
-    """What a worker saw to be held before each commit; None when nobody asked or nobody can read it."""
-    if not answer.get("held"):
+def held_query_for(runner: Runner) -> str:
+    """What the worker is to ask before each commit; empty when the runner wants to know no locks."""
+    return held_query() if getattr(runner, "locks", False) else ""
+
+
+def locks_of(answer: Mapping[str, Any], *, incomplete: str = "") -> LockReport | None:
+    """What a worker saw to be held before each commit; None when nobody asked.
+
+    The answer has `held`, rows of `held_query` for each commit, and may have `names`, pairs of the oid
+    and the qualified name of relations from before.
+    """
+    if answer.get("held") is None:
         return None
-    try:
-        from rollproof.migrations.locks import parse_locks  # type: ignore[attr-defined,unused-ignore]
-    except ImportError:
-        return None
-    report = parse_locks([row for rows in answer["held"] for row in rows])
-    return report if isinstance(report, LockReport) else None
+    names = answer.get("names")
+    return parse_locks(
+        [row for rows in answer["held"] for row in rows],
+        names=None if names is None else {int(oid): str(name) for oid, name in names},
+        incomplete=incomplete,
+    )
