@@ -18,7 +18,7 @@ from rollproof.migrations.tools.base import Certainty, Found, survey
 from rollproof.migrations.tools.sections import LOADING, FileScripts, SectionTool, entries, marked_folders
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.migrations.tools.sql_migrate_text import has_marker, read_sql_migrate
-from rollproof.migrations.tools.sqlledger import RowLedger
+from rollproof.migrations.tools.sqlledger import RowLedger, composed
 
 NAME = "sql-migrate"
 CONFIG = "dbconfig.yml"
@@ -135,6 +135,17 @@ def _environment(config: Path, wanted: str | None) -> Environment:
     return by_name[wanted] if wanted else usual[0]
 
 
+@dataclass(frozen=True, kw_only=True)
+class GorpLedger(RowLedger):
+    """`gorp_migrations`, in a schema that is made along with it where the configuration names one."""
+
+    schema: str = ""
+
+    def create(self) -> str:
+        schema = composed("CREATE SCHEMA IF NOT EXISTS {};", self.schema) if self.schema else ""
+        return schema + super().create()
+
+
 class SqlMigrate(SectionTool):
     """The history in one folder."""
 
@@ -149,9 +160,10 @@ class SqlMigrate(SectionTool):
         return self.settings.ledger or self.configured.ledger
 
     @cached_property
-    def ledger(self) -> RowLedger:
+    def ledger(self) -> GorpLedger:
         qualified = self.settings.ledger or self.configured.schema
-        return RowLedger(
+        return GorpLedger(
+            schema="" if self.settings.ledger else self.configured.schema,
             table=self.table,
             written=None if qualified else self.configured.table,
             definition="(id text NOT NULL PRIMARY KEY, applied_at timestamp with time zone)",
