@@ -126,7 +126,8 @@ def read_config(path: Path, *, target: str | None = None) -> SqitchConfig:
         line = f":{error.line}" if isinstance(error, ConfigError) else ""
         raise _wrong(str(error), f"{path}{line}", "correct it, or name the plan file as PATH") from error
     if target and f"target.{target}" not in sections:
-        known = [name.removeprefix("target.") for name in sections if name.startswith("target.")]
+        named = (name.removeprefix("target.") for name in sections if name.startswith("target."))
+        known = [name for name in named if not name.endswith(".variables")]
         raise _wrong(
             f"there is no target {target!r}", str(path), f"name one of: {', '.join(known) or 'none'}"
         )
