@@ -27,7 +27,7 @@ def runner(pg: PostgresServer, database: str) -> DirectRunner:
 
 def query(pg: PostgresServer, database: str, text: str) -> list[tuple[object, ...]]:
     with psycopg.connect(pg.conninfo(database)) as conn:
-        return conn.execute(text).fetchall()  # type: ignore[call-overload, no-any-return]
+        return conn.execute(text).fetchall()
 
 
 def tables(pg: PostgresServer, database: str) -> set[str]:
