@@ -11,6 +11,7 @@ from rollproof.migrations.failure import Step, steps
 from rollproof.migrations.locks.model import LockReport
 from rollproof.migrations.locks.plain import plain, worth_a_look
 from rollproof.migrations.locks.taken import Taken
+from rollproof.migrations.psqltext import Statement
 from rollproof.migrations.script import Script
 from rollproof.migrations.sending import Piece, Sending, split_once
 from rollproof.migrations.wire import Wire
@@ -43,15 +44,18 @@ class Following:
         """True when the message gets a transaction of its own, so that one can look before its end."""
         if self.wire.in_transaction:
             return False
-        if piece.step is None:
-            every = split_once(self.script.text).statements
-            return bool(every) and all(plain(self.script.text, statement) for statement in every)
-        if not self._interesting(piece.step) or not plain(self.script.text, piece.step.statement):
+        every = self._statements(piece)
+        if not every or not all(plain(self.script.text, statement) for statement in every):
             return False
-        return self._new_sort(piece)
+        return piece.step is None or (self._interesting(piece) and self._new_sort(piece))
 
-    def _interesting(self, step: Step) -> bool:
-        return worth_a_look(self.script.text, step.statement)
+    def _statements(self, piece: Piece) -> tuple[Statement, ...]:
+        if piece.step is None:
+            return split_once(self.script.text).statements
+        return piece.parts or (piece.step.statement,)
+
+    def _interesting(self, piece: Piece) -> bool:
+        return any(worth_a_look(self.script.text, statement) for statement in self._statements(piece))
 
     def _new_sort(self, piece: Piece) -> bool:
         sort = tuple(piece.sql.split(maxsplit=_BEGINNING)[:_BEGINNING])
@@ -72,25 +76,22 @@ class Following:
         inside, started = self.wire.in_transaction, time.monotonic()
         if inside and not self.few and piece.step and piece.step.commits:
             self.look()
-        with self._sampling(piece, inside):
+        with self._sampling(piece, alone=not inside):
             yield
-        if self.wire.in_transaction and (wrapped or (self.few and self._wanted(piece))):
+        if self.wire.in_transaction and (wrapped or (self.few and self._interesting(piece))):
             self._look_after(piece, started)
         if not self.wire.in_transaction:
             self.taken.end()
-
-    def _wanted(self, piece: Piece) -> bool:
-        return piece.step is None or self._interesting(piece.step)
 
     def ended(self) -> None:
         """A transaction that `wraps` asked for has been committed."""
         self.taken.end()
 
     @contextmanager
-    def _sampling(self, piece: Piece, inside: bool) -> Iterator[None]:
+    def _sampling(self, piece: Piece, *, alone: bool) -> Iterator[None]:
         """A statement by itself lets its locks go before anyone can look: then now and then, meanwhile."""
         step, before = piece.step, time.monotonic()
-        if inside or (step and self._harmless(step)):
+        if not self._needs_samples(piece, alone=alone):
             yield
             return
         line = step.first_line if step else None
@@ -102,11 +103,16 @@ class Following:
         if not self.wire.in_transaction:
             self.taken.miss(self._only_sampled(step))
 
-    def _harmless(self, step: Step) -> bool:
-        """True for what is no news: it locks nothing old, only settles things, or its like was looked at."""
-        words, statement = step.statement.words, step.statement
-        settles = words[:1] and words[0] in _SETTLES
-        return bool(settles) or not self._interesting(step) or plain(self.script.text, statement)
+    def _needs_samples(self, piece: Piece, *, alone: bool) -> bool:
+        """False for what is no news: it only settles things, locks nothing old, or its like was looked at."""
+        every = self._statements(piece)
+        settles = all(set(statement.words[:1]) <= _SETTLES for statement in every)
+        if settles or not self._interesting(piece):
+            return False
+        ends = any(set(statement.words[:1]) <= _SETTLES for statement in every) and len(every) > 1
+        if not alone:
+            return ends
+        return ends or not all(plain(self.script.text, statement) for statement in every)
 
     def _only_sampled(self, step: Step | None) -> str:
         if step is None:
