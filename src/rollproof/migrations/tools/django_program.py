@@ -2,8 +2,8 @@
 
 A program for `worker_program.py`: standard library and Django alone, Python 3.8 and later, Django 3.2 and
 later. Its parts lie beside it: django_program_project.py brings the project up and leads its connections to
-the scratch database, django_program_states.py keeps what is dear to compute, django_program_facts.py tells
-what operations do.
+the scratch database, django_program_session.py has its connection and history, django_program_states.py
+keeps what is dear to compute, django_program_facts.py tells what operations do.
 
 Orders (each with `project`, see `bring_up`, because a worker may have been started anew):
 
@@ -26,15 +26,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rollproof.migrations.tools import django_program_states
     from rollproof.migrations.tools import worker_program as rollproof_worker
+    from rollproof.migrations.tools.django_program_session import Session
     from rollproof.migrations.tools.worker_program import Refused, note
 else:
     import rollproof_worker
     from rollproof_worker import Refused, note
 
 
-def _beside(name: str) -> Any:
+def beside(name: str) -> Any:
     """A module beside this file. The folder is not on sys.path: modules there are named like tools."""
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
@@ -45,181 +45,10 @@ def _beside(name: str) -> Any:
     return sys.modules[name]
 
 
-class _Session:
-    """The project, once it is up, and the history that it has."""
-
-    def __init__(self, alias: str, apps: list[str]) -> None:
-        from django.db import connections
-        from django.db.migrations.executor import MigrationExecutor
-
-        self.alias = alias
-        self.connection = connections[alias]
-        self.mirrors = _project().mirrors_of(alias)
-        self.executor = _executor(MigrationExecutor, self.connection)
-        self.plan = _plan(self.executor, apps)
-        self.places = {(m.app_label, m.name): place for place, m in enumerate(self.plan)}
-        states: Callable[..., django_program_states.States] = _beside("django_program_states").States
-        self.states = states(self.plan, self.executor._create_project_state)
-        self.target: Mapping[str, Any] = {}
-        self.held: list[list[list[Any]]] | None = None
-        self.held_query = ""
-        self._listen_to_commits()
-
-    # Connections
-
-    def lead_to(self, target: Mapping[str, Any]) -> None:
-        if target != self.target:
-            _project().lead_to(target, self.alias, self.mirrors)
-            self.target = target
-
-    @contextlib.contextmanager
-    def connected(self) -> Iterator[None]:
-        """A connection made anew, and closed afterwards."""
-        self.connection.close()
-        try:
-            self.connection.ensure_connection()
-            note(backend_pids=[_backend_pid(self.connection.connection)])
-            self.connection.queries_log.clear()
-            self._expect_ours()
-            with self.connection.execute_wrapper(_telling):
-                yield
-        finally:
-            self._close()
-
-    def _close(self) -> None:
-        for name in [self.alias, *self.mirrors]:
-            from django.db import connections
-
-            connections[name].close()
-
-    def _expect_ours(self) -> None:
-        """The server, its run and the database are those that Rollproof is connected to itself."""
-        found = [str(value) for value in self.row(self.target["identity_query"])[:3]]
-        if found != self.target["identity"]:
-            raise self.not_ours(f"it leads to database {found[2]!r} of another server or name")
-
-    def not_ours(self, why: str) -> Refused:
-        return Refused(
-            f"the connection {self.alias!r} of the project does not lead to the scratch database: {why}",
-            "see what in the project changes connections: its database engine, or handlers of signals",
-        )
-
-    def row(self, query: str, *values: Any) -> tuple[Any, ...]:
-        with self.connection.connection.cursor() as cursor:
-            cursor.execute(query, values or None)
-            return tuple(cursor.fetchone())
-
-    def _listen_to_commits(self) -> None:
-        """What is held is seen just before it is let go."""
-        commit = self.connection.commit
-
-        def look_and_commit() -> None:
-            if self.held is not None and self.connection.connection is not None:
-                with self.connection.connection.cursor() as cursor:
-                    cursor.execute(self.held_query)
-                    self.held.append([list(row) for row in cursor.fetchall()])
-            commit()
-
-        self.connection.commit = look_and_commit
-
-    # History
-
-    def applied(self) -> list[int]:
-        """Positions of the applied migrations, in order. A squashed one is when all that it replaces are."""
-        rows = self._rows()
-        found = []
-        for place, migration in enumerate(self.plan):
-            names = migration.replaces or [(migration.app_label, migration.name)]
-            if all(tuple(name) in rows for name in names):
-                found.append(place)
-        return found
-
-    def _rows(self) -> set[tuple[str, str]]:
-        recorder = self.executor.recorder
-        with self.connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [recorder.Migration._meta.db_table])
-            if not cursor.fetchone()[0]:
-                recorder.ensure_schema()
-                return set()
-            cursor.execute("SELECT app, name FROM django_migrations")
-            return {(app, name) for app, name in cursor.fetchall()}
-
-    def place(self, order: Mapping[str, Any]) -> int:
-        return self.places[order["app"], order["name"]]
-
-    def other(self, key: Any) -> int | None:
-        """The position of a migration that a graph names; None for one without a place in the plan."""
-        return self.places.get((key[0], key[1]))
-
-
-_current: list[_Session] = []
-_refused: list[Refused] = []
-
-
-def _project() -> Any:
-    return _beside("django_program_project")
-
-
-def _executor(kind: Any, connection: Any) -> Any:
-    """Django's executor without a connection: its graph is that of an empty database."""
-    executor = kind(None)
-    executor.connection = connection
-    executor.recorder = type(executor.recorder)(connection)
-    return executor
-
-
-def _plan(executor: Any, apps: list[str]) -> list[Any]:
-    """All migrations in the order of `migrate`; only those apps' and what they depend on, when given."""
-    graph = executor.loader.graph
-    leaves = [leaf for leaf in graph.leaf_nodes() if not apps or leaf[0] in apps]
-    return [migration for migration, _ in executor.migration_plan(leaves, clean_start=True)]
-
-
-def _session(order: Mapping[str, Any]) -> _Session:
-    """The session; the project is brought up at the first order."""
-    if _refused:
-        raise _refused[0]
-    if not _current:
-        try:
-            _current.append(_bring_up(order["project"]))
-        except BaseException as error:
-            refusal = error if isinstance(error, Refused) else _cannot(error)
-            _refused.append(refusal)
-            raise refusal from error
-    if order.get("target"):
-        _current[0].lead_to(order["target"])
-    return _current[0]
-
-
-def _bring_up(project: Mapping[str, Any]) -> _Session:
-    alias = _project().bring_up(project)
-    return _Session(alias, list(project["apps"]))
-
-
-def _cannot(error: BaseException) -> Refused:
-    """Any error on the way there, as one refusal that names its place."""
-    said = rollproof_worker.describe(error)
-    kind, message = said["type"], said["message"].split("\n")[0]
-    where = ":".join(str(part) for part in (said["file"], said["line"]) if part)
-    remedy = "correct it, or give the project the variables that it needs as `environment`"
-    if kind in ("NodeNotFoundError", "CircularDependencyError", "BadMigrationError"):
-        return Refused(message, "correct the migrations' dependencies: Django cannot order them", "")
-    if kind == "OperationalError" or said["sqlstate"]:
-        message += "; the project asks its database while it is imported, and there is none yet"
-        remedy = "let it ask when it runs, not while it is imported"
-    elif kind in ("ModuleNotFoundError", "ImportError"):
-        remedy = "name the interpreter that the project is installed in with --python, or correct the import"
-    return Refused(f"Django cannot bring the project up: {kind}: {message}", remedy, where)
-
-
-def _backend_pid(connection: Any) -> int:
-    info = getattr(connection, "info", None)
-    return int(info.backend_pid if info is not None else connection.get_backend_pid())
-
-
-def _telling(execute: Any, sql: Any, params: Any, many: Any, context: Any) -> Any:
-    rollproof_worker.running(str(sql))
-    return execute(sql, params, many, context)
+def _session(order: Mapping[str, Any]) -> Session:
+    """The session that an order is for; the project is brought up at the first one."""
+    session: Session = beside("django_program_session").session_for(order)
+    return session
 
 
 # History
@@ -232,7 +61,7 @@ def history(order: Mapping[str, Any]) -> dict[str, Any]:
     session = _session(order)
     loader = session.executor.loader
     _refuse_conflicts(loader)
-    facts: Any = _beside("django_program_facts")
+    facts: Any = beside("django_program_facts")
     reader = facts.Reader(session.executor._create_project_state(), session.connection)
     listed = [_listed(session, migration, reader, facts) for migration in session.plan]
     return {
@@ -269,7 +98,7 @@ def _refuse_conflicts(loader: Any) -> None:
         )
 
 
-def _listed(session: _Session, migration: Any, reader: Any, facts: Any) -> dict[str, Any]:
+def _listed(session: Session, migration: Any, reader: Any, facts: Any) -> dict[str, Any]:
     path = getattr(sys.modules.get(type(migration).__module__), "__file__", None) or ""
     graph = session.executor.loader.graph
     node = graph.node_map[migration.app_label, migration.name]
@@ -324,7 +153,7 @@ def down(order: Mapping[str, Any]) -> dict[str, Any]:
     return _step(order, _unapply)
 
 
-def _step(order: Mapping[str, Any], run: Callable[[_Session, int, list[int]], None]) -> dict[str, Any]:
+def _step(order: Mapping[str, Any], run: Callable[[Session, int, list[int]], None]) -> dict[str, Any]:
     session = _session(order)
     started = time.perf_counter()
     with session.connected():
@@ -342,11 +171,11 @@ def _step(order: Mapping[str, Any], run: Callable[[_Session, int, list[int]], No
 
 
 def _run(
-    session: _Session,
+    session: Session,
     order: Mapping[str, Any],
     place: int,
     applied: list[int],
-    run: Callable[[_Session, int, list[int]], None],
+    run: Callable[[Session, int, list[int]], None],
 ) -> None:
     migration = session.plan[place]
     try:
@@ -358,7 +187,7 @@ def _run(
         raise
 
 
-def _apply(session: _Session, place: int, applied: list[int]) -> None:
+def _apply(session: Session, place: int, applied: list[int]) -> None:
     migration = session.plan[place]
     _expect_parents(session, migration, place, applied)
     state = session.states.hand_out(applied, migration)
@@ -368,14 +197,14 @@ def _apply(session: _Session, place: int, applied: list[int]) -> None:
     session.states.arrive(sorted([*applied, place]), state)
 
 
-def _unapply(session: _Session, place: int, applied: list[int]) -> None:
+def _unapply(session: Session, place: int, applied: list[int]) -> None:
     migration = session.plan[place]
     _expect_no_children(session, migration, place, applied)
     before = [other for other in applied if other < place]
     session.executor.unapply_migration(session.states.hand_out(before, migration), migration)
 
 
-def _expect_parents(session: _Session, migration: Any, place: int, applied: list[int]) -> None:
+def _expect_parents(session: Session, migration: Any, place: int, applied: list[int]) -> None:
     if place in applied:
         raise Refused(f"{migration} is already applied")
     node = session.executor.loader.graph.node_map[migration.app_label, migration.name]
@@ -384,7 +213,7 @@ def _expect_parents(session: _Session, migration: Any, place: int, applied: list
         raise Refused(f"{migration} depends on {'.'.join(missing[0])}, which is not applied")
 
 
-def _expect_no_children(session: _Session, migration: Any, place: int, applied: list[int]) -> None:
+def _expect_no_children(session: Session, migration: Any, place: int, applied: list[int]) -> None:
     if place not in applied:
         raise Refused(f"{migration} is not applied")
     node = session.executor.loader.graph.node_map[migration.app_label, migration.name]
@@ -395,7 +224,7 @@ def _expect_no_children(session: _Session, migration: Any, place: int, applied: 
 
 @contextlib.contextmanager
 def _signals(
-    session: _Session, migration: Any, applied: list[int], order: Mapping[str, Any]
+    session: Session, migration: Any, applied: list[int], order: Mapping[str, Any]
 ) -> Iterator[None]:
     """pre_migrate and post_migrate, as the command `migrate` sends them; only when asked for."""
     if not order.get("signals"):
@@ -429,7 +258,7 @@ def _note_operation(migration: Any, error: BaseException) -> None:
 
 
 def _note_one(migration: Any, operation: Any) -> None:
-    facts: Any = _beside("django_program_facts")
+    facts: Any = beside("django_program_facts")
     if operation not in migration.operations:
         return
     path = getattr(sys.modules.get(type(migration).__module__), "__file__", None) or ""
