@@ -2,8 +2,9 @@
 
 django_places         where the project is         django_program          runs it, there
 django_source         the history                  django_program_project  its settings, without its database
-django_target         what it is led to instead    django_program_states   its models at each migration
-django_kinds          what a migration does        django_program_facts    what its operations do
+django_target         what it is led to instead    django_program_session  its connection and its history
+django_kinds          what a migration does        django_program_states   its models at each migration
+                                                   django_program_facts    what its operations do
 """
 
 from __future__ import annotations

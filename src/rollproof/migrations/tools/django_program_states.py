@@ -13,8 +13,10 @@ leads to from there is computed once. Rules that keep this the same as Django's:
 - Custom operations and custom Migration classes get plain copies: nobody knows what they do with them.
 - `RenameField` changes field objects in place that other states share; so it gets copies of them.
 - A migration that failed leaves nothing kept: an operation may have changed a rendered model for a while.
-- RunPython wants all models rendered anew where Django has put that off. That is done once for each point,
-  and what follows goes on from there.
+- Django puts off rendering what is related to a changed model. Forward, RunPython has all rendered anew
+  first: that is kept too. Back, it does not: reverse code that fails in Django for mixing models of two
+  renderings fails here. Before a migration with code all models are rendered, as when `migrate` runs it
+  alone.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class Point:
     def __init__(self, state: Any) -> None:
         self.state = state
         self.after: dict[int, Point] = {}
+        self._whole: Any = None
 
     def step(self, app_label: str, operation: Any, forwards: Callable[[str, Any], None]) -> Point:
         """The point that an operation leads to."""
@@ -49,11 +52,23 @@ class Point:
             found = self.after[id(operation)] = Point(state)
         return found
 
+    @property
+    def whole(self) -> Any:
+        """The apps with all models rendered, what Django has put off included."""
+        if not self.state.is_delayed:
+            return self.state.apps
+        if self._whole is None:
+            fresh = self.state.clone()
+            fresh.clear_delayed_apps_cache()
+            self._whole = fresh.apps
+        return self._whole
+
     def render_all(self) -> None:
-        """Renders what Django has put off: RunPython has to see all models as they are."""
-        self.state.clear_delayed_apps_cache()
-        self.state.apps  # noqa: B018  rendered when asked for
-        self.state.is_delayed = False
+        """Nothing is put off any more, here and in what follows."""
+        if self.state.is_delayed:
+            self.state.__dict__["apps"] = self.whole
+            self.state.is_delayed = False
+            self.after.clear()
 
 
 class KeptState(ProjectState):  # type: ignore[misc]  # Django has no types
@@ -78,9 +93,8 @@ class KeptState(ProjectState):  # type: ignore[misc]  # Django has no types
 
     def clear_delayed_apps_cache(self) -> None:
         """As Django's, but what is rendered then is kept."""
-        if self.is_delayed and "apps" in self.__dict__:
-            self.point.render_all()
-            self.move_to(self.point)
+        if self.is_delayed:
+            self.__dict__["apps"] = self.point.whole
 
 
 class _Forwards:
@@ -175,8 +189,10 @@ class States:
 
     def hand_out(self, applied: Sequence[int], migration: Any) -> Any:
         """The state there, for Django to run that migration from or back to."""
-        point = self.at(applied)
-        return KeptState.at(point) if shareable(migration) else point.state.clone()
+        point, plain = self.at(applied), not shareable(migration)
+        if plain or any(isinstance(each, RunPython) for each in every_operation(migration.operations)):
+            point.render_all()
+        return point.state.clone() if plain else KeptState.at(point)
 
     def arrive(self, applied: Sequence[int], state: Any) -> None:
         """Keeps the state that Django has come to by running a migration."""
