@@ -104,8 +104,8 @@ class _Lookup:
     def of_ledger(self, item: Difference, among: Iterable[Difference]) -> bool:
         if item.kind == "table" and same_name(item.name, self.ledger):
             return True
-        if item.kind == "schema" and item.attribute is None:
-            return self._made_for_ledger(item, among)
+        if schema := _new_schema(item):
+            return self._made_for_ledger(schema, among)
         parent = item.parent
         for _ in range(8):  # a comment on a trigger on a table: chains are short
             if not parent:
@@ -119,17 +119,26 @@ class _Lookup:
             parent = fact.parent if fact else ""
         return False
 
-    def _made_for_ledger(self, item: Difference, among: Iterable[Difference]) -> bool:
-        """A schema that came with the ledger in it is the tool's own."""
+    def _made_for_ledger(self, name: str, among: Iterable[Difference]) -> bool:
+        """A schema that came with the ledger in it is the tool's own, and so are the grants on it."""
         schema = split_name(self.ledger)[0]
         came = any(d.kind == "table" and d.before is None and same_name(d.name, self.ledger) for d in among)
-        return came and item.before is None and split_name(item.name) == (schema,)
+        return came and ("schema", name) not in self.old and split_name(name) == (schema,)
 
     def _key(self, parent: str) -> tuple[str, str] | None:
         """A fact's parent, in one text, as the key of that fact: kinds are one word or several."""
         words = parent.split(" ")
         keys = [(" ".join(words[:count]), " ".join(words[count:])) for count in range(1, min(4, len(words)))]
         return next((key for key in keys if key in self.new or key in self.old), keys[0] if keys else None)
+
+
+def _new_schema(item: Difference) -> str:
+    """The schema that came, or that a grant came on; empty when it is something else that came."""
+    if item.before is not None or item.attribute is not None:
+        return ""
+    if item.kind == "grant" and item.parent.startswith("schema "):
+        return item.parent.removeprefix("schema ")
+    return item.name if item.kind == "schema" else ""
 
 
 class _Weighing:
