@@ -79,13 +79,15 @@ def again_of(seen: Seen) -> Again:
 def again_rows(seen: Seen) -> tuple[RowChanges, ...]:
     """Rows that are other after the second time for a reason of the migration's own.
 
-    Rows that the migration itself writes may hold the time, a made-up key or the next number of a
-    sequence: as many of them are as good, where the rollback had brought the table back to what it was.
+    Rows that the migration itself writes, and columns that it adds, may hold the time, a made-up key or
+    the next number of a sequence: as many of them are as good, where the rollback had brought the
+    table's rows back to what they were.
     """
     assert seen.again is not None
     not_back = {change.table for change in seen.back.rows} if seen.back else set()
     written = {change.table for change in seen.up.rows} if seen.up else set()
-    excused = (written | set(seen.new_tables)) - not_back
+    altered = {item.parent.removeprefix("table ") for item in seen.up.differences} if seen.up else set()
+    excused = (written | altered | set(seen.new_tables)) - not_back
     return tuple(change for change in seen.again.rows if not (change.table in excused and _as_many(change)))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from rollproof.errors import EnvironmentUnavailable, RollproofError
@@ -25,7 +25,10 @@ _UNREACHABLE = "nobody can connect to the database any more once it has run"
 
 @dataclass
 class Step:
-    """Walks one migration and gathers what there is to say of it. Used once."""
+    """Walks one migration and gathers what there is to say of it. Used once.
+
+    `run` is the usual way, one step at a time; a walk that goes another way uses the parts.
+    """
 
     track: Track
     migration: Migration
@@ -45,29 +48,42 @@ class Step:
         try:
             self._walk()
         except RollproofError as error:
-            self._give_up(error)
+            self.give_up(error)
+        self.account(spent)
+        return self.result()
+
+    def account(self, spent: Mapping[str, float]) -> None:
+        """Puts down what the track has noted, and what it took since it had `spent` so much."""
         self.notes += self.track.observer.take_notes()
         for name, total in self.track.seconds.items():
             if total > spent[name]:
                 key = "rebuild" if name == "copies" else name
                 self.seconds[key] = self.seconds.get(key, 0.0) + total - spent[name]
-        return self._result()
 
     def _walk(self) -> None:
-        track, migration = self.track, self.migration
-        forward = track.up(migration)
+        track = self.track
+        forward = self.forward()
+        if forward is None:
+            return
+        clean = track.state
+        if self.has_down:
+            self._down(forward.before, clean)
+        else:
+            self.without_down()
+        self.no_rows += track.fill()
+        if track.worth_a_copy:
+            track.keep()
+
+    def forward(self) -> Forward | None:
+        """Applies it and notes what that did; None when it cannot be applied: then the state is as before."""
+        forward = self.track.up(self.migration)
         if forward.after is None:
             self._cannot_be_applied(forward)
-            return
-        track.applied.append(migration)
-        clean = track.state = forward.after
-        self._applied(forward, clean)
-        if migration.down is None or migration.irreversible:
-            self._has_no_down()
-        else:
-            self._down(forward.before, clean)
-        self.no_rows += track.fill()
-        track.keep_if_worth_it()
+            return None
+        self.track.applied.append(self.migration)
+        self.track.state = forward.after
+        self._applied(forward, forward.after)
+        return forward
 
     def _cannot_be_applied(self, forward: Forward) -> None:
         error = forward.ran.error
@@ -80,7 +96,7 @@ class Step:
 
     def _applied(self, forward: Forward, clean: State) -> None:
         before = forward.before
-        self._took("up", forward.ran)
+        self.took("up", forward.ran)
         up = changes(before, clean)
         new = set(clean.rows.tables) - set(before.rows.tables) if before.rows and clean.rows else set()
         self.seen = replace(self.seen, up=up, new_tables=frozenset(new))
@@ -93,43 +109,51 @@ class Step:
             why = f"{self.migration.id} cannot be applied while it holds made-up rows: {found}"
             self.no_rows.append(NoRows(table, why))
 
-    def _has_no_down(self) -> None:
+    @property
+    def has_down(self) -> bool:
+        return self.migration.down is not None and not self.migration.irreversible
+
+    def without_down(self) -> None:
+        """Notes that there is no way back."""
         self.seen = replace(self.seen, no_down=True)
         if self.migration.irreversible:
             self.notes.append(f"it says that it cannot be rolled back: {self.migration.irreversible}")
 
     def _down(self, before: State, clean: State) -> None:
-        track, migration = self.track, self.migration
-        ran = track.run(track.source.roll_back, migration)
-        self._took("down", ran)
+        track = self.track
+        ran = track.run(track.source.roll_back, self.migration)
+        self.took("down", ran)
         if ran.error is not None:
-            self._cannot_be_rolled_back(ran.error, clean)
+            self.rollback_failed(ran.error)
+            track.settle(clean)
             return
         after = track.look()
-        self._rewritten("down")
         back = changes(before, after)
-        undone = None if back.none else changes(clean, after)
-        self.seen = replace(self.seen, back=back, undone=undone)
-        if back.ledger_lost and not (self.seen.up and self.seen.up.ledger_lost):
-            self.notes.append(f"its rollback: {LEDGER_LOST}")
+        self.rolled_back(back, None if back.none else changes(clean, after))
         self._again(clean)
 
-    def _cannot_be_rolled_back(self, error: RollproofError, clean: State) -> None:
+    def rollback_failed(self, error: RollproofError) -> None:
+        """Notes that the rollback ended in an error, or says that there is none."""
         if says_no_way_back(error):
             self.seen = replace(self.seen, no_down=True)
             self.notes.append(f"its rollback says that there is none: {error.found}")
         else:
             self.seen = replace(self.seen, down_failed=True)
             self._fail(error, "down", self.migration.down)
-        self.track.settle(clean)
+
+    def rolled_back(self, back: Changes, undone: Changes | None) -> None:
+        """Notes what is other after the rollback than before the migration, and what the rollback changed."""
+        self._rewritten("down")
+        self.seen = replace(self.seen, back=back, undone=undone)
+        if back.ledger_lost and not (self.seen.up and self.seen.up.ledger_lost):
+            self.notes.append(f"its rollback: {LEDGER_LOST}")
 
     def _again(self, clean: State) -> None:
         track = self.track
         ran = track.run(track.source.apply, self.migration)
-        self._took("again", ran)
+        self.took("again", ran)
         if ran.error is not None:
-            self.seen = replace(self.seen, again_failed=True)
-            self._fail(ran.error, "again", self.migration.up, environment=False)
+            self.again_failed(ran.error)
             track.settle(clean)
             return
         state = track.look()
@@ -140,7 +164,12 @@ class Step:
         else:
             track.state = state
 
-    def _give_up(self, error: RollproofError) -> None:
+    def again_failed(self, error: RollproofError) -> None:
+        """Notes that it could not be applied a second time."""
+        self.seen = replace(self.seen, again_failed=True)
+        self._fail(error, "again", self.migration.up, environment=False)
+
+    def give_up(self, error: RollproofError) -> None:
         """Nobody can look at the database any more: the walk goes on without this migration."""
         track = self.track
         gone = isinstance(error, EnvironmentUnavailable)
@@ -170,7 +199,8 @@ class Step:
         facts = self.track.state.facts.facts
         return [name.strip('"') for kind, name in facts if kind == "extension"]
 
-    def _took(self, phase: str, ran: Ran) -> None:
+    def took(self, phase: str, ran: Ran) -> None:
+        """Puts down what a script took, and the locks that it held."""
         self.seconds[phase] = ran.seconds
         if ran.run is not None and ran.run.locks is not None and phase != "again":
             self.locks[phase] = ran.run.locks
@@ -190,7 +220,8 @@ class Step:
         observed = observed_kind(everything, up.rows, ledger=self.track.history.ledger, renamed=renamed)
         return observed.kind.value
 
-    def _result(self) -> RevisionResult:
+    def result(self) -> RevisionResult:
+        """All of it, as the walk's answer."""
         migration, seen = self.migration, self.seen
         outcome, again = outcome_of(seen), again_of(seen)
         back, second = seen.back or Changes(), seen.again or Changes()

@@ -207,30 +207,30 @@ class Track:
         """After a script that failed: mostly nothing of it stays."""
         self.settle(before)
 
-    def rebuild(self, *, after_each: Callable[[], None] | None = None) -> None:
+    def rebuild(self, *, at_each: Callable[[int], None] | None = None) -> None:
         """Makes the clean state anew: the last copy, and everything after it applied again.
 
         A migration that cannot be applied this time is left out from then on.
 
         Args:
-            after_each: called whenever another migration has been applied and the tables are filled.
+            at_each: called with how many are still to be applied, first before any is.
         """
         started, spent_before = time.monotonic(), dict(self.seconds)
-        while self.bases[-1].count > len(self.applied):
-            self._drop(self.bases.pop())
-        base = self.bases[-1]
+        base = max((base for base in self.bases if base.count <= len(self.applied)), key=lambda b: b.count)
         self._open(base.copy)
         self.observer.put_back(base.server)
         replayed, self.applied = self.applied[base.count :], self.applied[: base.count]
-        for migration in replayed:
+        for place, migration in enumerate(replayed):
+            if at_each:
+                at_each(len(replayed) - place)
             self._replay(migration)
-            if after_each:
-                after_each()
+        if at_each:
+            at_each(0)
         self.state = self.look()
         self.fill()
         spent = time.monotonic() - started
         self.seconds = {**spent_before, "rebuild": spent_before["rebuild"] + spent}
-        if spent > 2 * self._copy_seconds and replayed and not after_each:
+        if spent > 2 * self._copy_seconds and replayed and not at_each:
             self.keep()
 
     def keep(self, *, beside: bool = False) -> None:
@@ -245,10 +245,10 @@ class Track:
         self.seconds["copies"] += seconds
         self._debt = 0.0
 
-    def keep_if_worth_it(self) -> None:
-        """Keeps a copy now and then, so that all copies cost little and a rebuild never much."""
-        if self._debt > _WORTH * self._copy_seconds:
-            self.keep()
+    @property
+    def worth_a_copy(self) -> bool:
+        """True now and then, so that all copies cost little and a rebuild never much."""
+        return self._debt > _WORTH * self._copy_seconds
 
     def _run(
         self,
@@ -299,6 +299,9 @@ class Track:
         if ran.error is not None:
             self.failed.append(migration)
             self.observer.notes.append(f"{migration.id} could not be applied once more: {ran.error.found}")
+            for base in [base for base in self.bases if base.count > len(self.applied)]:
+                self.bases.remove(base)  # the migration that is left out from now on is in it
+                self._drop(base)
             return
         self.applied.append(migration)
         with suppress(EnvironmentUnavailable):

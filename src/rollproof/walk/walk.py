@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rollproof.environments.base import PostgresServer
@@ -14,6 +14,7 @@ from rollproof.walk.model import RevisionResult, WalkResult
 from rollproof.walk.settings import WalkSettings, wanted
 from rollproof.walk.step import Step
 from rollproof.walk.track import Track
+from rollproof.walk.zero import ToZero
 
 Listener = Callable[[RevisionResult], None]
 _INTERRUPTED = "interrupted: {done} of {all} migrations were judged"
@@ -78,7 +79,8 @@ def walk(
 def _go(track: Track, judged: tuple[Migration, ...], gathered: Gathered, on_result: Listener) -> None:
     try:
         migrations, ids = track.history.migrations, {item.id for item in judged}
-        for result in walk_part(track, migrations, ids, gathered.warnings):
+        part = walk_to_zero if track.settings.to_zero else walk_part
+        for result in part(track, migrations, ids, gathered.warnings):
             gathered.results.append(result)
             on_result(result)
     finally:
@@ -86,7 +88,7 @@ def _go(track: Track, judged: tuple[Migration, ...], gathered: Gathered, on_resu
 
 
 def walk_part(
-    track: Track, migrations: Iterable[Migration], judged: set[str], warnings: list[str]
+    track: Track, migrations: Sequence[Migration], judged: set[str], warnings: list[str]
 ) -> Iterable[RevisionResult]:
     """Walks some migrations in order, up to the last one that is judged; the others are only applied."""
     left = set(judged)
@@ -103,6 +105,19 @@ def walk_part(
         left.discard(migration.id)
         number = track.history.position(migration) + 1
         yield Step(track, migration, number).run()
+
+
+def walk_to_zero(
+    track: Track, migrations: Sequence[Migration], judged: set[str], warnings: list[str]
+) -> Iterable[RevisionResult]:
+    """From the first one that is judged all the way up to the last one, down to the first, and up again."""
+    places = [place for place, migration in enumerate(migrations) if migration.id in judged]
+    for migration in migrations[: places[0]]:
+        apply_only(track, migration, warnings, looking=False)
+    begin(track)
+    for result in ToZero(track).run(migrations[places[0] : places[-1] + 1]):
+        if result.id in judged:
+            yield result
 
 
 def begin(track: Track) -> None:
