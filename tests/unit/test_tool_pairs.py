@@ -191,6 +191,15 @@ def test_multi_statement_cuts_at_each_semicolon_as_the_tool_does(
     assert rows(pg, database, LEDGER) == [(1, False)]
 
 
+def test_multi_statement_cuts_function_bodies_too_as_the_tool_does(
+    tmp_path: Path, pg: PostgresServer, database: str
+) -> None:
+    write(tmp_path, {"1_a.up.sql": "DO $$ BEGIN PERFORM 1; END $$;"})
+    source = history_of(tmp_path, **{"x-multi-statement": "true"})
+    with pytest.raises(AttemptFailed, match="dollar-quoted"):
+        apply_all(source, direct(pg, database))
+
+
 def test_cutting_keeps_every_character_but_blank_pieces() -> None:
     assert [("a; b;c; \n")[start:end] for start, end in cut_at_semicolons("a; b;c; \n")] == [
         "a;",
@@ -216,6 +225,18 @@ def test_a_migration_that_drops_the_ledger_fails_as_with_the_tool(
     source = history_of(write(tmp_path, {"1_a.up.sql": "DROP TABLE schema_migrations;"}))
     with pytest.raises(AttemptFailed, match="the ledger could not be written, at which golang-migrate stops"):
         apply_all(source, direct(pg, database))
+
+
+def test_what_a_script_did_before_it_lost_the_ledger_stays_as_with_the_tool(
+    tmp_path: Path, pg: PostgresServer, database: str
+) -> None:
+    down = "DROP SCHEMA public CASCADE;\nCREATE SCHEMA public;\n"
+    source = history_of(write(tmp_path, {"1_a.up.sql": TABLE.format("a"), "1_a.down.sql": down}))
+    runner = direct(pg, database)
+    apply_all(source, runner)
+    with pytest.raises(AttemptFailed, match="at which golang-migrate stops: 42P01"):
+        source.roll_back(source.load().migrations[0], runner)
+    assert tables(pg, database) == []
 
 
 def test_another_search_path_does_not_lead_the_ledger_astray(

@@ -179,7 +179,7 @@ class Templates:
             raise MigrationError(
                 "; ".join(problems),
                 doing="comparing the ledger with the migration files",
-                where=f"{self.spec.migrations.ledger} after {applied[-1].id}",
+                where=f"{self.history.ledger} after {applied[-1].id}",
                 remedy="let each script enter its own file's name, and no other, in the ledger",
             )
 

@@ -60,7 +60,7 @@ def target_id(drill: Drill) -> str:
 
 def ledger_table(drill: Drill) -> str:
     """The ledger's qualified name."""
-    return drill.use(Bench).spec.migrations.ledger
+    return drill.use(Bench).templates.history.ledger
 
 
 class _Stage(Act):
@@ -238,7 +238,7 @@ def _note_kind(drill: Drill, migration: Migration, before: _Step, after: _Step) 
     seen = observed_kind(
         compare(before.fingerprint, after.fingerprint),
         after.changes,
-        ledger=bench.spec.migrations.ledger,
+        ledger=bench.templates.history.ledger,
         renamed=said.renamed,
     )
     drill.recorder.note(
