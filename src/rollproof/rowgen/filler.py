@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -19,6 +20,8 @@ from rollproof.rowgen.rowsource import CannotMake, RowSource
 from rollproof.rowgen.shapes import Leaf, Shape, in_order
 from rollproof.rowgen.values import Values
 from rollproof.walk.model import NoRows
+
+__all__ = ["FillReport", "Filler", "changed_tables"]
 
 LEAVES = 12
 """Partitions of one table that get a row of their own, at most."""
@@ -101,11 +104,10 @@ class Filler:
             changed = changed_tables(self._facts, facts) if changed is None else changed
             self._facts = facts
         try:
-            tasks, values = self._read(changed)
-        except _STALE:
-            self._reader.forget()
-            tasks, values = self._read_afresh()
-        return self._fill(tasks, values)
+            tasks, values = self._read_soundly(changed)
+            return self._fill(tasks, values)
+        except psycopg.Error as error:
+            raise explained(error, doing=_DOING) from error
 
     def empty(self, tables: Collection[str] | None = None) -> FillReport:
         """Takes the generated rows away again, so that a migration can be tried without them.
@@ -122,11 +124,11 @@ class Filler:
         held = [m for m in self._known.values() if m.rows and (tables is None or m.shape.qualified in tables)]
         return take_away(self._conn, self._reader, held)
 
-    def _read_afresh(self) -> tuple[list[Memory], Values]:
-        try:
-            return self._read(None)
-        except psycopg.Error as error:
-            raise explained(error, doing=_DOING) from error
+    def _read_soundly(self, changed: Collection[str] | None) -> tuple[list[Memory], Values]:
+        with suppress(*_STALE):
+            return self._read(changed)
+        self._reader.forget()
+        return self._read(None)
 
     def _read(self, changed: Collection[str] | None) -> tuple[list[Memory], Values]:
         """The tables to be looked after, in the order in which they can be filled."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,10 +103,9 @@ class RowWatch:
             EnvironmentUnavailable: the server is older than 13, or the connection broke.
         """
         try:
-            return self._look(changed)
-        except _STALE:
+            with suppress(*_STALE):
+                return self._look(changed)
             self._forget()
-        try:
             return self._look(None)
         except psycopg.Error as error:
             raise explained(error, doing=_DOING) from error
