@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from alembic_projects import ASYNC_ENV, ENV, INI, Project
 
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import AttemptFailed, MigrationError
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, MigrationError
 from rollproof.migrations.classification import Kind
 from rollproof.migrations.direct import DirectRunner
 from rollproof.migrations.execute import PsqlRunner
@@ -175,7 +176,7 @@ def test_an_address_in_env_py_that_is_another_server_is_never_reached(
     led, strict = opened(project.ini), opened(project.ini, redirect="false")
     led.apply(led.load().named("aaa1"), runner)
     assert tables(runner) == {"t_aaa1"}
-    with pytest.raises(AttemptFailed, match=r"db\.invalid"):
+    with pytest.raises(EnvironmentUnavailable, match=r"env.py fails before it runs a revision.*db\.invalid"):
         strict.roll_back(strict.load().named("aaa1"), runner)
 
 
@@ -190,7 +191,7 @@ def test_an_env_py_that_ignores_the_url_it_is_given_is_refused_before_it_writes(
     project.table("aaa1")
     source = opened(project.ini, redirect="false")
     try:
-        with pytest.raises(MigrationError, match="'stranger' of another place") as refused:
+        with pytest.raises(EnvironmentUnavailable, match="'stranger' of another place") as refused:
             source.apply(source.load().named("aaa1"), runner)
         assert "{url}" in refused.value.remedy
         with psycopg.connect(pg.conninfo("stranger")) as conn:
@@ -206,7 +207,7 @@ def test_another_kind_of_database_is_refused(tmp_path: Path, opened: Open, runne
     project = Project.make(tmp_path, env=own)
     project.table("aaa1")
     source = opened(project.ini)
-    with pytest.raises(MigrationError, match="sqlite3"):
+    with pytest.raises(EnvironmentUnavailable, match="sqlite3"):
         source.apply(source.load().named("aaa1"), runner)
     assert tables(runner) == set()
 
@@ -277,9 +278,36 @@ def test_a_revision_that_hangs_is_ended_with_its_backend(
     with short.connect() as conn:
         left = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query ~ 'sleep'"
         assert conn.execute(left + " AND pid <> pg_backend_pid()").fetchone() == (0,)
-    project_after = PsqlRunner(pg, database, limit=60.0)
-    with pytest.raises(MigrationError, match="what it follows is not applied: aaa1"):
-        source.apply(history.named("bbb2"), project_after)
+    again = PsqlRunner(pg, database, limit=60.0)
+    source.apply(history.named("bbb2"), again)
+    assert ledger(again) == {"bbb2"}
+
+
+def test_what_follows_a_revision_that_failed_is_run_all_the_same(
+    project: Project, opened: Open, runner: PsqlRunner, pg: PostgresServer, database: str
+) -> None:
+    project.table("aaa1")
+    project.add("bbb2", "aaa1", up='op.execute("SELECT nonsense")')
+    project.table("ccc3", "bbb2")
+    project.table("ddd4", "ccc3")
+    source = opened(project.ini)
+    one, two, three, four = source.load()
+    source.apply(one, runner)
+    with pytest.raises(AttemptFailed, match="nonsense"):
+        source.apply(two, runner)
+    stranger = PsqlRunner(dataclasses.replace(pg, private=False), database)
+    with pytest.raises(MigrationError, match="it follows bbb2, not applied"):
+        source.apply(three, stranger)
+    for migration in (three, four):
+        source.apply(migration, runner)
+    with runner.connect() as conn:
+        assert source.applied(conn) == [one.id, three.id, four.id]
+    with pytest.raises(MigrationError, match="others that follow it are applied"):
+        source.roll_back(three, runner)
+    source.roll_back(four, runner)
+    source.roll_back(three, runner)
+    assert ledger(runner) == {"bbb2"}
+    assert tables(runner) == {"t_aaa1"}
 
 
 def test_a_revision_that_nobody_commits_is_no_success(
@@ -291,7 +319,7 @@ def test_a_revision_that_nobody_commits_is_no_success(
     project = Project.make(tmp_path, env=own)
     project.table("aaa1")
     source = opened(project.ini)
-    with pytest.raises(AttemptFailed, match="did not commit"):
+    with pytest.raises(EnvironmentUnavailable, match="did not commit"):
         source.apply(source.load().named("aaa1"), runner)
 
 
@@ -384,7 +412,7 @@ def test_a_ledger_of_another_name_is_found_in_env_py_or_asked_for(
     hidden.table("bbb2")
     unknown = opened(hidden.ini)
     with pytest.raises(
-        MigrationError, match=r"keeps its ledger in public\.x, not in public\.alembic_version"
+        EnvironmentUnavailable, match=r"keeps its ledger in public\.x, not in public\.alembic_version"
     ):
         unknown.apply(unknown.load().named("bbb2"), runner)
     told = opened(hidden.ini, ledger="public.x")
@@ -469,3 +497,44 @@ def test_locks_are_named_as_before_also_those_of_what_is_dropped(
     assert dropped is not None
     assert ("public.t_aaa1", "AccessExclusiveLock") in [(lock.relation, lock.mode) for lock in dropped.held]
     assert source.apply(first, DirectRunner(pg, database, locks=False)).locks is None
+
+
+def test_an_env_py_that_cannot_be_imported_is_replaced_by_a_plain_one_and_said_to_be(
+    tmp_path: Path, opened: Open, runner: PsqlRunner
+) -> None:
+    project = Project.make(tmp_path, env="from shop_of_nobody import settings\n" + ENV)
+    project.table("aaa1")
+    project.table("bbb2", "aaa1")
+    source = opened(project.ini)
+    assert "env.py is not run (No module named 'shop_of_nobody')" in source.load().warnings[0]
+    assert walk(source, runner) == ["aaa1", "bbb2"]
+    strict = opened(project.ini, env="own")
+    with pytest.raises(EnvironmentUnavailable, match="No module named 'shop_of_nobody'"):
+        strict.roll_back(strict.load().named("bbb2"), runner)
+
+
+def test_arguments_for_env_py_may_hold_the_url(tmp_path: Path, opened: Open, runner: PsqlRunner) -> None:
+    own = ENV.replace(
+        "connectable =",
+        'config.set_main_option("sqlalchemy.url", context.get_x_argument(as_dictionary=True)["url"])\n'
+        "connectable =",
+    )
+    project = Project.make(tmp_path, env=own)
+    project.table("aaa1")
+    source = opened(project.ini, x="url={url}\nverbose=yes", redirect="false", env="own")
+    source.apply(source.load().named("aaa1"), runner)
+    assert tables(runner) == {"t_aaa1"}
+
+
+def test_what_the_first_revision_finds_can_be_prepared(
+    project: Project, opened: Open, runner: PsqlRunner
+) -> None:
+    (project.root / "shop_tables.py").write_text(
+        "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
+        "sa.Table('t_before', metadata, sa.Column('id', sa.Integer, primary_key=True))\n"
+    )
+    project.add("aaa1", up='op.add_column("t_before", sa.Column("name", sa.Text))')
+    source = opened(project.ini, prepare="shop_tables:metadata.create_all")
+    source.prepare(runner)  # type: ignore[attr-defined]
+    source.apply(source.load().named("aaa1"), runner)
+    assert tables(runner) == {"t_before"}

@@ -79,6 +79,7 @@ class Connections:
             raise Refused(
                 "env.py migrates several databases (" + ", ".join(self.led_from) + "), and one is walked",
                 remedy="point env.py at one of them, with the option `x` or `environment`",
+                environment=True,
             )
         raw = _raw(connection)
         if not any(raw is one for one in self.ours):
@@ -86,7 +87,9 @@ class Connections:
 
     def _lead(self, dialect: Any, record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
         """Whatever address env.py has from its settings: the connection goes to the one under drill."""
-        if not (self.redirect and self.server) or dialect.name != "postgresql":
+        if not self.server:
+            raise Refused("a revision, or env.py offline, connects while the history is being read")
+        if not self.redirect or dialect.name != "postgresql":
             return
         where = [named.get("host"), named.get("port"), named.get("dbname") or named.get("database")]
         if tuple(str(part) for part in where) not in self.issued:
@@ -109,8 +112,6 @@ class Connections:
 
     def _check(self, raw: Any, record: Any) -> None:
         """Asks a new connection where it has gone to, before anybody else may use it."""
-        if not self.server:
-            raise Refused("a revision connects to a database while it is being loaded", remedy=_REMEDY)
         try:
             found = _rows(raw, self.server["identity_query"])[0]
             if self.held_query and self.names is None:
@@ -120,12 +121,14 @@ class Connections:
             raise Refused(
                 f"env.py connects to something that is not the database under drill ({type(raw).__module__})",
                 remedy=_REMEDY,
+                environment=True,
             ) from error
         expected = self.server["identity"]
         if [str(part) for part in found[:3]] != [str(part) for part in expected]:
             raise Refused(
                 f"env.py connects to database {found[2]!r} of another place than the one under drill",
                 remedy=_REMEDY,
+                environment=True,
             )
         self.ours.append(raw)
         self.pids.append(int(found[3]))

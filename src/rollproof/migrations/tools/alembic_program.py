@@ -3,39 +3,35 @@
 Run by `worker_program.py`; Python 3.8 and Alembic 1.5 and later. The project's env.py runs at each step,
 as it does under `alembic upgrade`; what is kept between steps is the ScriptDirectory with its modules,
 the Config, and env.py's compiled code.
+
+    load     the graph of revisions; connects to nothing      point    which database is meant
+    prepare  calls what makes the tables to begin with        step     one revision, up or down
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import os
-import re
 import sys
-import types
-import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 if TYPE_CHECKING:
     from rollproof.migrations.tools.worker_program import Refused, beside, running
 else:
     from rollproof_worker import Refused, beside, running
 
-
 try:
     import alembic
     import sqlalchemy
     from alembic import command
     from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationStep
     from alembic.script import ScriptDirectory
     from sqlalchemy import event
-    from sqlalchemy.engine import Engine, make_url
+    from sqlalchemy.engine import Engine
 except ImportError as missing:
     raise Refused(
         f"{missing.name or missing} cannot be imported there",
@@ -43,84 +39,89 @@ except ImportError as missing:
         where=sys.executable,
     ) from missing
 
-_NOWHERE: dict[str, Any] = {"host": "/nowhere", "port": 5432, "user": "nobody", "database": "nothing"}
-_DRIVERS = ("psycopg2", "psycopg", "pg8000")
-_ASYNC_DRIVERS = ("asyncpg", "psycopg")
-_VARIABLE = re.compile(r"""(?:environ(?:\.get)?\s*[\[(]|getenv\(|\benv(?:\.str)?\()\s*["'](\w+)["']""")
-_URL_NAME = re.compile(
-    r"(?i)(?:DATABASE|DB|POSTGRES(?:QL)?|PG|SQLALCHEMY|ALEMBIC|MIGRATION).*(?:URL|URI|DSN)$"
-)
-_ASYNC = re.compile(r"async_engine_from_config|create_async_engine|AsyncEngine|asyncpg")
-_DUPLICATE = re.compile(r"Revision (\S+) is present more than once")
-_ABSENT = re.compile(r"Revision (\S+) referenced from .*? -> (\S+?)[, ].* is not present")
+if TYPE_CHECKING:
+    from rollproof.migrations.tools import alembic_address as address
+    from rollproof.migrations.tools import alembic_connections, alembic_environment
+    from rollproof.migrations.tools import alembic_graph as graph
+else:
+    address, graph = beside("alembic_address.py"), beside("alembic_graph.py")
+    alembic_connections = beside("alembic_connections.py")
+    alembic_environment = beside("alembic_environment.py")
+
+_NO_RUN = "see to it that it calls context.configure and context.run_migrations, also online"
+_PLAIN = "or run a plain environment in its place: option env = plain"
 
 
 class _Session:
     """What stays between orders."""
 
-    def __init__(self) -> None:
-        self.config: Any = None
-        self.script: Any = None
-        self.revisions: dict[str, Any] = {}
-        self.environment: dict[str, str] = {}
-        self.env_code: Any = None
-        self.drivername = ""
-        self.env = ""
-        self.heads: set[str] = set()
-        self.applied: set[str] = set()
-        self.inside = ""
-        self.connections = beside("alembic_connections.py").Connections()
+    config: Any
+    script: Any
+    environment: Any
+    applied: Any
+    wanted: dict[str, str]
+    x: list[str]
+    drivername = ""
+    connections = alembic_connections.Connections()
 
 
 _session = _Session()
 
 
 def load(order: dict[str, Any]) -> dict[str, Any]:
-    """`{ini, toml, section, script_location, version_locations, x, driver, environment, redirect}`."""
+    """Reads the graph.
+
+    The order: `{ini, toml, section, script_location, version_locations, x, driver, environment, redirect,
+    inside, env}`, of which `env` is plain, own, or empty: plain where its own cannot be imported.
+    """
     session = _session
+    session.wanted, session.x = order["environment"], order["x"]
     session.config = _config(order)
     if str(Path.cwd()) not in sys.path:
         # `python -m alembic` can import what lies where it is run, and so do many projects.
         sys.path.append(str(Path.cwd()))
-    session.environment = order["environment"]
     session.connections.redirect = order["redirect"]
     session.connections.listen()
-    event.listen(Engine, "before_cursor_execute", _remember)
-    directory = ScriptDirectory.from_config(session.config)
-    session.env = _env_text(directory)
-    session.inside = order["inside"] or _told_inside(session.env)
-    session.drivername = order.get("driver") or _drivername(session.config, session.env)
+    event.listen(Engine, "before_cursor_execute", _note_statement)
+    session.script = ScriptDirectory.from_config(session.config)
+    session.environment = alembic_environment.Environment(
+        session.config, session.script, inside=order["inside"]
+    )
+    own = (_own_url(session.config), os.environ.get("DATABASE_URL"))
+    session.drivername = order["driver"] or address.drivername(own, session.environment.text)
     # What is imported with the revisions may insist on having a URL, though nothing is to connect yet.
-    named = _tell(_NOWHERE)
-    session.script = _loaded(directory)
+    _tell(address.NOWHERE)
+    session.applied = graph.Applied(graph.read_revisions(session.script))
+    everywhere: Any = ScriptDirectory
+    everywhere.from_config = classmethod(lambda cls, config: session.script)
+    return {**_facts(), "plain": _choose_environment(order)}
+
+
+def _facts() -> dict[str, Any]:
+    session = _session
+    env = session.environment.text
     return {
-        "revisions": [_plain(revision) for revision in session.revisions.values()],
+        "revisions": [graph.plain(revision) for revision in session.applied.revisions.values()],
         "heads": list(session.script.get_heads()),
         "dir": str(Path(session.script.dir).resolve()),
         "driver": session.drivername,
-        "variables": named,
-        "env": session.env,
+        "variables": sorted(set(address.variables_of(env)) - set(session.wanted)),
+        "env": env,
         "versions": {"alembic": alembic.__version__, "sqlalchemy": sqlalchemy.__version__},
     }
 
 
-def point(order: dict[str, Any]) -> dict[str, Any]:
-    """`{server}`: says which database the next steps are for."""
-    _session.connections.server = order["server"]
-    _tell(order["server"])
-    return {}
-
-
-def _tell(server: dict[str, Any]) -> list[str]:
-    """Gives the URL to whatever env.py may take it from; names of the variables that nobody asked for."""
-    shown = dict(server)
-    if _session.connections.redirect and server["host"].startswith("/"):
-        # Many projects take a URL apart that is led elsewhere later; a socket's folder is no host to them.
-        shown["host"] = "localhost"
-    _session.connections.issued.add((shown["host"], str(shown["port"]), shown["database"]))
-    url = _url(_session.drivername, shown)
-    _session.config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
-    return _set_environment(shown, url)
+def _choose_environment(order: dict[str, Any]) -> str:
+    """Why a plain environment takes env.py's place; empty when it does not."""
+    session = _session
+    why = "it was asked for" if order["env"] == "plain" else ""
+    if not order["env"]:
+        why = session.environment.missing_import()
+    if why:
+        session.environment.plain = True
+        session.drivername = order["driver"] or address.drivername((), "", plain=True)
+        _tell(address.NOWHERE)
+    return str(why)
 
 
 def _config(order: dict[str, Any]) -> Any:
@@ -150,247 +151,34 @@ def _config(order: dict[str, Any]) -> Any:
     return config
 
 
-def _env_text(directory: Any) -> str:
-    path = Path(directory.dir, "env.py")
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def _drivername(config: Any, env: str) -> str:
-    """The one of the project's own URL where it is there and installed, else the first that is."""
-    own = _own_drivername(config)
-    wanted = _ASYNC_DRIVERS if _ASYNC.search(env) else _DRIVERS
-    names = [own, *(f"postgresql+{driver}" for driver in (*wanted, *_DRIVERS, *_ASYNC_DRIVERS))]
-    found = next((name for name in names if name and _usable(name)), None)
-    if found is None:
-        raise Refused(
-            "no driver for PostgreSQL is installed there",
-            remedy="install one of psycopg, psycopg2, asyncpg, pg8000 into that environment",
-            where=sys.executable,
-        )
-    return found
-
-
-def _own_drivername(config: Any) -> str:
-    for value in (_option(config, "sqlalchemy.url"), os.environ.get("DATABASE_URL")):
-        try:
-            name = str(make_url(value).drivername) if value else ""
-        except sqlalchemy.exc.ArgumentError:
-            continue
-        if name.startswith("postgresql"):
-            return name
-    return ""
-
-
-def _option(config: Any, name: str) -> str | None:
+def _own_url(config: Any) -> str | None:
     try:
-        found = config.get_main_option(name)
+        found = config.get_main_option("sqlalchemy.url")
     except Exception:  # noqa: BLE001  interpolation of what is not set, in any of its ways
         return None
     return found if isinstance(found, str) else None
 
 
-def _usable(drivername: str) -> bool:
-    try:
-        dialect: Any = make_url(f"{drivername}://").get_dialect()
-        (getattr(dialect, "import_dbapi", None) or dialect.dbapi)()
-    except (ImportError, sqlalchemy.exc.SQLAlchemyError, TypeError):
-        return False
-    return True
+def point(order: dict[str, Any]) -> dict[str, Any]:
+    """`{server}`: says which database the next steps are for."""
+    _session.connections.server = order["server"]
+    _tell(order["server"])
+    return {}
 
 
-def _url(drivername: str, server: dict[str, Any]) -> str:
-    user, database = quote(server["user"], safe=""), quote(server["database"], safe="")
-    password = f":{quote(server['password'], safe='')}" if server.get("password") else ""
-    host, port = server["host"], server["port"]
-    if host.startswith("/"):
-        return f"{drivername}://{user}{password}@/{database}?host={quote(host)}&port={port}"
-    return f"{drivername}://{user}{password}@{host}:{port}/{database}"
-
-
-def _set_environment(server: dict[str, Any], url: str) -> list[str]:
-    wanted = _session.environment
-    own = {name for name in _VARIABLE.findall(_session.env) if _URL_NAME.search(name)}
-    named = sorted(own - set(wanted))
-    values = {**dict.fromkeys((*named, "DATABASE_URL"), "{url}"), **wanted}
-    plain = url.split("://", 1)[1]
-    fields = {"url": url, "dsn": f"postgresql://{plain}", "python": sys.executable}
-    fields.update({name: str(server[name]) for name in ("host", "port", "user", "database")})
-    os.environ.update({name: _filled(value, fields) for name, value in values.items()})
-    return named
-
-
-def _filled(template: str, fields: dict[str, str]) -> str:
-    return re.sub(r"\{(\w+)\}", lambda found: fields.get(found[1], found[0]), template)
-
-
-def _remember(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
-    running(statement)
-
-
-def _loaded(directory: Any) -> Any:
-    """All revisions, with what Alembic warns of said as an error: it would go on with one of two."""
-    files: dict[str, list[str]] = {}
-    generator = directory.revision_map._generator
-
-    def each() -> Iterator[Any]:
-        for revision in generator():
-            files.setdefault(revision.revision, []).append(revision.path)
-            yield revision
-
-    directory.revision_map._generator = each
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        try:
-            directory.get_heads()
-        except Exception as error:
-            raise _unreadable(error, said, files) from error
-    twice = [paths for paths in files.values() if len(paths) > 1]
-    if twice:
-        raise Refused(
-            f"revision {next(rev for rev, paths in files.items() if len(paths) > 1)} is there more than once",
-            where=", ".join(twice[0]),
-            remedy="give each revision an id of its own, and see to the down_revision of those after it",
-        )
-    _session.revisions = {revision.revision: revision for revision in _in_order(directory)}
-    directory.run_env = types.MethodType(_run_env, directory)
-    everywhere: Any = ScriptDirectory
-    everywhere.from_config = classmethod(lambda cls, config: directory)
-    return directory
-
-
-def _unreadable(error: Any, said: Iterable[Any], files: dict[str, list[str]]) -> Any:
-    """Alembic's own errors say it well but for a parent that is not there: that is a KeyError."""
-    for warning in said:
-        absent = _ABSENT.search(str(warning.message))
-        if absent:
-            missing, child = absent[1], absent[2]
-            return Refused(
-                f"revision {child} follows {missing}, which is not there",
-                where=", ".join(files.get(child, [])),
-                remedy="bring the missing revision back, or let it follow one that is there",
-            )
-    if isinstance(error, (KeyError, sqlalchemy.exc.SQLAlchemyError)):
-        return error
-    module = type(error).__module__
-    if module.startswith("alembic."):
-        return Refused(str(error), remedy="mend the graph of revisions")
-    return error
-
-
-def _in_order(directory: Any) -> list[Any]:
-    """Each after all that it follows or depends on; otherwise as `alembic upgrade heads` has them."""
-    revisions = list(directory.walk_revisions())[::-1]
-    by_id = {revision.revision: revision for revision in revisions}
-    done: dict[str, Any] = {}
-    for start in revisions:
-        waiting = [start.revision]
-        while waiting:
-            ahead = [p for p in _parents(by_id[waiting[-1]]) if p not in done]
-            if ahead:
-                waiting.extend(reversed(ahead))
-            else:
-                last = waiting.pop()
-                done.setdefault(last, by_id[last])
-    return list(done.values())
-
-
-def _parents(revision: Any) -> list[str]:
-    return list(dict.fromkeys(revision._all_down_revisions))
-
-
-def _plain(revision: Any) -> dict[str, Any]:
-    return {
-        "revision": revision.revision,
-        "down_revisions": list(revision._versioned_down_revisions),
-        "parents": _parents(revision),
-        "labels": sorted(revision.branch_labels),
-        "message": revision.doc,
-        "path": str(revision.path),
-        "has_upgrade": callable(getattr(revision.module, "upgrade", None)),
-        "has_downgrade": callable(getattr(revision.module, "downgrade", None)),
-    }
-
-
-def _run_env(directory: Any) -> None:
-    """What `ScriptDirectory.run_env` does, without reading and compiling the file anew each time."""
-    spec = importlib.util.spec_from_file_location("env_py", str(Path(directory.dir, "env.py")))
-    if spec is None or spec.loader is None or not Path(directory.dir, "env.py").is_file():
-        raise Refused("there is no env.py", where=str(directory.dir))
-    if _session.env_code is None:
-        _session.env_code = spec.loader.get_code("env_py")  # type: ignore[attr-defined]
-    module = importlib.util.module_from_spec(spec)
-    exec(_session.env_code, module.__dict__)  # noqa: S102  it is the project's own env.py
-
-
-def step(order: dict[str, Any]) -> dict[str, Any]:
-    """`{revision, up, held_query}`: runs one revision's upgrade or downgrade through env.py."""
+def _tell(server: dict[str, Any]) -> None:
+    """Gives the URL to whatever env.py may take it from."""
     session = _session
-    revision = session.revisions[order["revision"]]
-    connections = session.connections
-    connections.reset(order.get("held_query") or "")
-    seen: dict[str, Any] = {"runs": 0, "ledger": "", "committed": 0}
-
-    def steps(heads: Any, context: Any) -> Iterator[Any]:
-        connections.must_be_ours(context.connection)
-        _must_fit(revision, heads, order["up"])
-        make = MigrationStep.upgrade_from_script if order["up"] else MigrationStep.downgrade_from_script
-        one: Any = make(session.script.revision_map, revision)
-        run = one.migration_fn
-
-        def counted(**named: Any) -> None:
-            run(**named)
-            # The ledger is written after this, so a commit has to follow.
-            seen["committed"] = connections.commits
-
-        one.migration_fn = counted
-        if len(heads) == 1 and len(one.from_revisions) == len(one.to_revisions) == 1:
-            # It asks for all ancestors at each step, in vain where there is but one line.
-            one.should_delete_branch = lambda heads: False
-        context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, _remember_applied)
-        yield one
-        seen["runs"] += 1
-        seen["ledger"] = [context.version_table_schema, context.version_table]
-
-    target = revision.revision if order["up"] else (_parents(revision) or ["base"])[0]
-    try:
-        with EnvironmentContext(
-            session.config, session.script, fn=steps, as_sql=False, destination_rev=target, tag=None
-        ):
-            _within(session.inside, session.script.run_env)
-    finally:
-        connections.close()
-    if not seen["runs"]:
-        raise Refused("env.py has run no migrations", where=str(session.script.dir), remedy=_NO_RUN)
-    return {
-        **{key: seen[key] for key in ("runs", "ledger")},
-        "committed": connections.commits > seen["committed"],
-        "held": connections.held if connections.held_query else None,
-        "names": connections.names,
-        "autocommit": connections.autocommit,
-        "led_from": list(connections.led_from),
-    }
-
-
-def _told_inside(env: str) -> str:
-    """What some env.py take for granted that they are run inside of."""
-    if re.search(r"\bcurrent_app\b", env):
-        return "flask"
-    return "anyio" if re.search(r"from_worker_thread|\bfrom_thread\b", env) else ""
-
-
-def _within(surroundings: str, run: Callable[[], None]) -> None:
-    if surroundings == "flask":
-        with importlib.import_module("flask.cli").ScriptInfo().load_app().app_context():
-            run()
-    elif surroundings == "anyio":
-        thread = importlib.import_module("anyio.to_thread")
-        importlib.import_module("anyio").run(thread.run_sync, run)
-    elif surroundings:
-        raise Refused(
-            f"the option `inside` may be flask or anyio, not {surroundings!r}", remedy="mend the option"
-        )
-    else:
-        run()
+    shown = dict(server)
+    if session.connections.redirect and server["host"].startswith("/"):
+        # Many projects take a URL apart that is led elsewhere later; a socket's folder is no host to them.
+        shown["host"] = "localhost"
+    session.connections.issued.add((shown["host"], str(shown["port"]), shown["database"]))
+    url = address.url_of(session.drivername, shown)
+    fields = address.fields_of(shown, url)
+    session.config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    session.config.cmd_opts.x = [address.filled(value, fields) for value in session.x] or None
+    address.set_variables(session.wanted, address.variables_of(session.environment.text), fields)
 
 
 def prepare(order: dict[str, Any]) -> dict[str, Any]:
@@ -400,7 +188,7 @@ def prepare(order: dict[str, Any]) -> dict[str, Any]:
     for part in filter(None, name.split(".")):
         found = getattr(found, part)
     _session.connections.reset("")
-    engine = sqlalchemy.create_engine(_option(_session.config, "sqlalchemy.url") or "")
+    engine = sqlalchemy.create_engine(alembic_environment.url_of_config(_session.config))
     try:
         with engine.begin() as connection:
             found(connection)
@@ -410,51 +198,123 @@ def prepare(order: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
-_NO_RUN = "see to it that it calls context.configure and context.run_migrations, also online"
+def step(order: dict[str, Any]) -> dict[str, Any]:
+    """`{revision, up, held_query, may_skip}`: runs one revision's upgrade or downgrade through env.py.
+
+    With `may_skip` what it follows and is not applied is written into the ledger as if it were.
+    """
+    one = _Step(order)
+    session = _session
+    session.connections.reset(order["held_query"])
+    target = one.revision.revision if one.up else (graph.parents_of(one.revision) or ["base"])[0]
+    try:
+        session.environment.run(one.steps, target)
+    except Refused:
+        raise
+    except Exception as error:
+        if one.reached:
+            raise
+        raise _failed_before(error) from error
+    finally:
+        session.connections.close()
+    if not one.runs:
+        raise Refused("env.py has run no migrations", where=_env(), remedy=_NO_RUN, environment=True)
+    return one.answer()
 
 
-def _must_fit(revision: Any, heads: Iterable[str], up: bool) -> None:
-    """Only the one revision is to change: all that it follows is applied, and nothing that follows it."""
-    applied = _applied(heads)
-    missing = [parent for parent in _parents(revision) if parent not in applied]
-    wrong = (
-        (up and revision.revision in applied and "it is applied already")
-        or (up and missing and "what it follows is not applied: " + ", ".join(missing))
-        or (not up and revision.revision not in applied and "it is not applied")
-        or (not up and revision.revision not in heads and "others that follow it are applied")
-    )
-    if wrong:
-        raise Refused(
-            f"revision {revision.revision} cannot be {'applied' if up else 'rolled back'}: {wrong}",
-            where=str(revision.path),
+def _env() -> str:
+    return str(_session.environment.path)
+
+
+def _failed_before(error: Exception) -> Refused:
+    said = f"{type(error).__name__}: {error}".strip().split("\n")[0][:500]
+    return Refused(f"env.py fails before it runs a revision: {said}", _PLAIN, _env(), environment=True)
+
+
+class _Step:
+    """One revision, one way."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        self.revision = _session.applied.revisions[order["revision"]]
+        self.up = order["up"]
+        self.may_skip = order["may_skip"]
+        self.reached = False
+        self.runs = 0
+        self.skipped: list[str] = []
+        self.ledger: list[Any] = []
+        self._commits_before_ledger = 0
+
+    def steps(self, heads: Any, context: Any) -> Iterator[Any]:
+        """What Alembic calls when env.py runs migrations; the steps that it is to run."""
+        _session.connections.must_be_ours(context.connection)
+        self.reached = True
+        missing = self._fitting(heads)
+        context.on_version_apply_callbacks = (
+            *context.on_version_apply_callbacks,
+            _session.applied.follow,
         )
+        for name in missing:
+            yield self._made(_session.applied.revisions[name], lambda **_: None)
+        self.skipped = missing
+        yield self._one(heads if not missing else ())
+        self.runs += 1
+        self.ledger = [context.version_table_schema, context.version_table]
+
+    def answer(self) -> dict[str, Any]:
+        """What is told of it."""
+        seen = _session.connections
+        return {
+            "runs": self.runs,
+            "skipped": self.skipped,
+            "ledger": self.ledger,
+            "committed": seen.commits > self._commits_before_ledger,
+            "held": seen.held if seen.held_query else None,
+            "names": seen.names,
+            "autocommit": seen.autocommit,
+            "led_from": list(seen.led_from),
+        }
+
+    def _one(self, heads: Any) -> Any:
+        made = self._made(self.revision)
+        run = made.migration_fn
+
+        def counted(**named: Any) -> None:
+            run(**named)
+            # The ledger is written after this, so a commit has to follow.
+            self._commits_before_ledger = _session.connections.commits
+
+        made.migration_fn = counted
+        if len(heads) == 1 and len(made.from_revisions) == len(made.to_revisions) == 1:
+            # It asks for all ancestors at each step, in vain where there is but one line.
+            made.should_delete_branch = lambda heads: False
+        return made
+
+    def _made(self, revision: Any, function: Callable[..., None] | None = None) -> Any:
+        make = MigrationStep.upgrade_from_script if self.up else MigrationStep.downgrade_from_script
+        made: Any = make(_session.script.revision_map, revision)
+        if function:
+            made.migration_fn = function
+        return made
+
+    def _fitting(self, heads: Any) -> list[str]:
+        """What is to be skipped first; refuses to touch the ledger of any other revision."""
+        own = self.revision.revision
+        applied = _session.applied.of(heads)
+        ahead = [parent for parent in graph.parents_of(self.revision) if parent not in applied]
+        wrong = (
+            (self.up and own in applied and "it is applied already")
+            or (self.up and ahead and not self.may_skip and f"it follows {', '.join(ahead)}, not applied")
+            or (not self.up and own not in applied and "it is not applied")
+            or (not self.up and own not in heads and "others that follow it are applied")
+        )
+        if wrong:
+            way = "applied" if self.up else "rolled back"
+            raise Refused(f"revision {own} cannot be {way}: {wrong}", where=str(self.revision.path))
+        return list(_session.applied.missing(self.revision, applied)) if self.up and ahead else []
 
 
-def _remember_applied(*, step: Any, heads: set[str], **_: Any) -> None:
-    """Alembic calls it when the ledger is written: so nobody has to go through the whole graph again."""
-    for revision in step.up_revision_ids:
-        (_session.applied.add if step.is_upgrade else _session.applied.discard)(revision)
-    _session.heads = set(heads)
-
-
-def _applied(heads: Iterable[str]) -> set[str]:
-    if _session.heads != set(heads):
-        _session.applied = _ancestors(heads)
-        _session.heads = set(heads)
-    return _session.applied
-
-
-def _ancestors(heads: Iterable[str]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(heads)
-    while waiting:
-        head = waiting.pop()
-        if head not in _session.revisions:
-            raise Refused(f"the ledger lists {head}, which no revision of this history is")
-        if head not in found:
-            found.add(head)
-            waiting.extend(_parents(_session.revisions[head]))
-    return found
+def _note_statement(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+    running(statement)
 
 
 ORDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {

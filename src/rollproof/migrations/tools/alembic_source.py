@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from rollproof.errors import AttemptFailed, MigrationError
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, MigrationError
 from rollproof.migrations.execute import ScriptRun
 from rollproof.migrations.kinds import Background
 from rollproof.migrations.model import Migration, MigrationHistory
@@ -53,6 +53,7 @@ class AlembicSource:
         self.facts: dict[str, str] = {"python": str(self.python)}
         """versions of Alembic and SQLAlchemy and the driver, once loaded"""
         self._worker = NativeWorker(self.python, _PROGRAM, _environment(settings), place.cwd)
+        self._skipped: set[str] = set()
         self._pointed: tuple[str, ...] | None = None
         self._identities: dict[tuple[str, ...], list[str]] = {}
 
@@ -78,7 +79,7 @@ class AlembicSource:
             if head not in found:
                 found.add(head)
                 heads.extend(parents[head])
-        return [_id(plain) for rev, plain in self._plain.items() if rev in found]
+        return [_id(plain) for rev, plain in self._plain.items() if rev in found - self._skipped]
 
     def prepare(self, runner: Runner) -> None:
         """Makes what the first revision finds, where the option `prepare` names a callable that does.
@@ -126,24 +127,25 @@ class AlembicSource:
             "up": up,
             "file": str(migration.path),
             "held_query": held_query_for(runner),
+            "may_skip": runner.server.private,
         }
         limit = runner.limit
         hanging = ends_backends(runner, doing=doing, where=str(migration.path), limit=limit)
         started = time.monotonic()
         answer = self._worker.ask(order, limit=limit, hanging=hanging)
         seconds = time.monotonic() - started
-        self._check(answer, migration, runner, revision, up=up)
+        self._skipped |= set(answer["skipped"])
+        self._skipped.discard(revision)
+        self._check(answer, migration, runner, up=up)
         incomplete = _HELD_OUTSIDE if answer["autocommit"] else ""
         return ScriptRun(seconds, locks=locks_of(answer, incomplete=incomplete))
 
-    def _check(
-        self, answer: Mapping[str, Any], migration: Migration, runner: Runner, revision: str, *, up: bool
-    ) -> None:
+    def _check(self, answer: Mapping[str, Any], migration: Migration, runner: Runner, *, up: bool) -> None:
         """The ledger is where it was thought to be, and says what was done."""
         schema, table = answer["ledger"]
         ledger = f"{schema or 'public'}.{table}"
         if ledger != self._history.ledger and not (schema is None and self._unqualified == table):
-            raise MigrationError(
+            raise EnvironmentUnavailable(
                 f"env.py keeps its ledger in {ledger}, not in {self._history.ledger}",
                 doing=f"running {migration.id}",
                 where=str(self.place.where),
@@ -156,7 +158,7 @@ class AlembicSource:
         with runner.connect() as conn:
             there = migration.id in self.applied(conn)
         if there != up:
-            raise AttemptFailed(
+            raise EnvironmentUnavailable(
                 "env.py ran the revision and did not commit it: nothing of it stays",
                 doing=f"running {migration.id}",
                 where=str(self.place.where),
@@ -221,6 +223,7 @@ class AlembicSource:
             "environment": dict(self.settings.environment),
             "redirect": self.redirect,
             "inside": options.get("inside", ""),
+            "env": options.get("env", ""),
         }
         try:
             return self._worker.ask(order, limit=self.settings.limit)
@@ -229,7 +232,7 @@ class AlembicSource:
                 error.found,
                 doing=_DOING,
                 where=error.where or str(place.where),
-                remedy=error.remedy or "see that `alembic history` works with this interpreter",
+                remedy=error.remedy or _remedy(error, self.python),
                 facts=error.facts,
             ) from error
 
@@ -271,7 +274,12 @@ class AlembicSource:
             said.append("there is no revision")
         if len(heads := self._answer["heads"]) > 1:
             said.append(f"there are {len(heads)} heads: {', '.join(heads)}")
-        if names := self._answer["variables"]:
+        if why := self._answer["plain"]:
+            said.append(
+                f"env.py is not run ({why}): the revisions run in a plain environment of Alembic's, in one "
+                "transaction each; what env.py sets, such as schemas, is not there"
+            )
+        if not self._answer["plain"] and (names := self._answer["variables"]):
             said.append(f"env.py takes its URL from {', '.join(names)}: set to the database under drill")
         return said
 
@@ -300,6 +308,12 @@ class AlembicSource:
         except psycopg.errors.UndefinedTable:
             return []
         return [str(row[0]) for row in rows]
+
+
+def _remedy(error: AttemptFailed, python: Path) -> str:
+    if error.facts.get("type") in ("ModuleNotFoundError", "ImportError"):
+        return f"install it for {python}, or name the project's own interpreter with --python"
+    return f"see that `alembic history` works with {python}"
 
 
 def _environment(settings: ToolSettings) -> dict[str, str]:

@@ -73,7 +73,8 @@ class NativeWorker:
             AttemptFailed: the order failed, the process died, or it took too long. Facts: `sqlstate`,
                 `line`, `file`, `statement`, `type`, `timed_out`, `exit_code`.
             MigrationError: the worker refused, and nothing was touched.
-            EnvironmentUnavailable: the interpreter cannot be started.
+            EnvironmentUnavailable: the interpreter cannot be started, or the worker refused because of
+                the place it is in.
         """
         self.notes = {}
         process = self._process = self._process or _start(self)
@@ -259,7 +260,9 @@ def failed(error: Mapping[str, Any], order: Mapping[str, Any]) -> RollproofError
     """What the worker answered, as the error to raise."""
     place = ":".join(str(part) for part in (error.get("file"), error.get("line")) if part)
     found = " ".join(filter(None, (error.get("sqlstate"), _said(error))))
-    kind = MigrationError if error.get("refused") else AttemptFailed
+    kind: type[RollproofError] = MigrationError if error.get("refused") else AttemptFailed
+    if error.get("environment"):
+        kind = EnvironmentUnavailable
     return kind(
         found,
         doing=_doing(order),

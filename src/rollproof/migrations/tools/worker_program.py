@@ -37,12 +37,16 @@ if TYPE_CHECKING:
 
 
 class Refused(Exception):
-    """The order cannot be carried out as things are, and nothing was touched."""
+    """The order cannot be carried out as things are, and nothing was touched.
 
-    def __init__(self, message: str, remedy: str = "", where: str = "") -> None:
+    `environment`: it is no fault of the migrations, but of the place or of how the tool is set up here.
+    """
+
+    def __init__(self, message: str, remedy: str = "", where: str = "", *, environment: bool = False) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.where = where
+        self.environment = environment
 
 
 class _State:
@@ -148,7 +152,7 @@ def _answer(program: _Program, order: dict[str, Any]) -> dict[str, Any]:
 
 def describe(error: BaseException, file: str | None = None) -> dict[str, Any]:
     """The error as plain data; `file` is the migration's own, whose lines say most."""
-    server = next(_servers(error), None)
+    server = None if isinstance(error, Refused) else next(_servers(error), None)
     at, line = _place(error, file)
     return {
         "type": type(error).__name__,
@@ -158,6 +162,7 @@ def describe(error: BaseException, file: str | None = None) -> dict[str, Any]:
         "file": at,
         "line": line,
         "refused": isinstance(error, Refused),
+        "environment": getattr(error, "environment", False) is True,
         "remedy": getattr(error, "remedy", ""),
         "where": getattr(error, "where", ""),
         "traceback": _frames(error),
