@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from rollproof.errors import MigrationError
@@ -18,10 +19,10 @@ _PRAGMA = re.compile(r"\s*%\s*(?P<name>[\w-]+)(?:\s*=\s*(?P<value>.+?))?\s*$")
 _ITEM = re.compile(
     r"""
     \s* (?: (?P<tag>@) | (?P<operator>[+-])[ \t]* )?
-    (?P<name>[^\s:@#\[\]]+) [ \t]*
+    (?P<name>[^\s:@#\\\[\]]+) [ \t]*
     (?: \[ (?P<needs>[^\]]*) \] [ \t]* )?
     (?P<date>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) [ \t]*
-    (?P<planner>[^<]+?) [ \t]+ <(?P<email>[^>]+)> [ \t]*
+    (?P<planner>[^<]+) [ \t]+ <(?P<email>[^>]+)> [ \t]*
     """,
     re.VERBOSE,
 )
@@ -29,6 +30,7 @@ _DEPENDENCY = re.compile(
     r"(?P<conflicts>!?)(?:(?P<project>[^\s:@#!]+):)?"
     r"(?:(?P<id>[0-9a-f]{40})|(?P<change>[^\s:@#!]+)?(?:@(?P<tag>[^\s:@#]+))?)"
 )
+_SIGNS = frozenset("-!\"#$%&'()*+,./:;<=>?@[\\]^`{|}~")
 _DIGITS_AFTER_SIGN = re.compile(r"[~/=%^]\d+$")
 _ROOTS = frozenset({"ROOT", "HEAD", "FIRST", "LAST"})
 _ESCAPED = {"\\n": "\n", "\\r": "\r", "\\\\": "\\"}
@@ -116,10 +118,10 @@ class _Reader:
 
     def _item(self, number: int, body: str, note: str) -> None:
         found = _ITEM.fullmatch(body)
-        if found is None or _DIGITS_AFTER_SIGN.search(found["name"]) or found["name"] in _ROOTS:
+        if found is None or not _is_name(found["name"]) or not _is_date(found["date"]):
             raise self._wrong(
                 number,
-                "this is neither a change nor a tag",
+                "this is neither a change nor a tag, by its name, its date or its planner",
                 "write NAME [NEEDED !CONFLICTING] 2024-01-31T12:00:00Z Planner <address> # note",
             )
         if found["tag"]:
@@ -150,13 +152,16 @@ class _Reader:
                 "tag the plan before a change is reworked, or rename it",
             )
         self.since_tag[name] = number
-        needs = tuple(self._dependency(number, text) for text in (found["needs"] or "").split())
+        needed = (found["needs"] or "").split()
+        if twice := next((text for text in needed if needed.count(text) > 1), None):
+            raise self._wrong(number, f"{name} names {twice} twice among what it needs", "name it once")
+        needs = tuple(self._dependency(number, text) for text in needed)
         self.changes.append(
             Change(
                 name,
                 number,
                 found["date"],
-                found["planner"].strip(),
+                found["planner"],
                 found["email"],
                 re.sub(r"\\[nr\\]", lambda m: _ESCAPED[m[0]], note),
                 needs,
@@ -183,6 +188,18 @@ class _Reader:
         return MigrationError(
             found, doing="reading the plan", where=f"{self.path}:{line}", remedy=remedy, facts={"line": line}
         )
+
+
+def _is_name(name: str) -> bool:
+    return not (name[0] in _SIGNS or name[-1] in _SIGNS or _DIGITS_AFTER_SIGN.search(name) or name in _ROOTS)
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.strptime(text, "%Y-%m-%dT%H:%M:%S%z")
+    except ValueError:
+        return False
+    return True
 
 
 def _reworked(changes: list[Change], place: int) -> Change:
