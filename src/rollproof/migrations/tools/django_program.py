@@ -45,6 +45,16 @@ def beside(name: str) -> Any:
     return sys.modules[name]
 
 
+class AnotherDatabase(Exception):
+    """Code of a migration asks an alias that is cut off."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(
+            f"it uses another database alias than {alias!r}, and only that one is there; an alias that is a "
+            "replica of it can be named with the option `mirrors`"
+        )
+
+
 def _session(order: Mapping[str, Any]) -> Session:
     """The session that an order is for; the project is brought up at the first one."""
     session: Session = beside("django_program_session").session_for(order)
@@ -56,9 +66,9 @@ def _session(order: Mapping[str, Any]) -> Session:
 
 def history(order: Mapping[str, Any]) -> dict[str, Any]:
     """The migrations in order, each with what it does. Raises Refused."""
+    session = _session(order)
     import django
 
-    session = _session(order)
     loader = session.executor.loader
     _refuse_conflicts(loader)
     facts: Any = beside("django_program_facts")
@@ -138,8 +148,7 @@ def prepare(order: Mapping[str, Any]) -> dict[str, Any]:
     """What `migrate` does before the first migration: extensions that the engine needs, and the ledger."""
     session = _session(order)
     with session.connected():
-        session.connection.prepare_database()
-        session.executor.recorder.ensure_schema()
+        session.prepare()
     return {}
 
 
@@ -184,6 +193,8 @@ def _run(
     except BaseException as error:
         session.states.forget()
         _note_operation(migration, error)
+        if any("settings.DATABASES is improperly" in str(each) for each in rollproof_worker.chain(error)):
+            raise AnotherDatabase(session.alias) from error
         raise
 
 

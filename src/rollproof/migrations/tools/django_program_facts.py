@@ -307,7 +307,7 @@ def _reader_of(operation: Any) -> tuple[str, Callable[[Reader, str, Any], dict[s
     own = type(operation)
     for base in own.__mro__:
         if base.__module__.startswith("django.") and base.__name__ in _READERS:
-            changed = "database_forwards" in vars(own) and base is not own
+            changed = "database_forwards" in vars(own) and not own.__module__.startswith("django.")
             return (base.__name__, _unknown) if changed else (base.__name__, _READERS[base.__name__])
     return own.__name__, _unknown
 

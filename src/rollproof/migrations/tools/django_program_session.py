@@ -109,12 +109,17 @@ class Session:
                 found.append(place)
         return found
 
+    def prepare(self) -> None:
+        """What `migrate` does first. The recorder is a new one: it remembers that there was a table."""
+        self.connection.prepare_database()
+        self.executor.recorder = type(self.executor.recorder)(self.connection)
+        self.executor.recorder.ensure_schema()
+
     def _rows(self) -> set[tuple[str, str]]:
-        recorder = self.executor.recorder
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT to_regclass(%s) IS NOT NULL", [recorder.Migration._meta.db_table])
+            cursor.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
             if not cursor.fetchone()[0]:
-                recorder.ensure_schema()
+                self.prepare()
                 return set()
             cursor.execute("SELECT app, name FROM django_migrations")
             return {(app, name) for app, name in cursor.fetchall()}

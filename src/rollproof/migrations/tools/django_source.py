@@ -54,7 +54,6 @@ class DjangoSource:
         self._project = _project(place, settings)
         self._signals = settings.options.get("signals", "").lower() in _TRUE
         self._proven: dict[str, Any] | None = None
-        self._prepared: set[tuple[str, int, str]] = set()
 
     def close(self) -> None:
         """Ends the worker."""
@@ -83,11 +82,12 @@ class DjangoSource:
     def prepare(self, runner: Runner) -> None:
         """What `migrate` does before the first migration: the ledger, and extensions of the engine.
 
+        The first migration does it too where it is left out; then it counts as done by that one.
+
         Raises:
             AttemptFailed: they cannot be made.
         """
         self._ask({"do": "prepare"}, runner, "making the ledger", limit=self.settings.limit)
-        self._prepared.add(_where(runner))
 
     def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
         """Applies one migration. Raises AttemptFailed; MigrationError when others have to come first."""
@@ -138,8 +138,6 @@ class DjangoSource:
     def _step(self, do: str, migration: Migration, runner: Runner) -> ScriptRun:
         entry = self._entries[migration.id]
         self._refuse_changed(migration)
-        if _where(runner) not in self._prepared:
-            self.prepare(runner)
         held_query = getattr(runner, "held_query", "")
         order = {
             "do": do,
