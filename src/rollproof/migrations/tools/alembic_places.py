@@ -190,12 +190,13 @@ def _of_ini(path: Path, options: Mapping[str, str]) -> Place:
     others = [name for name in sections if name != section]
     notes = (f"{path.name} has other histories: {', '.join(others)} (option `name`)",) if others else ()
     toml = path.with_name("pyproject.toml")
+    beside = sections[section] == "."
     return Place(
-        _cwd(sections[section], path.parent),
+        _import_root(path.parent) if beside else _cwd(sections[section], path.parent),
         path.absolute(),
         toml.absolute() if toml.is_file() and _toml_table(toml) else None,
         section,
-        str(path.parent.absolute()) if sections[section] == "." else "",
+        str(path.parent.absolute()) if beside else "",
         notes=notes,
     )
 

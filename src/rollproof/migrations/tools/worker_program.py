@@ -153,7 +153,7 @@ def _answer(program: _Program, order: dict[str, Any]) -> dict[str, Any]:
 def describe(error: BaseException, file: str | None = None) -> dict[str, Any]:
     """The error as plain data; `file` is the migration's own, whose lines say most."""
     server = None if isinstance(error, Refused) else next(_servers(error), None)
-    at, line = _place(error, file)
+    at, line = ("", None) if isinstance(error, Refused) else _place(error, file)
     return {
         "type": type(error).__name__,
         "message": server[1] if server else _message(error),
