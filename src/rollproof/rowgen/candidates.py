@@ -30,6 +30,7 @@ _TIMES = {"date", "timestamp", "timestamptz"}
 _T = TypeVar("_T")
 _MOST = 250
 _LONGEST = 10_000
+_STEPS = tuple(map(Decimal, ("1", "-1", "0.5", "-0.5", "0.1", "-0.1", "0.01", "-0.01")))
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -108,11 +109,8 @@ def _numbers(n: int, written: Literals) -> Iterator[Decimal]:
     found = sorted(set(written.numbers))
     between = [low + n % (high - low + 1) for low, high in pairwise(found)]
     exact = [found[(n + at) % len(found)] for at in range(len(found))]
-    near = [
-        value + step
-        for value in found
-        for step in (n % 10, -(n % 10), 1, -1, Decimal("0.5"), Decimal("-0.5"))
-    ]
+    steps = (Decimal(n % 10), Decimal(-(n % 10)), *_STEPS)
+    near = [value + step for value in found for step in steps]
     products = [low + high for low in found for high in found][:20]
     some = map(Decimal, (n, 0, 1, -1, 2, 10, 100))
     yield from dict.fromkeys([*between, *exact, *near, *products, *some])

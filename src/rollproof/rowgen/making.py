@@ -104,10 +104,12 @@ class Maker:
     def insert(self, memory: Memory, leaves: Sequence[Leaf], count: int) -> int:
         """Rows for a table, in a transaction of its own; raises CannotMake with the reason."""
         reasons: list[str] = []
+        first = memory.number
         with self._reader.writing():
             for attempt in self._attempts(memory, leaves, count, reasons):
                 if attempt:
                     return attempt
+        memory.number = first
         raise CannotMake(self._why(memory.shape, reasons))
 
     def _attempts(

@@ -73,10 +73,10 @@ class RowSource:
         rows = [self.row(n, leaves[at % len(leaves)] if leaves else None) for at, n in enumerate(numbers)]
         columns = [column.name for column in self.shape.written if column.name in rows[0][0]]
         parts = [f"SELECT {', '.join(row[column] for column in columns)} {source}" for row, source in rows]
-        target = name(self.shape.schema, self.shape.name)
-        body = (
-            f"({', '.join(map(name, columns))}) {' UNION ALL '.join(parts)}" if columns else "DEFAULT VALUES"
+        target = name(self.shape.schema, self.shape.name) + (
+            f" ({', '.join(map(name, columns))})" if columns else ""
         )
+        body = " UNION ALL ".join(parts) if columns else f"SELECT FROM generate_series(1, {len(rows)})"
         conflict = "" if self.shape.plain_only else " ON CONFLICT DO NOTHING"
         return f"INSERT INTO {target} {body}{conflict} RETURNING {self.returning()}"
 
@@ -278,10 +278,9 @@ class RowSource:
         source = f"{only}{name(key.schema, key.target)} AS p"
         first = f"SELECT {listed} FROM {source} WHERE {where} ORDER BY {order} LIMIT {PARENTS}"
         shown = ", ".join(f"r.{name(column)}" for column in columns)
-        turned = (
-            f"SELECT {shown} FROM (SELECT q.*, row_number() OVER () AS at, count(*) OVER () AS n"
-            f" FROM ({first}) AS q) AS r ORDER BY (r.at + r.n - 1 - {n} % r.n) % r.n"
-        )
+        counted = "row_number() OVER () AS rollproof_at, count(*) OVER () AS rollproof_n"
+        order = f"(rollproof_at + rollproof_n - 1 - {n} % rollproof_n) % rollproof_n"
+        turned = f"SELECT {shown} FROM (SELECT q.*, {counted} FROM ({first}) AS q) AS r ORDER BY {order}"
         if any(self._required(self.shape.by_name[column]) for column in columns):
             return turned
         nulls = ", ".join(

@@ -150,11 +150,14 @@ class RowWatch:
         call = sql.SQL("EXECUTE {} ({}, {})").format(sql.Identifier(listing), names, BIG)
         *_, (_, rows) = self._execute([*first, call.as_string(self._conn)])
         found = {row[0]: row for row in rows}
-        touched = set(self._tables) if changed is None else {*changed, *found}
+        new = {name: _watched(row) for name, row in found.items() if self._wanted(row)}
+        looked_at = set(self._tables) - {LARGE_OBJECTS.qualified} if changed is None else {*changed, *found}
+        big = {row[0] for row in rows if row[-1]} - self._large
+        self._large |= big
+        touched = {name for name in looked_at | new.keys() if self._tables.get(name) != new.get(name)} | big
         for name in touched:
             self._tables.pop(name, None)
-        self._tables.update({name: _watched(row) for name, row in found.items() if self._wanted(row)})
-        self._large.update(row[0] for row in rows if row[-1])
+        self._tables.update(new)
         self._listed = True
         self._dissolve(touched)
 

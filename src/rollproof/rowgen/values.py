@@ -202,7 +202,7 @@ _PLAIN: Mapping[str, Callable[[int], str]] = {
     "regtype": lambda n: ("integer", "text", "boolean")[n % 3],
     "regproc": lambda n: ("now", "pi", "version")[n % 3],
     "regprocedure": lambda n: ("now()", "pi()", "version()")[n % 3],
-    "regoper": lambda _: "!~~*",
+    "regoper": lambda _: "||/",
     "regoperator": lambda _: "+(integer,integer)",
     "regrole": lambda _: "pg_monitor",
     "regnamespace": lambda n: ("pg_catalog", "information_schema")[n % 2],
