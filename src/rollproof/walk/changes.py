@@ -17,8 +17,8 @@ from rollproof.model.fingerprint import Difference, DifferenceClass, Fact, Finge
 from rollproof.model.json import Json
 from rollproof.model.names import same_name, split_name
 from rollproof.model.rows import RowChanges
+from rollproof.rowgen.rowstate import compare_states
 from rollproof.walk.observer import State
-from rollproof.walk.parts import compare_states
 from rollproof.walk.serverwide import server_differences
 
 _ORDER = frozenset({DifferenceClass.COLUMN_ORDER, DifferenceClass.GENERATED_NAME})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -14,9 +14,12 @@ from psycopg.rows import tuple_row
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable
 from rollproof.fingerprint.snapshot import explained
+from rollproof.fingerprint.watch import CatalogWatch
 from rollproof.model.fingerprint import Fingerprint
+from rollproof.rowgen import Filler, FillReport
+from rollproof.rowgen.rowstate import RowState
+from rollproof.rowgen.rowwatch import RowWatch
 from rollproof.waiting import eventually
-from rollproof.walk.parts import CatalogWatch, Filler, FillReport, RowState, RowWatch
 from rollproof.walk.queries import query
 from rollproof.walk.serverwide import ServerState, look_at_server, put_back
 from rollproof.walk.settings import WalkSettings
@@ -53,11 +56,13 @@ class Observer:
 
     Attributes:
         notes: what it came upon since they were last taken, one sentence each.
+        made: which rows were made up, as the filler remembers them; for the next connection.
     """
 
     def __init__(self, server: PostgresServer, settings: WalkSettings, *, ledger: str) -> None:
         self.server, self.settings, self.ledger = server, settings, ledger
         self.database = ""
+        self.made: bytes | None = None
         self.notes: list[str] = []
         self._conn: Connection[Any] | None = None
         self._server: ServerState | None = None
@@ -67,6 +72,8 @@ class Observer:
 
     def close(self) -> None:
         """Lets go of the database; the next look connects anew."""
+        if self._filler is not None:
+            self.made = self._filler.remembered()
         conn, self._conn = self._conn, None
         self._watch, self._rows, self._filler = None, None, None
         if conn is not None:
@@ -92,9 +99,14 @@ class Observer:
             return FillReport()
         return self._insist(lambda: self._fill(facts))
 
-    def empty(self, tables: Iterable[str]) -> None:
-        """Takes all rows out of these tables, whoever refers to them. Raises as `look`."""
-        names = [sql.SQL(name) for name in tables]  # quoted by the catalog itself
+    def empty(self, tables: Collection[str]) -> None:
+        """Takes the made-up rows out of these tables. Raises as `look`.
+
+        Where nobody remembers which those are, for the connection is a new one, all rows go, and those
+        that refer to them.
+        """
+        known = self._insist(lambda: self._empty_known(tables))
+        names = [sql.SQL(name) for name in tables if name not in known]  # quoted by the catalog itself
         if names:
             self._insist(lambda: self._empty(names))
 
@@ -144,6 +156,8 @@ class Observer:
                 self._filler = Filler(
                     self._conn, ignore=ignored, rows=self.settings.rows_per_table, seed=self.settings.seed
                 )
+                if self.made is not None:
+                    self._filler.recall(self.made)
         return self._conn
 
     def _look(self) -> State:
@@ -158,6 +172,13 @@ class Observer:
         self._connected()
         assert self._filler is not None
         return self._filler.top_up(facts)
+
+    def _empty_known(self, tables: Collection[str]) -> set[str]:
+        """The tables whose made-up rows are known; of those they are gone, unless they are referred to."""
+        self._connected()
+        assert self._filler is not None
+        report = self._filler.empty(tables)
+        return set(report.made) | {item.table for item in report.not_made}
 
     def _empty(self, names: list[sql.SQL]) -> None:
         conn = self._connected()

@@ -11,13 +11,13 @@ from rollproof.migrations.model import Migration
 from rollproof.migrations.observed import observed_kind
 from rollproof.migrations.script import Script
 from rollproof.model.fingerprint import Difference
+from rollproof.rowgen.rowstate import discards
 from rollproof.walk.causes import Attribution
 from rollproof.walk.changes import Changes, changes
 from rollproof.walk.faults import consequence, environment_remedy, failure_of, says_no_way_back
 from rollproof.walk.model import Again, Failure, Finding, NoRows, Outcome, RevisionResult
 from rollproof.walk.observer import State
 from rollproof.walk.outcome import Seen, again_of, again_rows, outcome_of
-from rollproof.walk.parts import discards
 from rollproof.walk.track import LEDGER_LOST, Forward, Ran, Track
 
 _UNREACHABLE = "nobody can connect to the database any more once it has run"

@@ -12,6 +12,7 @@ import psycopg
 
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable, RollproofError
+from rollproof.migrations.direct import DirectRunner
 from rollproof.migrations.execute import ScriptRun
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.source import MigrationSource
@@ -19,7 +20,6 @@ from rollproof.walk.changes import changes
 from rollproof.walk.faults import state_of
 from rollproof.walk.model import NoRows
 from rollproof.walk.observer import Observer, State
-from rollproof.walk.parts import DirectRunner
 from rollproof.walk.serverwide import ServerState
 from rollproof.walk.settings import WalkSettings
 from rollproof.walk.workdatabase import Copy, WorkDatabase, drop_whatever_it_takes
@@ -42,11 +42,13 @@ class Base:
 
     Attributes:
         copy: None for an empty database. count: how many of the applied migrations are in it.
+        made: which rows in it are made up.
     """
 
     copy: Copy | None
     count: int
     server: ServerState
+    made: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Start:
     applied: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
+    made: bytes | None = None
 
 
 class Track:
@@ -111,10 +114,11 @@ class Track:
         self.seconds = {"rebuild": 0.0, "copies": 0.0, "rows": 0.0, "compare": 0.0}
         self._given = begin.copy
         self._copy_seconds, self._debt = _COPY_GUESS, 0.0
-        self._open(begin.copy)
+        self._open(begin.copy, begin.made)
         self.state = self.observer.look()
-        self.bases = [Base(begin.copy, len(self.applied), self.state.server)]
+        self.bases = [Base(begin.copy, len(self.applied), self.state.server, begin.made)]
         self.unfilled: dict[str, str] = {}
+        self._told: set[str] = set()
         self.at_start = self.state.server
 
     def close(self, *, put_back: bool = True) -> None:
@@ -182,6 +186,10 @@ class Track:
             self.filled |= {table for table, count in report.made.items() if count}
             self.state = self.look()
         self._debt += time.monotonic() - started
+        for note in [f"rows of {table}: {text}" for table, text in report.notes.items()]:
+            if note not in self._told:
+                self._told.add(note)
+                self.observer.notes.append(note)
         return self._note_unfilled(report.not_made)
 
     def _note_unfilled(self, not_made: tuple[NoRows, ...]) -> tuple[NoRows, ...]:
@@ -217,7 +225,7 @@ class Track:
         """
         started, spent_before = time.monotonic(), dict(self.seconds)
         base = max((base for base in self.bases if base.count <= len(self.applied)), key=lambda b: b.count)
-        self._open(base.copy)
+        self._open(base.copy, base.made)
         self.observer.put_back(base.server)
         replayed, self.applied = self.applied[base.count :], self.applied[: base.count]
         for place, migration in enumerate(replayed):
@@ -241,9 +249,19 @@ class Track:
             self.forget_copies()
         self._copy_seconds = seconds
         self.state = self.look()
-        self.bases.append(Base(copy, len(self.applied), self.state.server))
+        self.bases.append(Base(copy, len(self.applied), self.state.server, self.observer.made))
         self.seconds["copies"] += seconds
         self._debt = 0.0
+
+    def hand_over(self) -> Start:
+        """Where another track may go on: a copy of the clean state, which whoever takes it drops."""
+        names = [item.id for item in self.applied], [item.id for item in self.failed]
+        copy = None
+        if self.applied:
+            self.observer.close()
+            copy, _ = self.database.copy()
+            self.state = self.look()
+        return Start(copy, tuple(names[0]), tuple(names[1]), tuple(sorted(self.filled)), self.observer.made)
 
     @property
     def worth_a_copy(self) -> bool:
@@ -270,8 +288,9 @@ class Track:
         limit, user = self.settings.limit, self.settings.user
         return DirectRunner(self.server, self.database.name, limit=limit, user=user, locks=locks)
 
-    def _open(self, copy: Copy | None) -> None:
+    def _open(self, copy: Copy | None, made: bytes | None) -> None:
         self.observer.close()
+        self.observer.made = made
         self.database.create(copy)
         self.observer.database = self.database.name
 

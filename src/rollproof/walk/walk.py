@@ -11,12 +11,14 @@ from rollproof.environments.base import PostgresServer
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.source import MigrationSource
 from rollproof.walk.model import RevisionResult, WalkResult
+from rollproof.walk.parallel import SHORTEST, ServerWideChangeError, walk_in_parallel
 from rollproof.walk.settings import WalkSettings, wanted
 from rollproof.walk.step import Step
 from rollproof.walk.track import Track
 from rollproof.walk.zero import ToZero
 
 Listener = Callable[[RevisionResult], None]
+_ALONE = "one process walks alone: {}"
 _INTERRUPTED = "interrupted: {done} of {all} migrations were judged"
 
 
@@ -56,7 +58,7 @@ def walk(
     gathered = Gathered(warnings=list(history.warnings))
     try:
         if judged:
-            _go(Track(source, server, chosen, history), judged, gathered, on_result or (lambda _: None))
+            _go(source, server, chosen, judged, gathered=gathered, on_result=on_result or (lambda _: None))
         else:
             gathered.warnings.append("there is no migration to judge")
     except KeyboardInterrupt:
@@ -76,15 +78,65 @@ def walk(
     )
 
 
-def _go(track: Track, judged: tuple[Migration, ...], gathered: Gathered, on_result: Listener) -> None:
-    try:
-        migrations, ids = track.history.migrations, {item.id for item in judged}
-        part = walk_to_zero if track.settings.to_zero else walk_part
-        for result in part(track, migrations, ids, gathered.warnings):
-            gathered.results.append(result)
-            on_result(result)
-    finally:
-        track.close()
+def _go(
+    source: MigrationSource,
+    server: PostgresServer,
+    settings: WalkSettings,
+    judged: tuple[Migration, ...],
+    *,
+    gathered: Gathered,
+    on_result: Listener,
+) -> None:
+    """With several processes where that is possible, and otherwise with one."""
+    history, ways = source.load(), [walk_to_zero if settings.to_zero else walk_part]
+    if why := alone(settings, judged):
+        gathered.warnings.append(why)
+    elif settings.workers > 1:
+        ways.insert(0, walk_shared)
+    for way in ways:
+        track, warnings = Track(source, server, settings, history), list[str]()
+        try:
+            for result in way(track, history.migrations, {item.id for item in judged}, warnings):
+                gathered.results.append(result)
+                on_result(result)
+        except ServerWideChangeError:
+            gathered.warnings.append(_ALONE.format("it changes roles or other things that are server-wide"))
+        else:
+            return
+        finally:
+            gathered.warnings += warnings
+            track.close()
+
+
+def alone(settings: WalkSettings, judged: Sequence[Migration]) -> str:
+    """Why one process walks although several were wanted; empty when several can, or one was wanted."""
+    if settings.workers == 1 or len(judged) < 2 * SHORTEST:
+        return ""
+    if settings.to_zero:
+        return _ALONE.format("the way to zero cannot be shared")
+    return "" if settings.reopen else _ALONE.format("the history cannot be opened by another process")
+
+
+def walk_shared(
+    track: Track, migrations: Sequence[Migration], judged: set[str], warnings: list[str]
+) -> Iterable[RevisionResult]:
+    """As `walk_part`, by several processes. Raises ServerWideChangeError before any result."""
+    reopen = track.settings.reopen
+    places = [place for place, migration in enumerate(migrations) if migration.id in judged]
+    chosen = migrations[places[0] : places[-1] + 1]
+    if reopen is None or len(chosen) < 2 * SHORTEST:
+        yield from walk_part(track, migrations, judged, warnings)
+        return
+    for migration in migrations[: places[0]]:
+        apply_only(track, migration, warnings, looking=False)
+    begin(track)
+
+    def lead(migration: Migration) -> None:
+        apply_only(track, migration, [], looking=True)
+
+    for result in walk_in_parallel(track, chosen, reopen, lead):
+        if result.id in judged:
+            yield result
 
 
 def walk_part(

@@ -18,10 +18,10 @@ from rollproof.errors import RollproofError
 from rollproof.migrations.model import Migration
 from rollproof.model.fingerprint import Difference, DifferenceClass, Fingerprint
 from rollproof.model.rows import RowChanges
+from rollproof.rowgen.rowstate import RowState
 from rollproof.walk.changes import Changes, changes, lost
 from rollproof.walk.model import RevisionResult
 from rollproof.walk.observer import State
-from rollproof.walk.parts import RowState
 from rollproof.walk.step import Step
 from rollproof.walk.track import Track
 

@@ -8,7 +8,7 @@ from tests.unit.walk.support import walked
 
 CLEAN = [
     ("CREATE TABLE a (id serial PRIMARY KEY, name text)", "DROP TABLE a"),
-    ("INSERT INTO a (name) VALUES ('x'), ('y')", "DELETE FROM a"),
+    ("INSERT INTO a (name) VALUES ('x'), ('y')", "DELETE FROM a WHERE name IN ('x', 'y')"),
     ("ALTER TABLE a ADD COLUMN at timestamptz DEFAULT now()", "ALTER TABLE a DROP COLUMN at"),
     ("CREATE TYPE mood AS ENUM ('sad')", "DROP TYPE mood"),
     ("CREATE TABLE b (id int PRIMARY KEY, m mood, a int REFERENCES a)", "DROP TABLE b"),
