@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,8 +26,6 @@ __all__ = ["FillReport", "Filler", "changed_tables"]
 
 LEAVES = 12
 """Partitions of one table that get a row of their own, at most."""
-_HARMLESS = frozenset({"comment", "sequence", "sequence state", "view", "grant", "schema"})
-"""Kinds of facts that no table's rows depend on."""
 _DOING = "filling the tables"
 _STALE = (
     errors.UndefinedTable,
@@ -91,7 +89,7 @@ class Filler:
 
         Args:
             facts: the database's fingerprint now; where `changed` is None, what changed is told from
-                the one before.
+                the one given last. Give it each time, or never.
             changed: qualified names of the tables, or partitions, that were made, altered or dropped
                 since the last call; None when that is not known.
 
@@ -101,9 +99,9 @@ class Filler:
         """
         if not self._rows:
             return FillReport()
-        if facts is not None:
-            changed = changed_tables(self._facts, facts) if changed is None else changed
-            self._facts = facts
+        if facts is not None and changed is None and self._facts is not None:
+            changed = changed_tables(self._facts, facts)
+        self._facts = facts
         try:
             tasks, values = self._read_soundly(changed)
             return self._fill(tasks, values)
@@ -149,7 +147,9 @@ class Filler:
             empty = self._reader.empty(filled, touched)
             for oid in empty:
                 self._known[oid].empties()
-            wanted = self._wanted(touched | empty)
+            if emptied := {self._known[oid].shape.qualified for oid in empty - touched}:
+                touched |= self._take_in(emptied)  # made anew under the same name, for all that is known
+            wanted = self._wanted(touched | (empty & self._known.keys()))
             types = self._reader.types(memory.shape for memory in wanted) if wanted else {}
         self._started = True
         order = in_order(memory.shape for memory in wanted)
@@ -165,10 +165,16 @@ class Filler:
         }
         for oid in gone:
             del self._known[oid]
-        for oid, shape in shapes.items():
-            memory = self._known.setdefault(oid, Memory(shape))
-            memory.shape, memory.failed = shape, ""
-        return gone | shapes.keys()
+        other = {oid for oid, shape in shapes.items() if names is not None or not self._is_known(shape)}
+        for oid in other:
+            memory = self._known.setdefault(oid, Memory(shapes[oid]))
+            memory.shape, memory.failed = shapes[oid], ""
+        return gone | other
+
+    def _is_known(self, shape: Shape) -> bool:
+        """True when a table is what it was when it was filled."""
+        memory = self._known.get(shape.oid)
+        return memory is not None and memory.shape == shape and not memory.failed
 
     def _is_wanted(self, shape: Shape) -> bool:
         return shape.qualified not in self._ignore and shape.quoted_schema not in self._ignore
@@ -318,24 +324,26 @@ class Filler:
             return {}
 
 
-def changed_tables(before: Fingerprint | None, after: Fingerprint) -> frozenset[str] | None:
-    """Tables of which any fact is other; None when that cannot be told from the facts alone."""
-    if before is None:
-        return None
-    keys = before.facts.keys() | after.facts.keys()
-    other = [key for key in keys if before.facts.get(key) != after.facts.get(key)]
-    owners = [_owner(after.facts.get(key) or before.facts[key]) for key in other]
-    return None if None in owners else frozenset(owner for owner in owners if owner)
+def changed_tables(before: Fingerprint, after: Fingerprint) -> frozenset[str]:
+    """Tables of which any fact is other, came or went."""
+    return frozenset(owner for fact in _other_facts(before, after) if (owner := _owner(fact)))
 
 
-def _owner(fact: Fact) -> str | None:
-    """The table that a fact belongs to; empty when no row depends on it; None when any may."""
-    if fact.kind in ("table", "foreign table"):
+def _other_facts(before: Fingerprint, after: Fingerprint) -> Iterator[Fact]:
+    """Facts that are not in both; those that two looks share are told by being the very same object."""
+    for key, fact in after.facts.items():
+        old = before.facts.get(key)
+        if old is not fact and old != fact:
+            yield fact
+    yield from (fact for key, fact in before.facts.items() if key not in after.facts)
+
+
+def _owner(fact: Fact) -> str:
+    """The table that a fact belongs to; empty when it belongs to none."""
+    kinds = ("table ", "foreign table ")
+    if f"{fact.kind} " in kinds:
         return fact.name
-    kind, _, owner = fact.parent.partition(" ")
-    if kind in ("table", "foreign", "partitioned"):
-        return owner.removeprefix("table ")
-    return "" if fact.kind in _HARMLESS else None
+    return next((fact.parent.removeprefix(kind) for kind in kinds if fact.parent.startswith(kind)), "")
 
 
 def _why_not(shape: Shape) -> str:
