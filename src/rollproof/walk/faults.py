@@ -147,7 +147,7 @@ def environment_remedy(error: RollproofError, script: Script | None, extensions:
             return rule.remedy
     if state in ("42883", "42704", "42P01", "3F000") and (provider := _provider(error.found, extensions)):
         return f"extension {provider} provides it, and the history does not create it: do that first"
-    if state == "42601" and script is not None and _newer_grammar(script):
+    if state == "42601" and script is not None and _newer_grammar(script, error):
         return "the SQL is right for a newer PostgreSQL than this server: use that one"
     return ""
 
@@ -164,13 +164,37 @@ def _provider(message: str, present: Iterable[str]) -> str:
     return ""
 
 
-def _newer_grammar(script: Script) -> bool:
-    """True when the newest grammar takes what the server refused."""
+def _newer_grammar(script: Script, error: RollproofError) -> bool:
+    """True when the newest grammar takes what the server refused, as it was sent.
+
+    An error within a function's body, or in SQL that one puts together, is not the grammar's to judge.
+    """
+    line, column = (error.facts.get(name) for name in ("line", "column"))
+    if not isinstance(line, int) or not isinstance(column, int):
+        return False
+    pieces = script.statements or ((0, len(script.text)),)
     try:
-        parser.parse_sql_protobuf(split(script.text).sql)
+        sent = [split(script.text[start:end], script.known).sql for start, end in pieces]
+        for text in sent:
+            parser.parse_sql_protobuf(text)
+        return not any(
+            _within_text(text, start, script, line, column)
+            for text, (start, _) in zip(sent, pieces, strict=True)
+        )
     except parser.ParseError:
         return False
-    return True
+
+
+def _within_text(text: str, start: int, script: Script, line: int, column: int) -> bool:
+    """True when a place of the file is inside a quoted text of that piece of the script."""
+    texts = (token for token in parser.scan(text) if token.name == "SCONST")
+    spans = [(start + token.start, start + token.end) for token in texts]
+    return any(
+        (script.in_file(script.line_at(first)), script.column_at(first))
+        < (line, column)
+        <= (script.in_file(script.line_at(last)), script.column_at(last))
+        for first, last in spans
+    )
 
 
 _MISSING = re.compile(r'"([^"]+)"|\b(?:column|function|operator class) ([\w$.]+)')

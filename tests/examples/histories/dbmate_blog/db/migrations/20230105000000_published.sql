@@ -1,0 +1,5 @@
+-- migrate:up
+alter table posts add column published_at timestamptz;
+create index on posts (published_at);
+
+-- migrate:down

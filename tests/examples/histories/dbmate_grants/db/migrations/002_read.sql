@@ -1,0 +1,5 @@
+-- migrate:up
+GRANT SELECT ON entries TO PUBLIC;
+
+-- migrate:down
+REVOKE SELECT ON entries FROM PUBLIC;

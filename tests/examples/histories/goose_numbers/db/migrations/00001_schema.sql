@@ -1,0 +1,4 @@
+-- +goose up
+CREATE SCHEMA app;
+-- +goose down
+DROP SCHEMA app;

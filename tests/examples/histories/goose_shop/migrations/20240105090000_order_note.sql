@@ -1,0 +1,4 @@
+-- +goose Up
+ALTER TABLE orders ADD COLUMN note text;
+
+-- +goose Down

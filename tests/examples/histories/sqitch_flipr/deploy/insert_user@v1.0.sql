@@ -1,0 +1,8 @@
+BEGIN;
+
+CREATE OR REPLACE FUNCTION flipr.insert_user(nickname text, password text)
+RETURNS void LANGUAGE sql SECURITY DEFINER AS $$
+    INSERT INTO flipr.users VALUES ($1, $2);
+$$;
+
+COMMIT;

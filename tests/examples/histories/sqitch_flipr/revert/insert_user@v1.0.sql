@@ -1,0 +1,5 @@
+BEGIN;
+
+DROP FUNCTION flipr.insert_user(text, text);
+
+COMMIT;

@@ -1,0 +1,1 @@
+ALTER TABLE flipr.users RENAME COLUMN nickname TO handle;

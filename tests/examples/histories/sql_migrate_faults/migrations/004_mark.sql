@@ -1,0 +1,4 @@
+﻿-- +migrate Up
+CREATE TABLE d (i int);
+-- +migrate Down
+DROP TABLE d;

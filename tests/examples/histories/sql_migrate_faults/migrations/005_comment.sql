@@ -1,0 +1,4 @@
+-- +migrate Up
+ALTER TABLE a ADD COLUMN j int;
+-- +migrate Down
+--nothing to do

@@ -1,0 +1,5 @@
+-- +migrate Up
+ALTER TABLE items RENAME COLUMN price TO cost;
+
+-- +migrate Down
+ALTER TABLE items RENAME COLUMN cost TO price;

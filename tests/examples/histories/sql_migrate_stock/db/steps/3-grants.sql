@@ -1,0 +1,5 @@
+-- +migrate Up
+GRANT SELECT, INSERT ON items TO PUBLIC;
+
+-- +migrate Down
+REVOKE SELECT ON items FROM PUBLIC;

@@ -1,0 +1,2 @@
+-- +migrate Up
+CREATE TABLE shelves (id int PRIMARY KEY);
