@@ -293,6 +293,18 @@ class Track:
         self.observer.made = made
         self.database.create(copy)
         self.observer.database = self.database.name
+        if copy is None:
+            self._before_first()
+
+    def _before_first(self) -> None:
+        """What a history begins on and no migration of it makes; where that fails, the first one will too."""
+        before_first = getattr(self.source, "before_first", None)
+        if before_first is None:
+            return
+        try:
+            before_first(self.runner(locks=False))
+        except RollproofError as error:
+            self.observer.notes.append(f"what comes before the first migration failed: {error.found}")
 
     def forget_copies(self, keep: Callable[[int], bool] = lambda _: False) -> None:
         """Drops the copies made on the way; those whose place among them `keep` wants stay."""

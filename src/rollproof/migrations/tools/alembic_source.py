@@ -92,6 +92,8 @@ class AlembicSource:
             doing = f"preparing database {runner.database} with {call}"
             self._worker.ask({"do": "prepare", "doing": doing, "call": call}, limit=runner.limit)
 
+    before_first = prepare
+
     def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
         return self._step(migration, runner, up=True)
 

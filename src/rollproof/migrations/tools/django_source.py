@@ -89,6 +89,8 @@ class DjangoSource:
         """
         self._ask({"do": "prepare"}, runner, "making the ledger", limit=self.settings.limit)
 
+    before_first = prepare
+
     def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
         """Applies one migration. Raises AttemptFailed; MigrationError when others have to come first."""
         return self._step("up", migration, runner)
