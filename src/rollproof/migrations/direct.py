@@ -161,7 +161,8 @@ class _Run:
             self._abandon()
             raise
         finally:
-            self.wire.close()
+            # After a failure a transaction may be open; its locks go with the backend.
+            self.wire.close(wait=_GRACE)
 
     def _follow(self, looking: PGconn | None) -> None:
         if looking is not None:
