@@ -428,3 +428,32 @@ def test_only_folders_with_the_annotation_are_found(tmp_path: Path) -> None:
         "other",
         "internal/store/migrations",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves"),
+    [
+        ("SET search_path TO app;", True),
+        ("set session search_path = 'app', pg_catalog;", True),
+        ("SELECT pg_catalog.set_config('search_path', '', false);", True),
+        ("SET search_path TO app;\nRESET search_path;", False),
+        ("SET search_path TO app;\nSET search_path TO DEFAULT;", False),
+        ("SET search_path TO app, public;", False),
+        ("SET LOCAL search_path TO app;", False),
+        ("SELECT set_config('search_path', 'app', true);", False),
+        ("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';", False),
+    ],
+)
+def test_a_search_path_that_is_left_behind_is_warned_of(tmp_path: Path, text: str, leaves: bool) -> None:
+    source = goose.open(write(tmp_path, {"1_a.sql": f"{UP}{text}\n{DOWN}"}), ToolSettings())
+    assert bool(source.load().warnings) is leaves
+
+
+def test_another_search_path_does_not_keep_a_migration_from_being_judged(
+    tmp_path: Path, pg: PostgresServer, database: str
+) -> None:
+    text = f"{UP}CREATE SCHEMA app;\nSET search_path TO app;\nCREATE TABLE a ();\n"
+    text += f"{DOWN}DROP SCHEMA app CASCADE;\n"
+    source = goose.open(write(tmp_path, {"1_a.sql": text}), ToolSettings())
+    up_to_the_end(source, pg, database)
+    assert applied(source, pg, database) == ["1_a.sql"]

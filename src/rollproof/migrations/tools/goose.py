@@ -59,8 +59,8 @@ class GooseLedger(RowLedger):
     def create(self) -> str:
         first = composed(
             "INSERT INTO {} (version_id, is_applied) SELECT 0, true WHERE NOT EXISTS (SELECT FROM {});",
-            self.name,
-            self.name,
+            self.table,
+            self.table,
         )
         return f"{super().create()} {first}"
 
@@ -76,11 +76,6 @@ class GooseLedger(RowLedger):
                 applied[version] = None
         return [ids.get(version, version) for version in applied]
 
-    @property
-    def name(self) -> str:
-        """As goose writes it."""
-        return self.written or self.table
-
 
 class Goose(SectionTool):
     """The history in one folder."""
@@ -95,7 +90,6 @@ class Goose(SectionTool):
     def ledger(self) -> GooseLedger:
         return GooseLedger(
             table=self.table,
-            written=None if self.settings.ledger else "goose_db_version",
             definition=_DEFINITION,
             key="version_id",
             keys={migration.id: migration.number for migration in self.load()},

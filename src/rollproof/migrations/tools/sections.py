@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ from rollproof.migrations.tools.sqltool import SqlTool
 LOADING = "loading the migration files"
 _FILES_LOOKED_INTO = 24
 """SQL files of one folder that are opened in search of a marker"""
+_SEARCH_PATH = re.compile(
+    r"(?i)\bset\s+(?:session\s+)?search_path\s*(?:=|\bto\b)([^;]*);"
+    r"|\bset_config\s*\(\s*'search_path'\s*,([^,;]*),\s*false\s*\)"
+)
+_RESET = re.compile(r"(?i)\b(?:reset\s+(?:search_path|all)|discard\s+all)\b")
 _HEAD = 64 * 1024
 """bytes of a file that are read in search of a marker"""
 
@@ -70,9 +76,20 @@ class SectionTool(SqlTool):
         return MigrationHistory(
             tuple(file.migration for file in found),
             ledger=self.table,
-            warnings=tuple(text for file in found for text in file.warnings),
+            warnings=tuple(
+                text for file in found for text in (*file.warnings, *self._astray(file.migration))
+            ),
             where=str(self.path),
         )
+
+    def _astray(self, migration: Migration) -> Iterator[str]:
+        """The ledger is named with its schema here, for what the project's connection has is not known."""
+        scripts = (script for script in (migration.up, migration.down) if script)
+        if self.settings.ledger is None and any(leaves_search_path(script.text) for script in scripts):
+            yield (
+                f"{migration.id} leaves a search_path without public behind, "
+                f"with which {self.tool} itself may not find its own table"
+            )
 
     def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
         self._refuse(migration, "up")
@@ -94,6 +111,15 @@ class SectionTool(SqlTool):
                 remedy=refusal.remedy,
                 facts={"line": refusal.line, "sqlstate": None, "indeterminate": 0, "committed_statements": 0},
             )
+
+
+def leaves_search_path(text: str) -> bool:
+    """True when a script sets a search_path without `public` for the session, and does not put it back.
+
+    An empty one, as dumps set it, counts.
+    """
+    found = [each[1] or each[2] or "" for each in _SEARCH_PATH.finditer(text)]
+    return bool(found) and not re.search(r"(?i)\bpublic\b|\bdefault\b", found[-1]) and not _RESET.search(text)
 
 
 def marked_folders(root: Path, tool: str, has_marker: Callable[[str], bool], why: str) -> list[Found]:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from rollproof.errors import MigrationError
 
@@ -224,7 +225,7 @@ def _id(plan: Plan, change: Change, parent: str) -> str:
     conflicts = [str(need) for need in change.needs if need.conflicts]
     said = [
         f"project {plan.project}",
-        *([f"uri {plan.uri}"] if plan.uri else []),
+        *([f"uri {_canonical(plan.uri)}"] if plan.uri else []),
         f"change {change.name}",
         *([f"parent {parent}"] if parent else []),
         f"planner {change.planner} <{change.email}>",
@@ -235,6 +236,15 @@ def _id(plan: Plan, change: Change, parent: str) -> str:
     ]
     content = "\n".join(said).encode()
     return hashlib.sha1(b"change %d\0%s" % (len(content), content), usedforsecurity=False).hexdigest()
+
+
+def _canonical(uri: str) -> str:
+    """A web address as Perl's URI module writes it: host in lower case, no usual port, never no path."""
+    parts = urlsplit(uri)
+    port = {"http": ":80", "https": ":443"}.get(parts.scheme)
+    if port is None:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.lower().removesuffix(port), path=parts.path or "/"))
 
 
 def resolve(plan: Plan, place: int, need: Dependency) -> Change | None:

@@ -161,11 +161,9 @@ class SqlMigrate(SectionTool):
 
     @cached_property
     def ledger(self) -> GorpLedger:
-        qualified = self.settings.ledger or self.configured.schema
         return GorpLedger(
             schema="" if self.settings.ledger else self.configured.schema,
             table=self.table,
-            written=None if qualified else self.configured.table,
             definition="(id text NOT NULL PRIMARY KEY, applied_at timestamp with time zone)",
             key="id",
             keys={migration.id: migration.id for migration in self.load()},
