@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import psycopg
@@ -18,6 +19,7 @@ from rollproof.migrations.draft_prove import draft
 from rollproof.migrations.source import MigrationSource
 from rollproof.migrations.sqlfiles import SqlFiles
 from rollproof.migrations.tools.choice import find_tool
+from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.model.system import Migrations
 
 FIRST = "CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL);\n"
@@ -130,6 +132,38 @@ def test_what_has_a_way_back_needs_none(pg: PostgresServer, tmp_path: Path) -> N
 def test_a_migration_that_cannot_be_applied_is_told(pg: PostgresServer, tmp_path: Path) -> None:
     with pytest.raises(AttemptFailed, match="42P01"):
         draft(pairs(tmp_path, **{"000002_bad.up.sql": "ALTER TABLE nowhere ADD x int;"}), pg, "2")
+
+
+REVISION = """from alembic import op
+revision = {id!r}
+down_revision = {after!r}
+def upgrade():
+    op.execute({up!r})
+"""
+ENV = """from alembic import context
+from sqlalchemy import create_engine
+with create_engine(context.config.get_main_option("sqlalchemy.url")).connect() as connection:
+    context.configure(connection=connection)
+    with context.begin_transaction():
+        context.run_migrations()
+"""
+
+
+def test_a_revision_whose_tool_runs_code_is_proven_by_its_sql(pg: PostgresServer, tmp_path: Path) -> None:
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/m\nsqlalchemy.url = x://\n")
+    versions = tmp_path / "m" / "versions"
+    versions.mkdir(parents=True)
+    (tmp_path / "m" / "env.py").write_text(ENV)
+    for revision, after, up in (("aaa1", None, FIRST), ("bbb2", "aaa1", ADDS)):
+        text = REVISION.format(id=revision, after=after, up=up)
+        (versions / f"{revision}.py").write_text(text)
+    source = find_tool(tmp_path, tool="alembic", settings=ToolSettings(python=Path(sys.executable)))
+    try:
+        drafted = draft(source, pg, "bbb2")
+    finally:
+        source.close()
+    assert drafted.unproven == ()
+    assert drafted.statements[-1] == "DROP TYPE public.kind;"
 
 
 @pytest.fixture
