@@ -231,6 +231,7 @@ def test_a_cleared_search_path_does_not_lead_the_ledger_astray(
 ) -> None:
     text = f"{UP}SELECT pg_catalog.set_config('search_path', '', false);\nCREATE TABLE public.a ();\n{DOWN}"
     source = dbmate.open(write(tmp_path, {"1_a.sql": text}), ToolSettings())
+    assert source.load().warnings == ()
     up_to_the_end(source, pg, database)
     assert applied(source, pg, database) == ["1_a.sql"]
 

@@ -131,6 +131,7 @@ class Dbmate(SectionTool):
     """The history in one folder."""
 
     tool = NAME
+    lost_without_path = False
 
     @property
     def table(self) -> str:
@@ -138,7 +139,6 @@ class Dbmate(SectionTool):
 
     @cached_property
     def ledger(self) -> RowLedger:
-        # dbmate asks for the current schema before each statement and falls back on "public".
         return RowLedger(
             table=self.table,
             definition="(version varchar PRIMARY KEY)",

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from rollproof.errors import AttemptFailed, MigrationError
 from rollproof.migrations.execute import ScriptRun
@@ -48,6 +49,9 @@ class FileScripts:
 class SectionTool(SqlTool):
     """A tool with one file a migration. What the tool refuses of a file fails when it is run, not before."""
 
+    lost_without_path: ClassVar[bool] = True
+    """whether the tool loses sight of its own table where search_path is empty, as dumps leave it"""
+
     def __init__(self, path: Path, settings: ToolSettings) -> None:
         super().__init__(path, settings)
         self._refusals: dict[tuple[str, str], Refusal] = {}
@@ -85,7 +89,8 @@ class SectionTool(SqlTool):
     def _astray(self, migration: Migration) -> Iterator[str]:
         """The ledger is named with its schema here, for what the project's connection has is not known."""
         scripts = (script for script in (migration.up, migration.down) if script)
-        if self.settings.ledger is None and any(leaves_search_path(script.text) for script in scripts):
+        left = [path for script in scripts if (path := search_path_left(script.text)) is not None]
+        if self.settings.ledger is None and any(path or self.lost_without_path for path in left):
             yield (
                 f"{migration.id} leaves a search_path without public behind, "
                 f"with which {self.tool} itself may not find its own table"
@@ -113,13 +118,15 @@ class SectionTool(SqlTool):
             )
 
 
-def leaves_search_path(text: str) -> bool:
-    """True when a script sets a search_path without `public` for the session, and does not put it back.
+def search_path_left(text: str) -> str | None:
+    """The search_path that a script leaves behind for the session, without quotes.
 
-    An empty one, as dumps set it, counts.
+    None when it leaves none, puts it back, or `public` is in it.
     """
     found = [each[1] or each[2] or "" for each in _SEARCH_PATH.finditer(text)]
-    return bool(found) and not re.search(r"(?i)\bpublic\b|\bdefault\b", found[-1]) and not _RESET.search(text)
+    if not found or re.search(r"(?i)\bpublic\b|\bdefault\b", found[-1]) or _RESET.search(text):
+        return None
+    return found[-1].strip("'\" ")
 
 
 def marked_folders(root: Path, tool: str, has_marker: Callable[[str], bool], why: str) -> list[Found]:
