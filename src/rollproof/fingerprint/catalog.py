@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from psycopg import Cursor, sql
+from psycopg import Cursor
 from psycopg.rows import tuple_row
 
 from rollproof.fingerprint.queries import query
@@ -59,8 +59,8 @@ def take_fingerprint(conn: Connection, *, ignore_schemas: Collection[str] = ()) 
         rows = _outside(list(rows_of(cursor)), ignored)
         schemas = {row["schema"]: row["name"] for row in rows if row["kind"] == "schema"}
         facts = [fact_of(row, schemas) for row in rows]
-        cursor.execute(query("sequence_list", major=major))
-        facts += states_of(cursor, [row for row in cursor.fetchall() if row[0] not in ignored])
+        for question in state_queries(cursor, major=major, ignored=ignored):
+            facts += states_of(cursor.execute(question))
     return Fingerprint.of(facts, source=conn.info.dbname)
 
 
@@ -97,29 +97,17 @@ def json_value(value: Any) -> Json:
     return value  # type: ignore[no-any-return]  # text, bool, number or a list of texts, as the queries yield
 
 
-def states_of(
-    cursor: Cursor[tuple[Any, ...]], sequences: Sequence[tuple[Any, ...]], *, prepare: bool | None = None
-) -> list[Fact]:
-    """Where each sequence stands: the value that it hands out next. `prepare` as in psycopg."""
-    facts: list[Fact] = []
-    for start in range(0, len(sequences), _AT_ONCE):
-        asked = sql.SQL(" UNION ALL ").join(map(_state, sequences[start : start + _AT_ONCE]))
-        cursor.execute(asked, prepare=prepare)
-        facts += [
-            Fact("sequence state", name, {"next value": json_value(int(value))}, f"sequence {name}")
-            for name, value in cursor.fetchall()
-        ]
-    return facts
+def state_queries(cursor: Cursor[tuple[Any, ...]], *, major: int, ignored: Collection[str]) -> list[bytes]:
+    """What to ask to learn where all sequences stand; see sql/sequence_list.sql."""
+    cursor.execute(query("sequence_list", major=major), prepare=True)
+    asked = [question for schema, question in cursor.fetchall() if schema not in ignored]
+    parts = (asked[start : start + _AT_ONCE] for start in range(0, len(asked), _AT_ONCE))
+    return [" UNION ALL ".join(part).encode() for part in parts]
 
 
-def _state(row: tuple[Any, ...]) -> sql.Composed:
-    schema, name, increment = row
-    return sql.SQL(
-        "SELECT format('%I.%I', {schema}, {name}),"
-        " last_value::numeric + CASE WHEN is_called THEN {increment} ELSE 0 END FROM {sequence}"
-    ).format(
-        schema=sql.Literal(schema),
-        name=sql.Literal(name),
-        increment=sql.Literal(increment),
-        sequence=sql.Identifier(schema, name),
-    )
+def states_of(rows: Iterable[tuple[Any, ...]]) -> list[Fact]:
+    """The answers as facts: the value that each sequence hands out next."""
+    return [
+        Fact("sequence state", name, {"next value": json_value(int(value))}, f"sequence {name}")
+        for name, value in rows
+    ]

@@ -9,7 +9,7 @@ from typing import Any
 from psycopg import Cursor
 
 from rollproof.fingerprint.incremental_scan import Changes, Row
-from rollproof.fingerprint.incremental_statements import ANY
+from rollproof.fingerprint.incremental_statements import ANY, GRANTED
 from rollproof.fingerprint.queries import query
 
 _PART_OF = {
@@ -40,9 +40,11 @@ _RESTRICTED = frozenset(
         "pg_type",
         "pg_proc",
         "pg_namespace",
+        "untold",
     }
 )
-"""Catalogs of whose objects the facts can be read one by one."""
+"""Catalogs of whose objects the facts can be read one by one; "untold" is what has no facts."""
+_GRANTED = ("pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_foreign_data_wrapper", "pg_foreign_server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Reached:
 
     def also(self, catalog: str, oids: Iterable[int]) -> Reached:
         """With these objects."""
-        more = {name: self.oids.get(name, frozenset()).union(oids) for name in (catalog, ANY)}
+        more = {name: self.oids.get(name, frozenset()).union(oids) for name in (catalog, GRANTED, ANY)}
         return Reached({**self.oids, **more}, self.rare)
 
 
@@ -72,8 +74,10 @@ def reach(cursor: Cursor[Any], changes: Changes, *, major: int) -> Reached:
     alone = {row.owner for row in _rows(changes, "pg_description")}
     schemas = {row.key for row in _rows(changes, "pg_namespace")}
     found["pg_namespace"] = found.get("pg_namespace", frozenset()) | schemas
+    rare = changes.rare or not found.keys() <= _RESTRICTED
+    found[GRANTED] = frozenset().union(*(found.get(catalog, ()) for catalog in _GRANTED))
     found[ANY] = frozenset(alone.union(*found.values()))
-    return Reached(found, rare=changes.rare or not found.keys() - {ANY} <= _RESTRICTED)
+    return Reached(found, rare)
 
 
 def _seeds(changes: Changes) -> set[tuple[str, int]]:

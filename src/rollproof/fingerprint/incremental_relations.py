@@ -23,6 +23,7 @@ _TELLING = (
     "pg_rewrite",
     "pg_inherits",
     "pg_statistic_ext",
+    "pg_sequence",
     "pg_partitioned_table",
     "pg_foreign_table",
 )
@@ -30,6 +31,8 @@ _TELLING = (
 _WITH_ROWS = frozenset("rpfvm")
 """What can be selected from: tables, partitioned and foreign ones, views and materialized views."""
 _WITH_STORAGE = frozenset("rmi")
+_TOAST = "pg_toast."
+"""The schema of toast tables and their indexes, which go with the table that they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class Relation:
     def listed(self) -> bool:
         return self.kind in _WITH_ROWS and self.persistence != "t"
 
+    @property
+    def stored(self) -> bool:
+        return self.kind in _WITH_STORAGE and self.persistence != "t" and not self.name.startswith(_TOAST)
+
 
 class Relations:
     """All relations, kept up to date by what a scan found."""
@@ -56,6 +63,7 @@ class Relations:
         self._schemas = self._read_schemas(cursor)
         self.changed = frozenset(relation.name for relation in self._known.values() if relation.listed)
         self.rewritten: tuple[str, ...] = ()
+        self.sequences_changed = True
 
     def rest(self) -> None:
         """Nothing has changed."""
@@ -69,9 +77,14 @@ class Relations:
         touched = {row.key for row in changes.fresh.get("pg_class", ())}
         for row in changes.gone.get("pg_class", ()):
             self._known.pop(row.key, None)
-        self._known |= self._read(cursor, None if renamed else touched)
+        if renamed or touched:
+            self._known |= self._read(cursor, None if renamed else touched)
         self._tell(before, changes)
         return "a schema was renamed" if renamed else ""
+
+    def of_kinds(self, kinds: str, oids: Iterable[int]) -> set[int]:
+        """Those of these relations that are there and of one of these kinds (relkind)."""
+        return {oid for oid in oids if oid in self._known and self._known[oid].kind in kinds}
 
     def _tell(self, before: dict[int, Relation], changes: Changes) -> None:
         found = (changes.fresh, changes.gone)
@@ -79,12 +92,13 @@ class Relations:
         owners |= {oid for oid, relation in before.items() if self._known.get(oid) != relation}
         both = [known[oid] for known in (before, self._known) for oid in owners if oid in known]
         self.changed = frozenset(relation.name for relation in both if relation.listed)
+        self.sequences_changed = any(relation.kind == "S" for relation in both)
         again = (self._known[oid] for oid in owners if self._rewritten(before.get(oid), self._known.get(oid)))
         self.rewritten = tuple(sorted(relation.name for relation in again))
 
     @staticmethod
     def _rewritten(before: Relation | None, after: Relation | None) -> bool:
-        if before is None or after is None or after.kind not in _WITH_STORAGE or after.persistence == "t":
+        if before is None or after is None or not after.stored:
             return False
         return 0 not in (before.storage, after.storage) and before.storage != after.storage
 

@@ -1,4 +1,4 @@
-"""What changed in the catalogs since the last look: new and changed rows by their xmin, lost ones by counting."""
+"""What changed in the catalogs since the last look: new rows by their xmin, lost ones by counting."""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ KEYED = (
     "pg_inherits",
     "pg_namespace",
     "pg_description",
+    "pg_foreign_data_wrapper",
+    "pg_foreign_server",
 )
-"""Catalogs of which one row may go away while what it belongs to stays: their keys are kept (watch_keys.sql)."""
+"""Catalogs of which a row may go away while what it belongs to stays: their keys are kept."""
 PARTS = (
     "pg_attribute",
     "pg_index",
@@ -43,8 +45,8 @@ PARTS = (
 _WITH_ROWS_OF_THE_SERVER = frozenset(KEYED + PARTS) - {"pg_inherits", "pg_namespace", "pg_description"}
 """Keyed by oids, so that rows of users and of the server itself can be told apart."""
 
-Rows = Mapping[int, int]
-"""The owner of each key. Of a catalog whose key is not unique, only the owners count."""
+_READ_BY_ALL = ("pg_opclass", "pg_collation")
+"""A new default operator class changes how definitions of indexes are written that do not depend on it."""
 
 
 class Row(NamedTuple):
@@ -126,6 +128,14 @@ class Kept:
             self._look_for(lost, cursor, scan, changes)
         return changes
 
+    def living(self, catalog: str, oids: Iterable[int]) -> set[int]:
+        """Those of these objects that are there, as far as their catalog's keys are oids."""
+        return self._keys[catalog].keys() & oids
+
+    def commented(self, oids: Iterable[int]) -> set[int]:
+        """Those of these objects that somebody wrote a comment on."""
+        return set(self._keys["pg_description"].values()).intersection(oids)
+
     def _take(self, scan: Scan) -> None:
         self.marker = scan.marker
         self._names, self._counts, self._compared = scan.names, scan.counts, scan.compared
@@ -136,6 +146,14 @@ class Kept:
         members = len(scan.rows.get("pg_depend", ()))
         if scan.counts["pg_depend"] != self._counts["pg_depend"] + members:
             return "an extension lost a member"
+        for catalog in _READ_BY_ALL:
+            if catalog in scan.rows or scan.counts[catalog] != self._counts[catalog]:
+                return f"{catalog} was changed"
+        if any(
+            name.startswith("replication") and text != self._compared[name]
+            for name, text in scan.compared.items()
+        ):
+            return "a subscription was changed"
         for catalog in _WITH_ROWS_OF_THE_SERVER:
             if any(row.key < FIRST_USER_OID for row in scan.rows.get(catalog, ())):
                 return f"an object of the server itself was changed ({catalog})"

@@ -4,7 +4,8 @@ There is one source of truth, the files of `catalog.QUERIES`. Lines that are com
 how to run a statement for a few objects alone:
 
 - `--of pg_trigger: t.oid AS watched_oid,` tells of which catalog's objects the rows are, and adds their
-  oids as a column. `any` stands for objects of several catalogs.
+  oids as a column. `pg_class iI` stands for relations of these kinds (relkind), `granted` for
+  objects that have owners and grants, `any` for those of all catalogs.
 - `--only AND t.oid = ANY ($1)` restricts the statement to the objects with the oids in $1.
 - `--every look` before a statement: what it reads cannot be watched (catalogs that all databases share,
   or that only a superuser may read) and is little, so that its whole result is compared each time.
@@ -22,7 +23,8 @@ from rollproof.fingerprint.catalog import QUERIES
 from rollproof.fingerprint.queries import query
 
 ANY = "any"
-_OF = re.compile(r"^\s*--of (?P<catalog>\w+): (?P<column>.*)$", re.MULTILINE)
+GRANTED = "granted"
+_OF = re.compile(r"^\s*--of (?P<catalog>\w+)(?: (?P<kinds>\w+))?: (?P<column>.*)$", re.MULTILINE)
 _ONLY = re.compile(r"^\s*--only (?P<condition>.*)$", re.MULTILINE)
 _EVERY_LOOK = "--every look"
 _UNION = (
@@ -36,7 +38,8 @@ class Statement:
 
     Attributes:
         name: its file and its number in it: `tables 1`.
-        catalog: of which catalog's objects its rows are; `ANY` for several, empty for a rare statement.
+        catalog: of which catalog's objects its rows are; `GRANTED`, `ANY`, or empty for a rare statement.
+        kinds: of which kinds the relations are that it is about; empty when it is about others, too.
         whole: its text, with the column `watched_oid` unless it is rare.
         only: its text for the objects whose oids are in $1; empty for a rare statement.
         every_look: its result is compared at every look.
@@ -45,6 +48,7 @@ class Statement:
 
     name: str
     catalog: str
+    kinds: str
     whole: str
     only: str
     every_look: bool
@@ -93,6 +97,7 @@ def _statement(name: str, text: str) -> Statement:
     return Statement(
         name=name,
         catalog=found["catalog"] if found else "",
+        kinds=(found["kinds"] or "") if found else "",
         whole=whole,
         only=_ONLY.sub(lambda match: match["condition"], whole) if found else "",
         every_look=_EVERY_LOOK in text,

@@ -1,4 +1,31 @@
-"""The fingerprint of a database again and again, each time from the last one and what changed since."""
+"""The fingerprint of a database again and again, each time from the last one and what changed since.
+
+`take_fingerprint` reads all catalogs, which takes tens of milliseconds; a walk through a history does so
+three times for each migration, which often changes one table. A look reads anew only what may have changed:
+
+1. *Scan* (incremental_scan.py, sql/watch_scan.sql). One prepared statement reads the catalogs and reports the
+   rows that were written since the last look, by xmin, and how many rows there are. A row was written since
+   when its transaction is not older than the oldest one that was running at the last look: that one may have
+   committed later, although its number is lower than others that were visible by then. The newest number
+   would be the wrong marker, and so would the snapshot's list of running transactions, which does not hold
+   subtransactions. Lost rows show in the count, and are found by comparing the keys that are kept.
+   Updates in place, as VACUUM and ANALYZE make them, leave xmin alone: no fact reads what they write.
+2. *Reach* (incremental_reach.py, sql/watch_reach.sql). A new name or type also changes the text of views,
+   indexes, constraints, triggers, policies and functions: whatever depends on a changed row, to any depth.
+3. *Read* (incremental_statements.py). The full fingerprint's own statements, restricted to these objects and
+   sent in one pipeline. What few databases have is read as a whole when its catalogs changed.
+
+Where the reach is not clear the whole fingerprint is read: a schema with a new name, a role or tablespace
+that was renamed or dropped, an object of the server itself, an extension that lost a member, a new operator
+class or collation. Slow is better than wrong. What is shared by all databases, or hidden from all but
+superusers, is little, and its result is compared at every look; so is where sequences stand, which no
+catalog knows.
+
+Limits. Rows that somebody deletes by hand from pg_attribute, pg_index or pg_depend, with nothing else
+changed, and an array of regclass constants in an expression, which names tables without depending on them,
+are not followed; `check` tells. While a transaction stays open, what was written since it began is read
+again.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +38,11 @@ from psycopg import Cursor, RawCursor, pq
 from psycopg.rows import tuple_row
 
 from rollproof.errors import AttemptFailed, PreconditionNotMet
-from rollproof.fingerprint.catalog import fact_of, states_of, take_fingerprint
+from rollproof.fingerprint.catalog import fact_of, state_queries, states_of, take_fingerprint
 from rollproof.fingerprint.incremental_reach import Reached, reach
 from rollproof.fingerprint.incremental_relations import Relations
 from rollproof.fingerprint.incremental_scan import Changes, Kept, read_scan
-from rollproof.fingerprint.incremental_statements import Statement, statements
+from rollproof.fingerprint.incremental_statements import GRANTED, Statement, statements
 from rollproof.fingerprint.incremental_store import WHOLE, Entry, FactStore
 from rollproof.fingerprint.queries import query
 from rollproof.fingerprint.snapshot import explained, major_of
@@ -24,6 +51,7 @@ from rollproof.model.fingerprint import Fact, Fingerprint
 _DOING = "taking the database's fingerprint"
 _SCHEMAS = "schemas 1"
 _TABLES = "tables 1"
+_COMMENTS = "comments 1"
 _STATES = "sequence states"
 _BEGIN = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
@@ -38,6 +66,20 @@ _MOST = 2000
 
 
 class CatalogWatch:
+    """Looks at one database, for as long as one connection to it lasts.
+
+    Give it a connection that does nothing but read, since psycopg forgets all prepared statements after a
+    ROLLBACK or DROP, and the next look has to plan them again.
+
+    Args:
+        conn: outside any transaction at every look; autocommit or not. After a look no transaction and no
+            lock is left.
+        ignore_schemas: as in `take_fingerprint`.
+
+    Raises:
+        EnvironmentUnavailable: the server is older than 13.
+    """
+
     def __init__(self, conn: psycopg.Connection[Any], *, ignore_schemas: Collection[str] = ()) -> None:
         self._conn = conn
         self._ignored = frozenset(ignore_schemas)
@@ -45,12 +87,24 @@ class CatalogWatch:
         self.forget()
 
     def forget(self) -> None:
+        """Starts over: the next look takes everything anew, as after the database was replaced."""
         self._kept: Kept | None = None
         self._relations: Relations | None = None
         self._store = FactStore(ignored=self._ignored, source=self._conn.info.dbname)
-        self._sequences: list[tuple[Any, ...]] = []
+        self._questions: list[bytes] = []
+        self._states: list[tuple[Any, ...]] = []
 
     def look(self) -> Fingerprint:
+        """The fingerprint that `take_fingerprint` would take now; the last one itself when nothing changed.
+
+        Facts that are what they were at the last look are the same objects as then. After an error the
+        watch starts over.
+
+        Raises:
+            PreconditionNotMet: the connection is in a transaction.
+            EnvironmentUnavailable, AttemptFailed: as `take_fingerprint`.
+            ValueError: two facts bear the same kind and name.
+        """
         try:
             with self._reading() as cursor:
                 if self._kept is None:
@@ -64,12 +118,27 @@ class CatalogWatch:
             raise
 
     def rewritten(self) -> tuple[str, ...]:
+        """Tables, materialized views and indexes whose storage was made anew between the last two looks.
+
+        They are the same objects (oids) with another relfilenode, as after VACUUM FULL, CLUSTER, REINDEX,
+        TRUNCATE or a change of type that rewrites. Qualified names as of now, sorted. Empty after one look.
+        """
         return self._relations.rewritten if self._relations else ()
 
     def changed_tables(self) -> frozenset[str]:
+        """Tables, views and the like whose catalog rows, or parts, changed between the last two looks.
+
+        New and dropped ones too; a renamed one by both names, qualified. All of them after one look alone.
+        What only depends on a change, as a view on a table does, is not listed.
+        """
         return self._relations.changed if self._relations else frozenset()
 
     def check(self) -> None:
+        """Takes the full fingerprint and compares it with the last look, when nothing was changed in between.
+
+        Raises:
+            AttemptFailed: they differ; the error names the facts.
+        """
         incremental = self._store.fingerprint.facts
         full = take_fingerprint(self._conn, ignore_schemas=self._ignored).facts
         differing = [
@@ -138,20 +207,41 @@ class CatalogWatch:
             self._read_all(cursor)
             return
         reached = self._with_replica_identity(reached)
-        for statement in statements(self._major):
-            self._read_again(cursor, statement, changes, reached)
-        self._list_sequences(cursor)
+        with self._conn.pipeline():
+            asked = [
+                (statement, oids, self._ask(statement, oids))
+                for statement, oids in self._due(changes, reached)
+            ]
+            for statement, oids, answer in asked:
+                self._replace(statement, oids, _rows(answer) if answer else ())
+            if self._relations and (self._relations.sequences_changed or "pg_depend" in changes.fresh):
+                self._list_sequences(cursor)
 
-    def _read_again(
-        self, cursor: Cursor[Any], statement: Statement, changes: Changes, reached: Reached
-    ) -> None:
-        if statement.catalog:
-            if oids := reached.oids.get(statement.catalog):
-                cursor.execute(statement.only, (list(oids),), prepare=True)
-                self._replace(statement, oids, next(_results(cursor)))
-        elif self._is_due(statement, changes, reached):
-            cursor.execute(statement.whole, prepare=True)
-            self._replace(statement, None, next(_results(cursor)))
+    def _due(self, changes: Changes, reached: Reached) -> Iterator[tuple[Statement, Collection[int] | None]]:
+        """Each statement that may say something new, and of which objects; None: of all."""
+        for statement in statements(self._major):
+            if not statement.catalog:
+                if self._is_due(statement, changes, reached):
+                    yield statement, None
+            elif oids := reached.oids.get(statement.catalog):
+                yield statement, oids
+
+    def _ask(self, statement: Statement, oids: Collection[int] | None) -> Cursor[Any] | None:
+        """The answer, or None when there is nothing to ask about: what is gone needs no question."""
+        cursor = RawCursor(self._conn, row_factory=tuple_row)
+        if oids is None:
+            return cursor.execute(statement.whole, prepare=True)
+        there = self._there(statement, oids)
+        return cursor.execute(statement.only, (list(there),), prepare=True) if there else None
+
+    def _there(self, statement: Statement, oids: Collection[int]) -> Collection[int]:
+        assert self._kept is not None
+        assert self._relations is not None
+        if statement.kinds:
+            return self._relations.of_kinds(statement.kinds, oids)
+        if statement.name == _COMMENTS:
+            return self._kept.commented(oids)
+        return oids if statement.catalog == GRANTED else self._kept.living(statement.catalog, oids)
 
     def _is_due(self, statement: Statement, changes: Changes, reached: Reached) -> bool:
         if statement.every_look:
@@ -181,20 +271,30 @@ class CatalogWatch:
         self._store.replace(statement.name, oids, new)
 
     def _list_sequences(self, cursor: Cursor[Any]) -> None:
-        cursor.execute(query("sequence_list", major=self._major), prepare=True)
-        self._sequences = [row for row in cursor.fetchall() if row[0] not in self._ignored]
+        self._questions = state_queries(cursor, major=self._major, ignored=self._ignored)
 
     def _read_states(self, cursor: Cursor[Any]) -> None:
-        facts = states_of(self._conn.cursor(row_factory=tuple_row), self._sequences, prepare=True)
-        self._store.replace(_STATES, None, [(WHOLE, Entry(None, None, fact)) for fact in facts])
+        states: list[tuple[Any, ...]] = []
+        for question in self._questions:
+            states += cursor.execute(question, prepare=True).fetchall()
+        if states != self._states:
+            self._states = states
+            self._store.replace(
+                _STATES, None, [(WHOLE, Entry(None, None, fact)) for fact in states_of(states)]
+            )
+
+
+def _rows(cursor: Cursor[Any]) -> list[dict[str, Any]]:
+    rows = cursor.fetchall()
+    names = [column.name for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def _results(cursor: Cursor[Any]) -> Iterator[list[dict[str, Any]]]:
     more: bool | None = True
     while more:
         if cursor.description is not None:
-            names = [column.name for column in cursor.description]
-            yield [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+            yield _rows(cursor)
         more = cursor.nextset()
 
 

@@ -1,6 +1,6 @@
 -- Columns of tables, foreign tables and views. Their position is in "column order" (tables.sql).
 SELECT 'column' AS kind,
-       --of pg_class: c.oid AS watched_oid,
+       --of pg_class rpfvm: c.oid AS watched_oid,
        format('%I.%I.%I', n.nspname, c.relname, a.attname) AS name, n.nspname AS schema,
        format('%s %I.%I',
               CASE c.relkind WHEN 'f' THEN 'foreign table' WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'table' END,

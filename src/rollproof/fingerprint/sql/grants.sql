@@ -66,7 +66,7 @@ privilege AS (
     GROUP BY oid, kind, name, schema, grantee, owner, privilege_type
 )
 SELECT 'grant' AS kind,
-       --of any: oid AS watched_oid,
+       --of granted: oid AS watched_oid,
        format('on %s %s to %s', kind, name,
               CASE grantee WHEN 0 THEN 'PUBLIC' WHEN owner THEN 'its owner' ELSE quote_ident(pg_get_userbyid(grantee)) END) AS name,
        schema, kind || ' ' || name AS parent,

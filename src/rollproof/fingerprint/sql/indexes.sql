@@ -1,7 +1,7 @@
 -- Indexes that stand for themselves; those behind a constraint are told with it (constraints.sql).
 -- The definition is the part after "CREATE INDEX name ON table", so that a new name changes nothing else.
 SELECT 'index' AS kind,
-       --of pg_class: x.oid AS watched_oid,
+       --of pg_class iI: x.oid AS watched_oid,
        format('%I.%I', n.nspname, x.relname) AS name, n.nspname AS schema,
        format('%s %I.%I', CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'table' END, cn.nspname, c.relname) AS parent,
        format('%I.%I', cn.nspname, c.relname) AS "table",

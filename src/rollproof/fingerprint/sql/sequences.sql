@@ -1,7 +1,7 @@
 -- Sequences as they are declared. Where they stand is read apart, as "sequence state".
 -- The numbers are texts: they may exceed what JSON can hold.
 SELECT 'sequence' AS kind,
-       --of pg_class: c.oid AS watched_oid,
+       --of pg_class S: c.oid AS watched_oid,
        format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema,
        'column ' || o.name AS parent,
        pg_get_userbyid(c.relowner) AS owner,

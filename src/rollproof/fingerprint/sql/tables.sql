@@ -1,7 +1,7 @@
 -- Tables, partitioned tables, partitions and foreign tables. An oid below 16384 is the server's own object;
 -- whatever a user made in pg_catalog is listed.
 SELECT CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END AS kind,
-       --of pg_class: c.oid AS watched_oid,
+       --of pg_class rpf: c.oid AS watched_oid,
        format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(c.relowner) AS owner,
        CASE c.relkind WHEN 'p' THEN 'partitioned' WHEN 'f' THEN 'foreign' ELSE 'ordinary' END AS form,
@@ -46,7 +46,7 @@ WHERE c.relkind IN ('r', 'p', 'f') AND c.oid >= 16384 AND c.relpersistence <> 't
 
 -- The order of the columns is a fact of its own: a column dropped and added again comes last.
 SELECT 'column order' AS kind,
-       --of pg_class: c.oid AS watched_oid,
+       --of pg_class rpf: c.oid AS watched_oid,
        format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema,
        format('%s %I.%I', CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, n.nspname, c.relname) AS parent,
        ARRAY(SELECT a.attname FROM pg_attribute a

@@ -15,6 +15,12 @@ SELECT format('%I.%I', n.nspname, c.relname) AS qualified, n.nspname AS schema, 
              ORDER BY 1) AS integers,
        ARRAY(SELECT a.attname FROM pg_attribute a
              WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.atttypid = 'uuid'::regtype ORDER BY 1) AS uuids,
+       -- Columns whose binary form tells all that their text does, and depends on no oid that may be made anew.
+       ARRAY(SELECT a.attname FROM pg_attribute a
+             JOIN pg_type t ON t.oid = a.atttypid LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND t.oid < 16384 AND t.typtype IN ('b', 'r', 'm')
+               AND t.typsend <> 0 AND t.typname !~ '^_?reg'
+               AND (e.oid IS NULL OR (e.oid < 16384 AND e.typtype IN ('b', 'r', 'm') AND e.typsend <> 0))) AS sent,
        EXISTS (SELECT FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
                WHERE c.relkind = 'p' AND l.relkind = 'f') AS has_foreign_leaves
 FROM pg_class c

@@ -1,6 +1,6 @@
 -- Views, materialized views, and rules other than the one that makes a view a view.
 SELECT CASE c.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind,
-       --of pg_class: c.oid AS watched_oid,
+       --of pg_class vm: c.oid AS watched_oid,
        format('%I.%I', n.nspname, c.relname) AS name, n.nspname AS schema, NULL AS parent,
        pg_get_userbyid(c.relowner) AS owner,
        pg_get_viewdef(c.oid) AS definition,

@@ -29,6 +29,12 @@ UNION ALL
 SELECT 'pg_proc', array_agg(ARRAY[oid::bigint, oid::bigint])
 FROM pg_proc WHERE oid >= 16384 AND 'pg_proc' = ANY ($1::text[])
 UNION ALL
+SELECT 'pg_foreign_data_wrapper', array_agg(ARRAY[oid::bigint, oid::bigint])
+FROM pg_foreign_data_wrapper WHERE oid >= 16384 AND 'pg_foreign_data_wrapper' = ANY ($1::text[])
+UNION ALL
+SELECT 'pg_foreign_server', array_agg(ARRAY[oid::bigint, oid::bigint])
+FROM pg_foreign_server WHERE oid >= 16384 AND 'pg_foreign_server' = ANY ($1::text[])
+UNION ALL
 SELECT 'pg_inherits', array_agg(ARRAY[inhrelid::bigint << 32 | inhparent::bigint, inhrelid::bigint])
 FROM pg_inherits WHERE 'pg_inherits' = ANY ($1::text[])
 UNION ALL

@@ -16,5 +16,14 @@ WITH RECURSIVE reached (classid, objid) AS (
     ) n
     WHERE r.classid <> 'pg_extension'::regclass
 )
-SELECT classid::regclass::text AS catalog, array_agg(objid::bigint) AS oids
-FROM reached GROUP BY classid
+-- The row types and arrays of what is listed itself, and the triggers that enforce foreign keys, are told nowhere.
+SELECT CASE WHEN r.classid = 'pg_trigger'::regclass
+                 AND (SELECT g.tgisinternal AND g.tgparentid = 0 FROM pg_trigger g WHERE g.oid = r.objid)
+                 OR r.classid = 'pg_type'::regclass
+                 AND (SELECT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
+                             OR EXISTS (SELECT FROM pg_type y WHERE y.oid = t.typelem AND y.typarray = t.oid)
+                      FROM pg_type t WHERE t.oid = r.objid)
+            THEN 'untold' ELSE r.classid::regclass::text END AS catalog,
+       array_agg(r.objid::bigint) AS oids
+FROM reached r
+GROUP BY 1

@@ -1,6 +1,7 @@
 -- What changed since the snapshot whose oldest running transaction was $1: one row a catalog, with the number of its
 -- rows and [key, owner] of each row that was written by a transaction which that snapshot could not see as finished.
 -- A key is unique in its catalog, or else only serves to name the owner: the oid of the object that the row is part of.
+-- Rows that come and go with their relation, type or function are not counted.
 -- age() compares transactions as the server does; what is visible to all for ever, such as the rows of initdb, is older
 -- than anything. Freezing does not change xmin. Catalogs that only superusers may read stand in "every look" (incremental_statements.py).
 WITH marker AS MATERIALIZED (SELECT age($1::xid) AS age)
@@ -8,9 +9,8 @@ SELECT 'pg_class' AS catalog, count(*) AS rows, array_agg(ARRAY[oid::bigint, oid
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)) AS keys, NULL AS text
 FROM pg_class
 UNION ALL
-SELECT 'pg_attribute', count(*), array_agg(ARRAY[attrelid::bigint, attrelid::bigint])
-       FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_attribute
+SELECT 'pg_attribute', 0, array_agg(ARRAY[attrelid::bigint, attrelid::bigint]), NULL
+FROM pg_attribute WHERE age(xmin) <= (SELECT age FROM marker)
 UNION ALL
 SELECT 'pg_attrdef', count(*), array_agg(ARRAY[oid::bigint, adrelid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
@@ -20,9 +20,8 @@ SELECT 'pg_constraint', count(*), array_agg(ARRAY[oid::bigint, conrelid::bigint]
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
 FROM pg_constraint
 UNION ALL
-SELECT 'pg_index', count(*), array_agg(ARRAY[indexrelid::bigint, indrelid::bigint])
-       FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_index
+SELECT 'pg_index', 0, array_agg(ARRAY[indexrelid::bigint, indrelid::bigint]), NULL
+FROM pg_index WHERE age(xmin) <= (SELECT age FROM marker)
 UNION ALL
 SELECT 'pg_trigger', count(*), array_agg(ARRAY[oid::bigint, tgrelid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
@@ -44,17 +43,14 @@ SELECT 'pg_statistic_ext', count(*), array_agg(ARRAY[oid::bigint, stxrelid::bigi
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
 FROM pg_statistic_ext
 UNION ALL
-SELECT 'pg_sequence', count(*), array_agg(ARRAY[seqrelid::bigint, seqrelid::bigint])
-       FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_sequence
+SELECT 'pg_sequence', 0, array_agg(ARRAY[seqrelid::bigint, seqrelid::bigint]), NULL
+FROM pg_sequence WHERE age(xmin) <= (SELECT age FROM marker)
 UNION ALL
-SELECT 'pg_partitioned_table', count(*), array_agg(ARRAY[partrelid::bigint, partrelid::bigint])
-       FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_partitioned_table
+SELECT 'pg_partitioned_table', 0, array_agg(ARRAY[partrelid::bigint, partrelid::bigint]), NULL
+FROM pg_partitioned_table WHERE age(xmin) <= (SELECT age FROM marker)
 UNION ALL
-SELECT 'pg_foreign_table', count(*), array_agg(ARRAY[ftrelid::bigint, ftrelid::bigint])
-       FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_foreign_table
+SELECT 'pg_foreign_table', 0, array_agg(ARRAY[ftrelid::bigint, ftrelid::bigint]), NULL
+FROM pg_foreign_table WHERE age(xmin) <= (SELECT age FROM marker)
 UNION ALL
 SELECT 'pg_type', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
@@ -64,17 +60,15 @@ SELECT 'pg_enum', count(*), array_agg(ARRAY[oid::bigint, enumtypid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
 FROM pg_enum
 UNION ALL
-SELECT 'pg_range', count(*), array_agg(ARRAY[rngtypid::bigint, rngtypid::bigint])
-       FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_range
+SELECT 'pg_range', 0, array_agg(ARRAY[rngtypid::bigint, rngtypid::bigint]), NULL
+FROM pg_range WHERE age(xmin) <= (SELECT age FROM marker)
 UNION ALL
 SELECT 'pg_proc', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
 FROM pg_proc
 UNION ALL
-SELECT 'pg_aggregate', count(*), array_agg(ARRAY[aggfnoid::oid::bigint, aggfnoid::oid::bigint])
-       FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_aggregate
+SELECT 'pg_aggregate', 0, array_agg(ARRAY[aggfnoid::oid::bigint, aggfnoid::oid::bigint]), NULL
+FROM pg_aggregate WHERE age(xmin) <= (SELECT age FROM marker)
 UNION ALL
 SELECT 'pg_namespace', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
@@ -91,7 +85,7 @@ FROM pg_depend WHERE refclassid = 'pg_extension'::regclass
 UNION ALL
 SELECT 'pg_operator', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_operator
+FROM pg_operator WHERE oid >= 16384
 UNION ALL
 SELECT 'pg_opclass', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
@@ -103,11 +97,11 @@ FROM pg_opfamily
 UNION ALL
 SELECT 'pg_amop', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_amop
+FROM pg_amop WHERE amopfamily >= 16384
 UNION ALL
 SELECT 'pg_amproc', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_amproc
+FROM pg_amproc WHERE amprocfamily >= 16384
 UNION ALL
 SELECT 'pg_cast', count(*), array_agg(ARRAY[oid::bigint, oid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
@@ -187,7 +181,7 @@ FROM pg_largeobject_metadata
 UNION ALL
 SELECT 'pg_ts_config_map', count(*), array_agg(ARRAY[mapcfg::bigint, mapcfg::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
-FROM pg_ts_config_map
+FROM pg_ts_config_map WHERE mapcfg >= 16384
 UNION ALL
 SELECT 'pg_init_privs', count(*), array_agg(ARRAY[objoid::bigint, objoid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
