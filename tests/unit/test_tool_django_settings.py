@@ -311,7 +311,10 @@ def test_a_target_is_written_as_url_dsn_and_variables(monkeypatch: pytest.Monkey
         target.dsn
         == "host='/run/my sockets' port='5432' user='o\\'neil' dbname='odd db' password='p@ss/word'"
     )
-    assert target.environment({"A": "{host}:{port} {other}"})["A"] == "/run/my sockets:5432 {other}"
+    assert (
+        target.environment({"A": "{host}:{port} {x} {python}"}, Path("p"))["A"]
+        == "/run/my sockets:5432 {x} p"
+    )
     assert "p@ss" not in repr(target)
     monkeypatch.delenv("DATABASE_URL")
     assert NOWHERE.url == "postgres://rollproof@127.0.0.1:1/rollproof"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -299,18 +300,43 @@ def test_a_hanging_migration_is_ended_and_the_next_order_works(
         assert tables(runner) == set()
 
 
-def test_a_step_out_of_order_is_refused(project: Project, runner: PsqlRunner) -> None:
+def test_a_step_out_of_order_is_refused_on_a_server_that_is_not_ours_alone(
+    project: Project, pg: PostgresServer, runner: PsqlRunner
+) -> None:
     shop(project, **{"0002_price": migration(ADD, after=["shop.0001_initial"])})
+    shared = PsqlRunner(replace(pg, private=False), runner.database, limit=60.0)
     with project.opened() as source:
         first, second = source.load()
         with pytest.raises(MigrationError, match=r"depends on shop\.0001_initial, which is not applied"):
-            source.apply(second, runner)
-        source.apply(first, runner)
+            source.apply(second, shared)
+        source.apply(first, shared)
         with pytest.raises(MigrationError, match="already applied"):
-            source.apply(first, runner)
-        source.apply(second, runner)
+            source.apply(first, shared)
+        source.apply(second, shared)
         with pytest.raises(MigrationError, match=r"depends on shop\.0001_initial, and is applied"):
-            source.roll_back(first, runner)
+            source.roll_back(first, shared)
+
+
+def test_what_follows_a_migration_that_cannot_be_applied_is_tried_all_the_same(
+    project: Project, runner: PsqlRunner
+) -> None:
+    broken = migration('migrations.RunSQL("SELECT 1/0", "")', after=["shop.0001_initial"])
+    price = migration(ADD, after=["shop.0002_broken"])
+    gone = migration('migrations.RemoveField("item", "price")', after=["shop.0003_price"])
+    shop(project, **{"0002_broken": broken, "0003_price": price, "0004_gone": gone})
+    with project.opened() as source:
+        first, second, third, fourth = source.load()
+        source.apply(first, runner)
+        with pytest.raises(AttemptFailed, match="division by zero"):
+            source.apply(second, runner)
+        for one in (third, fourth):
+            assert "shop.0002_broken" in source.apply(one, runner).stderr
+            source.roll_back(one, runner)
+            source.apply(one, runner)
+        assert applied(source, runner) == [first.id, third.id, fourth.id]
+        source.close()
+        source.roll_back(fourth, runner)
+        assert columns(runner, "shop_item") == ["id", "name", "price"]
 
 
 def test_a_file_that_changed_since_it_was_read_is_not_run(project: Project, runner: PsqlRunner) -> None:

@@ -162,7 +162,7 @@ def down(order: Mapping[str, Any]) -> dict[str, Any]:
     return _step(order, _unapply)
 
 
-def _step(order: Mapping[str, Any], run: Callable[[Session, int, list[int]], None]) -> dict[str, Any]:
+def _step(order: Mapping[str, Any], run: Callable[..., None]) -> dict[str, Any]:
     session = _session(order)
     started = time.perf_counter()
     with session.connected():
@@ -176,7 +176,12 @@ def _step(order: Mapping[str, Any], run: Callable[[Session, int, list[int]], Non
         finally:
             session.held = None
     seconds = time.perf_counter() - started
-    return {"seconds": seconds, "held": None if held is None else json.loads(json.dumps(held, default=str))}
+    skipped = sorted(set(session.with_ancestors(applied, place)) - {*applied, place})
+    return {
+        "seconds": seconds,
+        "skipped": [str(session.plan[other]) for other in skipped],
+        "held": None if held is None else json.loads(json.dumps(held, default=str)),
+    }
 
 
 def _run(
@@ -184,12 +189,12 @@ def _run(
     order: Mapping[str, Any],
     place: int,
     applied: list[int],
-    run: Callable[[Session, int, list[int]], None],
+    run: Callable[..., None],
 ) -> None:
     migration = session.plan[place]
     try:
         with _signals(session, migration, applied, order):
-            run(session, place, applied)
+            run(session, place, applied, may_skip=bool(order.get("may_skip")))
     except BaseException as error:
         session.states.forget()
         _note_operation(migration, error)
@@ -198,30 +203,32 @@ def _run(
         raise
 
 
-def _apply(session: Session, place: int, applied: list[int]) -> None:
+def _apply(session: Session, place: int, applied: list[int], *, may_skip: bool) -> None:
     migration = session.plan[place]
-    _expect_parents(session, migration, place, applied)
-    state = session.states.hand_out(applied, migration)
+    _expect_parents(session, migration, applied, may_skip=may_skip)
+    known = session.with_ancestors(applied, place)
+    state = session.states.hand_out(known, migration)
     state = session.executor.apply_migration(state, migration)
     if migration.replaces:
         session.executor.check_replacements()
-    session.states.arrive(sorted([*applied, place]), state)
+    session.states.arrive(sorted({*known, place}), state)
 
 
-def _unapply(session: Session, place: int, applied: list[int]) -> None:
+def _unapply(session: Session, place: int, applied: list[int], *, may_skip: bool) -> None:
+    del may_skip
     migration = session.plan[place]
     _expect_no_children(session, migration, place, applied)
-    before = [other for other in applied if other < place]
+    before = [other for other in session.with_ancestors(applied, place) if other < place]
     session.executor.unapply_migration(session.states.hand_out(before, migration), migration)
 
 
-def _expect_parents(session: Session, migration: Any, place: int, applied: list[int]) -> None:
-    if place in applied:
+def _expect_parents(session: Session, migration: Any, applied: list[int], *, may_skip: bool) -> None:
+    key = (migration.app_label, migration.name)
+    if session.other(key) in applied:
         raise Refused(f"{migration} is already applied")
-    node = session.executor.loader.graph.node_map[migration.app_label, migration.name]
-    missing = [p.key for p in node.parents if session.other(p.key) not in applied]
-    if missing:
-        raise Refused(f"{migration} depends on {'.'.join(missing[0])}, which is not applied")
+    missing = [p for p in session.parents(key) if p not in applied]
+    if missing and not may_skip:
+        raise Refused(f"{migration} depends on {session.plan[missing[0]]}, which is not applied")
 
 
 def _expect_no_children(session: Session, migration: Any, place: int, applied: list[int]) -> None:

@@ -66,7 +66,7 @@ class Reader:
         }
         try:
             return {**fact, **reader(self, label, operation)}
-        except (LookupError, AttributeError, TypeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  a router, or a field of the project's own, may raise anything
             return {**fact, "what": "unknown", "note": f"{name}: {type(error).__name__}"}
 
     # Names

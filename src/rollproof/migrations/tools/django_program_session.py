@@ -127,6 +127,29 @@ class Session:
     def place(self, order: Mapping[str, Any]) -> int:
         return self.places[order["app"], order["name"]]
 
+    def parents(self, key: Any) -> list[int]:
+        """Positions of those that it depends on itself."""
+        found = (self.other(node.key) for node in self.executor.loader.graph.node_map[key].parents)
+        return sorted(place for place in found if place is not None)
+
+    def with_ancestors(self, applied: list[int], place: int) -> list[int]:
+        """Those that the models at hand come from: what is applied, and what that and `place` depend on.
+
+        The two differ only where a migration could not be applied and those after it are tried all the same.
+        """
+        if applied == list(range(len(applied))) and all(p in applied for p in self._parents_at(place)):
+            return applied
+        found, waiting = set(applied), [*applied, place]
+        while waiting:
+            new = [p for p in self._parents_at(waiting.pop()) if p not in found]
+            found.update(new)
+            waiting.extend(new)
+        return sorted(found)
+
+    def _parents_at(self, place: int) -> list[int]:
+        migration = self.plan[place]
+        return self.parents((migration.app_label, migration.name))
+
     def other(self, key: Any) -> int | None:
         """The position of a migration that a graph names; None for one without a place in the plan."""
         return self.places.get((key[0], key[1]))

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from rollproof.errors import AttemptFailed, MigrationError
@@ -27,6 +27,7 @@ from rollproof.migrations.tools.django_target import NOWHERE, Target
 from rollproof.migrations.tools.native import IDENTITY, ends_backends, identity, locks_of, project_python
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.migrations.tools.worker import Answer, NativeWorker
+from rollproof.model.names import split_name
 
 _PROGRAM = Path(__file__).with_name("django_program.py")
 _LOADING = "loading the migrations with the project's own Django"
@@ -49,7 +50,7 @@ class DjangoSource:
         self.python = project_python(settings.python, place.root)
         self.facts: dict[str, str] = {"python": str(self.python)}
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        environment |= NOWHERE.environment(settings.environment)
+        environment |= NOWHERE.environment(settings.environment, self.python)
         self._worker = NativeWorker(self.python, _PROGRAM, environment, place.root)
         self._project = _project(place, settings)
         self._signals = settings.options.get("signals", "").lower() in _TRUE
@@ -65,11 +66,12 @@ class DjangoSource:
 
     def applied(self, conn: Connection[Any]) -> list[str]:
         """Ids of the applied migrations; a squashed one where the last one that it replaces is."""
-        table = self._answer["ledger"]
+        table = sql.Identifier(*split_name(self._history.ledger))
+        query = sql.SQL("SELECT app || '.' || name FROM {} ORDER BY id").format(table)
         with conn.cursor(row_factory=tuple_row) as cursor:
-            if cursor.execute("SELECT to_regclass(%s)::text", [table]).fetchone() == (None,):
+            if cursor.execute("SELECT to_regclass(%s)::text", [table.as_string(conn)]).fetchone() == (None,):
                 return []
-            rows = cursor.execute("SELECT app || '.' || name FROM django_migrations ORDER BY id").fetchall()
+            rows = cursor.execute(query).fetchall()
         places = {name: place for place, (name,) in enumerate(rows)}
         names = {migration.id: self._names[migration.id] for migration in self._history}
         found = [
@@ -132,7 +134,8 @@ class DjangoSource:
                 f"there is no {missing}", doing="rolling back", where=str(self.place.where), remedy="name one"
             )
         doing = f"rolling {app} back to {wanted or 'zero'} in database {runner.database}"
-        answer = self._ask({"do": "back_to", "app": app, "name": wanted}, runner, doing, limit=runner.limit)
+        limit = runner.limit * len(known)
+        answer = self._ask({"do": "back_to", "app": app, "name": wanted}, runner, doing, limit=limit)
         return list(answer["rolled_back"]), ScriptRun(float(answer["seconds"]))
 
     # Steps
@@ -147,6 +150,7 @@ class DjangoSource:
             "name": entry["name"],
             "file": str(migration.where),
             "signals": self._signals,
+            "may_skip": runner.server.private,
             "held_query": held_query,
         }
         words = "applying" if do == "up" else "rolling back"
@@ -155,7 +159,9 @@ class DjangoSource:
             answer = self._ask(order, runner, doing, limit=runner.limit, where=str(migration.where))
         except AttemptFailed as error:
             raise self._placed(error, migration) from error
-        return ScriptRun(float(answer["seconds"]), locks=_locks(answer, atomic=entry["atomic"]))
+        said = "".join(f"taken as if it were applied: {name}\n" for name in answer["skipped"])
+        locks = _locks(answer, atomic=entry["atomic"])
+        return ScriptRun(float(answer["seconds"]), stderr=said, locks=locks)
 
     def _placed(self, error: AttemptFailed, migration: Migration) -> AttemptFailed:
         """The same, with the operation that was at work, and its line unless the code's own is known."""
@@ -195,7 +201,7 @@ class DjangoSource:
                 self._identities[key] = identity(conn)
         return {
             **target.connection,
-            "environment": target.environment(self.settings.environment),
+            "environment": target.environment(self.settings.environment, self.python),
             "application": "rollproof",
             "identity": self._identities[key],
             "identity_query": IDENTITY,

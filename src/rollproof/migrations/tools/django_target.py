@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
 from rollproof.migrations.source import Runner
@@ -59,7 +59,7 @@ class Target:
         words |= {"password": self.password} if self.password else {}
         return " ".join(f"{name}={_quoted(value)}" for name, value in words.items())
 
-    def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, extra: Mapping[str, str], python: Path) -> dict[str, str]:
         """Variables for the project: its URL, libpq's, and those that a person gives, filled in."""
         values = {
             "{url}": self.url,
@@ -68,7 +68,7 @@ class Target:
             "{port}": str(self.port),
             "{user}": self.user,
             "{database}": self.database,
-            "{python}": sys.executable,
+            "{python}": str(python),
         }
         plain = {
             _URL: self.url,
