@@ -17,6 +17,7 @@ from rollproof.migrations.tools.base import survey
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.migrations.tools.sqitch_config import ConfigError, parse_config, read_config
 from rollproof.migrations.tools.sqitch_plan import Plan, labels, read_plan
+from rollproof.walk.walk import walk
 from tests.unit.tool_folders import applied, back_to_the_start, query, runner, up_to_the_end, write
 
 HEAD = "%syntax-version=1.0.0\n%project=flip\n%uri=https://example.com/flip/\n\n"
@@ -262,11 +263,20 @@ def test_psql_itself_does_the_same(flipr: sqitch.Sqitch, pg: PostgresServer, dat
     assert query(pg, database, "SELECT count(*) FROM flipr.users") == [(3,)]
 
 
-def test_a_failed_verify_script_is_a_notice(flipr: sqitch.Sqitch, pg: PostgresServer, database: str) -> None:
-    said = [flipr.apply(migration, runner(pg, database)).stderr for migration in flipr.load()]
-    assert said[1] == ""
-    assert said[3].startswith("verify script hash.sql failed: ")
-    assert "division by zero" in said[3]
+def test_a_failed_verify_script_is_a_note(flipr: sqitch.Sqitch, pg: PostgresServer, database: str) -> None:
+    said = [flipr.apply(migration, runner(pg, database)).notes for migration in flipr.load()]
+    assert [len(notes) for notes in said] == [0, 0, 0, 1, 0]
+    assert said[3][0].startswith("the verify script failed: ")
+    assert "division by zero" in said[3][0]
+    assert "hash.sql:2" in said[3][0]
+
+
+def test_a_walk_tells_of_a_failed_verify_script(flipr: sqitch.Sqitch, pg: PostgresServer) -> None:
+    results = walk(flipr, pg).migrations
+    assert [result.id for result in results if any("verify script" in note for note in result.notes)] == [
+        "hash"
+    ]
+    assert results[3].outcome.sound
 
 
 def test_a_project_that_verifies_deployments_has_the_change_taken_back(

@@ -43,12 +43,14 @@ class ScriptRun:
         stdout: what the script itself echoes, as far as it stands in the script; rows never.
         stderr: notices and warnings, one a line, without values of rows.
         locks: what it held, where whoever ran it has looked.
+        notes: what its tool has to say of it although it ran, such as that a check of its own failed.
     """
 
     seconds: float
     stdout: str = ""
     stderr: str = ""
     locks: LockReport | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_script(

@@ -97,6 +97,7 @@ class Step:
     def _applied(self, forward: Forward, clean: State) -> None:
         before = forward.before
         self.took("up", forward.ran)
+        self.notes += forward.ran.run.notes if forward.ran.run else ()
         up = changes(before, clean)
         new = set(clean.rows.tables) - set(before.rows.tables) if before.rows and clean.rows else set()
         self.seen = replace(self.seen, up=up, new_tables=frozenset(new))

@@ -197,7 +197,7 @@ class Sqitch(SqlTool):
     def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
         """Deploys and records it, and runs its verify script the first time in each database.
 
-        What that script says is a notice, unless the project has deployments verified: then Sqitch takes
+        What that script says is a note, unless the project has deployments verified: then Sqitch takes
         the change back, and so does this.
         """
         self._expect_possible(migration)
@@ -217,8 +217,8 @@ class Sqitch(SqlTool):
         except AttemptFailed as error:
             if self.config.verifies:
                 raise self._not_verified(migration, runner, error) from error
-            said = f"verify script {script.name} failed: {error.found}"
-            return replace(run, stderr="\n".join(filter(None, [run.stderr, said])))
+            said = f"the verify script failed: {error.found} ({error.where})"
+            return replace(run, notes=(*run.notes, said))
         return run
 
     def _not_verified(self, migration: Migration, runner: Runner, error: AttemptFailed) -> AttemptFailed:
