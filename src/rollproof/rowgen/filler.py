@@ -123,6 +123,10 @@ class Filler:
         held = [m for m in self._known.values() if m.rows and (tables is None or m.shape.qualified in tables)]
         return take_away(self._conn, self._reader, held)
 
+    def filled(self) -> frozenset[str]:
+        """Tables that hold generated rows, by the names that they had at the last `top_up`."""
+        return frozenset(memory.shape.qualified for memory in self._known.values() if memory.rows)
+
     def remembered(self) -> bytes:
         """Which rows were made, for a filler of this database, or of a copy, on another connection."""
         return pickle.dumps(self._known)

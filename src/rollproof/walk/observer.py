@@ -99,6 +99,10 @@ class Observer:
             return FillReport()
         return self._insist(lambda: self._fill(facts))
 
+    def filled(self) -> frozenset[str]:
+        """Tables that hold made-up rows, by their names at the last `fill`: a rename takes rows along."""
+        return self._filler.filled() if self._filler else frozenset()
+
     def empty(self, tables: Collection[str]) -> None:
         """Takes the made-up rows out of these tables. Raises as `look`.
 

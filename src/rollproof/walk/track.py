@@ -182,8 +182,8 @@ class Track:
             return self._note_unfilled((NoRows("every table", error.found),))
         finally:
             self.seconds["rows"] += time.monotonic() - started
+        self.filled |= self.observer.filled()
         if report.made:
-            self.filled |= {table for table, count in report.made.items() if count}
             self.state = self.look()
         self._debt += time.monotonic() - started
         for note in [f"rows of {table}: {text}" for table, text in report.notes.items()]:
@@ -336,7 +336,8 @@ class Track:
             return
         self.applied.append(migration)
         with suppress(EnvironmentUnavailable):
-            self.filled |= {table for table, count in self.observer.fill(None).made.items() if count}
+            self.observer.fill(None)
+            self.filled |= self.observer.filled()
 
     def _ledger_agrees(self) -> bool:
         """The tool's own record is part of a clean state, though of no comparison."""

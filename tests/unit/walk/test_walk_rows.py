@@ -114,3 +114,10 @@ def test_a_new_tables_seed_rows_are_not_taken_for_made_up_ones(pg: PostgresServe
         ),
     ]
     assert [result.outcome for result in walked(pg, history).migrations] == [Outcome.RESTORED] * 3
+
+
+def test_made_up_rows_that_a_rename_took_along_fail_no_migration_either(pg: PostgresServer) -> None:
+    renamed = ("ALTER TABLE t RENAME TO u", "ALTER TABLE u RENAME TO t")
+    strict = ("ALTER TABLE u ADD COLUMN owner int NOT NULL", "ALTER TABLE u DROP COLUMN owner")
+
+    assert last(pg, [TABLE, renamed, strict]).outcome is Outcome.RESTORED
