@@ -511,6 +511,26 @@ def test_a_table_with_rows_of_its_own_that_takes_no_other_is_no_alarm(
     assert "rows of its own" in report.notes["public.t"]
 
 
+def test_a_column_of_a_type_that_nothing_is_known_of_stays_null_and_it_is_said(
+    db: psycopg.Connection, conn: psycopg.Connection
+) -> None:
+    db.execute(
+        "CREATE TYPE odd;"
+        "CREATE FUNCTION odd_in(cstring) RETURNS odd LANGUAGE internal IMMUTABLE STRICT AS 'int4in';"
+        "CREATE FUNCTION odd_out(odd) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';"
+        "CREATE TYPE odd (INPUT = odd_in, OUTPUT = odd_out, LIKE = integer);"
+        "CREATE TABLE may (id integer, o odd); CREATE TABLE must (id integer, o odd NOT NULL)"
+    )
+    report = Filler(conn).top_up()
+    assert report.notes["public.may"] == "no value is known for the type of o"
+    (found,) = report.not_made
+    assert (found.table, found.why) == (
+        "public.must",
+        "column o must be set, and no value of type public.odd is known",
+    )
+    assert count(db, "may") == 3
+
+
 def test_generated_rows_can_be_taken_away_and_others_stay(
     db: psycopg.Connection, conn: psycopg.Connection
 ) -> None:

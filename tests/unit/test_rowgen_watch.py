@@ -305,16 +305,15 @@ def test_a_table_that_may_not_be_read_is_an_error_and_the_connection_stays_fit(
     db.execute(SETUP)
     watch = RowWatch(observer)
     before = watch.look()
-    db.execute("CREATE ROLE weak LOGIN" if not _has_role(db) else "SELECT 1")
-    with psycopg.connect(pg.conninfo(database, user="weak"), autocommit=True) as weak:
-        with pytest.raises(AttemptFailed, match="permission denied"):
-            RowWatch(weak).look()
-        assert weak.execute("SELECT 1").fetchone() == (1,)
+    db.execute("CREATE ROLE rowgen_weak LOGIN")
+    try:
+        with psycopg.connect(pg.conninfo(database, user="rowgen_weak"), autocommit=True) as weak:
+            with pytest.raises(AttemptFailed, match="permission denied"):
+                RowWatch(weak).look()
+            assert weak.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        db.execute("DROP ROLE rowgen_weak")
     assert lines(watch.look()) == lines(before)
-
-
-def _has_role(db: psycopg.Connection) -> bool:
-    return db.execute("SELECT 1 FROM pg_roles WHERE rolname = 'weak'").fetchone() is not None
 
 
 LARGE = (

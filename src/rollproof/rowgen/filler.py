@@ -202,6 +202,9 @@ class Filler:
             filled = {oid for oid, count in done.items() if count}
             done = self._round([memory for memory in memories if self._waits(memory, filled)], maker, values)
         notes = dict(maker.notes)
+        for memory in memories:
+            if unknown := RowSource(memory.shape, values).unknown:
+                notes[memory.shape.qualified] = f"no value is known for the type of {', '.join(unknown)}"
         notes |= {m.shape.qualified: f"it holds rows of its own only: {m.failed}" for m in memories if m.own}
         return FillReport({name: count for name, count in made.items() if count}, self._not_made(), notes)
 

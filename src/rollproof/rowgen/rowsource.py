@@ -105,6 +105,15 @@ class RowSource:
             sets = f"{name(names[0])} = (SELECT {exprs[names[0]]} {source})"
         return f"UPDATE {target} SET {sets} WHERE {where} RETURNING {self.returning()}"
 
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """Columns that stay null, or as their default says: nothing is known of their types."""
+        return tuple(
+            column.name
+            for column in self.shape.written
+            if self.values.is_unknown(column.type, column.modifier)
+        )
+
     def row(self, n: int, leaf: Leaf | None) -> tuple[dict[str, str], str]:
         """Each column's SQL, and the FROM clause that it needs."""
         return self._columns({column.name for column in self.shape.written}, n, leaf, fresh=True)

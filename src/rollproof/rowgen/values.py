@@ -93,6 +93,11 @@ class Values:
         made = _PLAIN.get(kind.bare)
         return made(n) if made else None
 
+    def is_unknown(self, oid: int, modifier: int) -> bool:
+        """True for a type that nothing is known of."""
+        kind, modifier = self.base(oid, modifier)
+        return kind.kind == "b" and self.text(kind, modifier, 1) is None
+
     def base(self, oid: int, modifier: int) -> tuple[Type, int]:
         """What a domain is made of in the end, and with which modifier; any other type is itself."""
         kind = self.types[oid]
