@@ -204,3 +204,15 @@ def test_looking_changes_nothing_about_a_failure(lab: Lab) -> None:
         lab.report("ALTER TABLE orders ADD c int;\nSELECT nope;\n", Mode.PSQL)
     columns = lab.conn.execute("SELECT count(*) FROM information_schema.columns WHERE column_name = 'c'")
     assert columns.fetchone() == (1,)
+
+
+def test_messages_that_a_tool_puts_together_are_seen(lab: Lab) -> None:
+    text = "ALTER TABLE orders ADD c int; DROP VIEW v;\nVACUUM orders;\n"
+    first, second = text.index("\n"), len(text)
+    path = lab.folder / "003.sql"
+    path.write_text(text)
+    told = replace(Script.read(path), mode=Mode.AUTOCOMMIT, statements=((0, first), (first + 1, second)))
+    report = lab.runner.run(told).locks
+    assert report
+    assert {lock.relation: lock.line for lock in report.held} == {"public.orders": 1, "public.v": 1}
+    assert report.incomplete == "line 2: VACUUM ORDERS ran outside a transaction: its locks were only sampled"

@@ -175,9 +175,15 @@ class Wire:
 
 
 def _until_closed(socket: int, within: float) -> None:
+    """Whatever is still on its way is read and let go: only the end of it counts."""
+    deadline = time.monotonic() + within
+    poll = select.poll()
+    poll.register(socket, select.POLLIN | select.POLLHUP)
     try:
-        poll = select.poll()
-        poll.register(socket, select.POLLIN | select.POLLHUP)
-        poll.poll(1000 * within)
+        while (left := deadline - time.monotonic()) > 0 and poll.poll(1000 * left):
+            if not os.read(socket, _COPY_CHUNK):
+                return
+    except (ConnectionError, BlockingIOError):
+        return
     finally:
         os.close(socket)

@@ -45,17 +45,20 @@ class Following:
         if self.wire.in_transaction:
             return False
         every = self._statements(piece)
-        if not every or not all(plain(self.script.text, statement) for statement in every):
+        if not every or not all(plain(text, statement) for text, statement in every):
             return False
         return piece.step is None or (self._interesting(piece) and self._new_sort(piece))
 
-    def _statements(self, piece: Piece) -> tuple[Statement, ...]:
-        if piece.step is None:
-            return split_once(self.script.text).statements
-        return piece.parts or (piece.step.statement,)
+    def _statements(self, piece: Piece) -> list[tuple[str, Statement]]:
+        """All statements of a message, each with the text that its offsets are of."""
+        if piece.step is not None and self.script.statements is None:
+            return [(self.script.text, piece.step.statement)]
+        span = piece.step.statement if piece.step else None
+        text = self.script.text[span.start : span.end] if span else self.script.text
+        return [(text, statement) for statement in split_once(text).statements]
 
     def _interesting(self, piece: Piece) -> bool:
-        return any(worth_a_look(self.script.text, statement) for statement in self._statements(piece))
+        return any(worth_a_look(text, statement) for text, statement in self._statements(piece))
 
     def _new_sort(self, piece: Piece) -> bool:
         sort = tuple(piece.sql.split(maxsplit=_BEGINNING)[:_BEGINNING])
@@ -106,13 +109,13 @@ class Following:
     def _needs_samples(self, piece: Piece, *, alone: bool) -> bool:
         """False for what is no news: it only settles things, locks nothing old, or its like was looked at."""
         every = self._statements(piece)
-        settles = all(set(statement.words[:1]) <= _SETTLES for statement in every)
+        settles = all(set(statement.words[:1]) <= _SETTLES for _, statement in every)
         if settles or not self._interesting(piece):
             return False
-        ends = any(set(statement.words[:1]) <= _SETTLES for statement in every) and len(every) > 1
+        ends = any(set(statement.words[:1]) <= _SETTLES for _, statement in every) and len(every) > 1
         if not alone:
             return ends
-        return ends or not all(plain(self.script.text, statement) for statement in every)
+        return ends or not all(plain(text, statement) for text, statement in every)
 
     def _only_sampled(self, step: Step | None) -> str:
         if step is None:
