@@ -87,6 +87,22 @@ def test_without_manage_py_the_settings_are_those_of_pytest(project: Project, na
         assert len(source.load()) == 1
 
 
+def test_apps_without_a_project_are_walked_with_settings_made_up(
+    project: Project, runner: PsqlRunner
+) -> None:
+    site = 'migrations.AddField("item", "site", models.ForeignKey("sites.Site", models.CASCADE, null=True))'
+    shop(project, **{"0002_site": migration(site, after=["shop.0001_initial", "sites.0001_initial"])})
+    (project.root / "manage.py").unlink()
+    (project.root / "shop").rename(project.root / "src")
+    (project.root / "lib").mkdir()
+    (project.root / "src").rename(project.root / "lib" / "shop")
+    survey.cache_clear()
+    assert [found.path for found in adapter.find(project.root)] == [project.root]
+    with project.opened() as source:
+        assert {"sites.0001_initial", "shop.0002_site"} < {one.id for one in source.load()}
+        walk(source, runner)
+
+
 def test_a_folder_that_says_nothing_is_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,7 +21,7 @@ NAME = TOOL
 
 
 def find(root: Path) -> list[Found]:
-    """Every manage.py of Django's; where there is none, files that name the settings for pytest."""
+    """Every manage.py of Django's; else files that name the settings for pytest; else apps by themselves."""
     return find_places(root)
 
 

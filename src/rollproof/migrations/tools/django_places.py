@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rollproof.errors import MigrationError
 from rollproof.migrations.tools.base import Certainty, Found, survey
+from rollproof.migrations.tools.django_library import library_in
 from rollproof.migrations.tools.settings import ToolSettings
 
 TOOL = "django"
@@ -47,7 +48,7 @@ class Place:
 
 
 def find_places(root: Path) -> list[Found]:
-    """Every manage.py of Django's; where there is none, files that tell pytest the settings."""
+    """Every manage.py; where there is none, files that tell pytest the settings; else a library's root."""
     folders = [folder for folder in survey(root) if "{{" not in str(folder.path)]
     managed = [folder.path / _MANAGE for folder in folders if _MANAGE in folder.files]
     found = [Found(TOOL, path, "manage.py of Django", Certainty.SURE) for path in managed if _is_django(path)]
@@ -59,7 +60,14 @@ def find_places(root: Path) -> list[Found]:
         for name in folder.files
         if name in _CONFIGS or name == "pyproject.toml"
     )
-    return [Found(TOOL, path, f"{VARIABLE} = {name}", Certainty.SURE) for path, name in told if name]
+    configured = [Found(TOOL, path, f"{VARIABLE} = {name}", Certainty.SURE) for path, name in told if name]
+    return configured or _library(root)
+
+
+def _library(root: Path) -> list[Found]:
+    own = library_in(root).own
+    why = f"migrations of Django's without a project: {', '.join(own)}"
+    return [Found(TOOL, root, why, Certainty.SURE)] if own else []
 
 
 def place_of(path: Path, settings: ToolSettings) -> Place:
@@ -78,6 +86,8 @@ def place_of(path: Path, settings: ToolSettings) -> Place:
         return Place(manage.parent, manage, named, paths=(manage.parent,))
     if name := named or _settings_in(path) or os.environ.get(VARIABLE, ""):
         return Place(folder.absolute(), None, name, paths=_import_roots(folder))
+    if (library := library_in(folder.absolute())).own:
+        return Place(folder.absolute(), installed_apps=library.apps, paths=library.paths)
     raise MigrationError(
         "there is no manage.py here, and nothing says which settings module is to be used",
         doing=_DOING,
