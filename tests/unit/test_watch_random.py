@@ -9,14 +9,14 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 from psycopg import sql
-from watch_ddl import STATEMENTS, NothingThere, World
+from watch_ddl import NothingThere, World
 
 from rollproof.environments.base import PostgresServer
 from rollproof.fingerprint import take_fingerprint
 from rollproof.fingerprint.watch import CatalogWatch
 
-STEPS = 150
-SEEDS = range(4)
+STEPS = 60
+SEEDS = range(3)
 _STORAGE = """
 SELECT c.oid, format('%I.%I', n.nspname, c.relname), c.relfilenode
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -141,4 +141,4 @@ def test_every_look_is_the_full_fingerprint_whatever_was_done(laboratory: Labora
     for _ in range(STEPS):
         laboratory.world.random.choice(STORIES)(laboratory)
         laboratory.look()
-    assert len(laboratory.done) > len(STATEMENTS) / 5
+    assert len(laboratory.done) > STEPS / 2

@@ -128,6 +128,11 @@ class Kept:
             self._look_for(lost, cursor, scan, changes)
         return changes
 
+    @property
+    def size(self) -> int:
+        """How many objects there are."""
+        return sum(map(len, self._keys.values()))
+
     def living(self, catalog: str, oids: Iterable[int]) -> set[int]:
         """Those of these objects that are there, as far as their catalog's keys are oids."""
         return self._keys[catalog].keys() & oids

@@ -31,6 +31,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -57,12 +58,32 @@ _BEGIN = """
 SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 {settings}
 SET LOCAL plan_cache_mode = force_generic_plan;
+SET LOCAL enable_hashjoin = off;
+SET LOCAL enable_mergejoin = off;
 """
-"""The settings of every snapshot; and prepared statements planned once, not for each set of objects."""
+"""The settings of every snapshot; prepared statements planned once, not for each set of objects; and as for
+few: joined by index, where a hash would take in all of pg_class or pg_depend."""
+_ALL_AT_ONCE = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;\n"
 _MARKER = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 _SHOWN = 10
-_MOST = 2000
-"""Objects that may be read one by one; beyond that, all at once is quicker."""
+_FEW, _SHARE = 150, 3
+"""Beyond so many objects, and one of how many of all, reading everything at once is quicker."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the last look left behind, besides the facts."""
+
+    kept: Kept
+    relations: Relations
+
+    def there(self, statement: Statement, oids: Collection[int]) -> Collection[int]:
+        """Those of these objects that a statement may have something to say about."""
+        if statement.kinds:
+            return self.relations.of_kinds(statement.kinds, oids)
+        if statement.name == _COMMENTS:
+            return self.kept.commented(oids)
+        return oids if statement.catalog == GRANTED else self.kept.living(statement.catalog, oids)
 
 
 class CatalogWatch:
@@ -88,8 +109,7 @@ class CatalogWatch:
 
     def forget(self) -> None:
         """Starts over: the next look takes everything anew, as after the database was replaced."""
-        self._kept: Kept | None = None
-        self._relations: Relations | None = None
+        self._known: _Known | None = None
         self._store = FactStore(ignored=self._ignored, source=self._conn.info.dbname)
         self._questions: list[bytes] = []
         self._states: list[tuple[Any, ...]] = []
@@ -107,10 +127,10 @@ class CatalogWatch:
         """
         try:
             with self._reading() as cursor:
-                if self._kept is None:
-                    self._start(cursor)
+                if self._known is None:
+                    self._known = self._start(cursor)
                 else:
-                    self._advance(cursor, self._kept)
+                    self._advance(cursor, self._known)
                 self._read_states(cursor)
                 return self._store.settle()
         except BaseException:
@@ -123,7 +143,7 @@ class CatalogWatch:
         They are the same objects (oids) with another relfilenode, as after VACUUM FULL, CLUSTER, REINDEX,
         TRUNCATE or a change of type that rewrites. Qualified names as of now, sorted. Empty after one look.
         """
-        return self._relations.rewritten if self._relations else ()
+        return self._known.relations.rewritten if self._known else ()
 
     def changed_tables(self) -> frozenset[str]:
         """Tables, views and the like whose catalog rows, or parts, changed between the last two looks.
@@ -131,7 +151,7 @@ class CatalogWatch:
         New and dropped ones too; a renamed one by both names, qualified. All of them after one look alone.
         What only depends on a change, as a view on a table does, is not listed.
         """
-        return self._relations.changed if self._relations else frozenset()
+        return self._known.relations.changed if self._known else frozenset()
 
     def check(self) -> None:
         """Takes the full fingerprint and compares it with the last look, when nothing was changed in between.
@@ -173,49 +193,44 @@ class CatalogWatch:
         except psycopg.Error as error:
             raise explained(error, doing=_DOING) from error
 
-    def _start(self, cursor: Cursor[Any]) -> None:
+    def _start(self, cursor: Cursor[Any]) -> _Known:
         (marker,) = cursor.execute(_MARKER).fetchone() or ("",)
-        self._kept = Kept(cursor, read_scan(cursor, major=self._major, marker=marker), major=self._major)
-        self._relations = Relations(cursor, major=self._major)
+        scan = read_scan(cursor, major=self._major, marker=marker)
+        known = _Known(Kept(cursor, scan, major=self._major), Relations(cursor, major=self._major))
         self._read_all(cursor)
+        return known
 
-    def _advance(self, cursor: Cursor[Any], kept: Kept) -> None:
-        assert self._relations is not None
-        scan = read_scan(cursor, major=self._major, marker=kept.marker)
-        changes = kept.advance(cursor, scan)
+    def _advance(self, cursor: Cursor[Any], known: _Known) -> None:
+        scan = read_scan(cursor, major=self._major, marker=known.kept.marker)
+        changes = known.kept.advance(cursor, scan)
         if not changes:
-            self._relations.rest()
+            known.relations.rest()
             return
-        changes.unclear = self._relations.advance(cursor, changes) or changes.unclear
-        if changes.unclear:
+        unclear = known.relations.advance(cursor, changes) or changes.unclear
+        reached = None if unclear else reach(cursor, changes, major=self._major)
+        if reached is None or len(reached) > max(_FEW, known.kept.size // _SHARE):
             self._read_all(cursor)
         else:
-            self._read_changed(cursor, changes)
+            self._read_changed(cursor, known, changes, reached)
 
     def _read_all(self, cursor: Cursor[Any]) -> None:
         everything = statements(self._major)
-        cursor.execute("\n;\n".join(statement.whole for statement in everything), prepare=False)
+        whole = "\n;\n".join(statement.whole for statement in everything)
+        cursor.execute(_ALL_AT_ONCE + whole, prepare=False)
         results = [(statement, rows) for statement, rows in zip(everything, _results(cursor), strict=True)]
         results.sort(key=lambda result: result[0].name != _SCHEMAS)
         for statement, rows in results:
             self._replace(statement, None, rows)
         self._list_sequences(cursor)
 
-    def _read_changed(self, cursor: Cursor[Any], changes: Changes) -> None:
-        reached = reach(cursor, changes, major=self._major)
-        if len(reached) > _MOST:
-            self._read_all(cursor)
-            return
-        reached = self._with_replica_identity(reached)
+    def _read_changed(self, cursor: Cursor[Any], known: _Known, changes: Changes, reached: Reached) -> None:
+        due = self._due(changes, self._with_replica_identity(reached))
         with self._conn.pipeline():
-            asked = [
-                (statement, oids, self._ask(statement, oids))
-                for statement, oids in self._due(changes, reached)
-            ]
+            asked = [(statement, oids, self._ask(known, statement, oids)) for statement, oids in due]
             for statement, oids, answer in asked:
                 self._replace(statement, oids, _rows(answer) if answer else ())
-            if self._relations and (self._relations.sequences_changed or "pg_depend" in changes.fresh):
-                self._list_sequences(cursor)
+        if known.relations.sequences_changed or "pg_depend" in changes.fresh:
+            self._list_sequences(cursor)
 
     def _due(self, changes: Changes, reached: Reached) -> Iterator[tuple[Statement, Collection[int] | None]]:
         """Each statement that may say something new, and of which objects; None: of all."""
@@ -226,22 +241,13 @@ class CatalogWatch:
             elif oids := reached.oids.get(statement.catalog):
                 yield statement, oids
 
-    def _ask(self, statement: Statement, oids: Collection[int] | None) -> Cursor[Any] | None:
+    def _ask(self, known: _Known, statement: Statement, oids: Collection[int] | None) -> Cursor[Any] | None:
         """The answer, or None when there is nothing to ask about: what is gone needs no question."""
         cursor = RawCursor(self._conn, row_factory=tuple_row)
         if oids is None:
             return cursor.execute(statement.whole, prepare=True)
-        there = self._there(statement, oids)
+        there = known.there(statement, oids)
         return cursor.execute(statement.only, (list(there),), prepare=True) if there else None
-
-    def _there(self, statement: Statement, oids: Collection[int]) -> Collection[int]:
-        assert self._kept is not None
-        assert self._relations is not None
-        if statement.kinds:
-            return self._relations.of_kinds(statement.kinds, oids)
-        if statement.name == _COMMENTS:
-            return self._kept.commented(oids)
-        return oids if statement.catalog == GRANTED else self._kept.living(statement.catalog, oids)
 
     def _is_due(self, statement: Statement, changes: Changes, reached: Reached) -> bool:
         if statement.every_look:
