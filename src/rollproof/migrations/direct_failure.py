@@ -12,7 +12,7 @@ from rollproof.errors import AttemptFailed
 from rollproof.migrations.failure import Step, connection_lost, copied_row, statement_failed, steps
 from rollproof.migrations.psqloutput import ServerMessage, from_fields
 from rollproof.migrations.script import Script
-from rollproof.migrations.sending import Piece, at_lines, split_once
+from rollproof.migrations.sending import Piece, at_lines, inside, split_once
 
 _FIELDS = {
     "SEVERITY": DiagnosticField.SEVERITY,
@@ -84,12 +84,16 @@ class Failed:
 
     def _part(self, piece: Piece, at: int | None, done: int) -> Step | None:
         """The statement of a message that holds several which its tool has put together."""
-        if piece.step is None or not piece.parts:
+        if piece.step is None or self.script.statements is None:
+            return piece.step
+        whole = piece.step.statement
+        parts = inside(self.script.text, whole.start, whole.end)
+        if not parts:
             return piece.step
         if at is not None:
-            found = next((part for part in piece.parts if at < part.end), piece.parts[-1])
+            found = next((part for part in parts if at < part.end), parts[-1])
         else:
-            found = piece.parts[min(done, len(piece.parts) - 1)]
+            found = parts[min(done, len(parts) - 1)]
         return at_lines(self.script, piece.step, found)
 
     def _place(

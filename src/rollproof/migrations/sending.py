@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import pairwise, zip_longest
+from itertools import islice, pairwise, zip_longest
 
 from rollproof.errors import MigrationError
 from rollproof.migrations.failure import Step, steps
@@ -17,6 +17,8 @@ _BOM = "\ufeff"
 _LONG = 20_000
 """characters; a longer script in one transaction is sent whole: cutting it up costs more than it tells"""
 _MAY_END = re.compile(r"(?i)\b(?:commit|rollback|abort|end|prepare)\b")
+_BEFORE_WORDS = re.compile(r"(?:\s|--[^\n]*|/\*.*?\*/)*", re.DOTALL)
+_WORD = re.compile(r"[^\W\d][\w$]*")
 _FROM_STDIN = re.compile(r"(?i)\bfrom\s+stdin\b")
 
 split_once = lru_cache(maxsize=8)(split)
@@ -118,18 +120,30 @@ def _better_whole(script: Script) -> bool:
 
 def _as_told(script: Script, spans: Sequence[tuple[int, int]]) -> Iterator[Piece]:
     """The pieces that the tool sends, in its order, which may be another than the text's."""
-    inside = [_inside(script.text, start, end) for start, end in spans]
-    whole = PsqlText("", tuple(_one(span, parts) for span, parts in zip(spans, inside, strict=True)))
+    whole = PsqlText("", tuple(_one(script.text, start, end) for start, end in spans))
     in_order = all(one.start <= next_one.start for one, next_one in pairwise(whole.statements))
-    for step, parts in zip(steps(script, whole), inside, strict=True):
+    for step in steps(script, whole):
         found = step.statement
         placed = step if in_order else at_lines(script, step, found)
-        several = parts if len(parts) > 1 else ()
-        yield Piece(_sent(script, found.start, found.end), found.start, placed, parts=several)
+        parts = _several(script.text, found.start, found.end)
+        yield Piece(_sent(script, found.start, found.end), found.start, placed, parts=parts)
 
 
-def _inside(text: str, start: int, end: int) -> tuple[Statement, ...]:
-    """The statements in a piece, as psql would find them."""
+def _several(text: str, start: int, end: int) -> tuple[Statement, ...]:
+    """The statements of a piece with a semicolon before its end; most have none, and taking apart is slow."""
+    found = inside(text, start, end) if 0 <= text.find(";", start, end) < end - 1 else ()
+    return found if len(found) > 1 else ()
+
+
+def _one(text: str, start: int, end: int) -> Statement:
+    """A piece as if it were one statement, which it need not be; only its first words are looked at."""
+    skipped = _BEFORE_WORDS.match(text, start, end)
+    words = islice(_WORD.finditer(text, skipped.end() if skipped else start, end), 4)
+    return Statement(start, end, tuple(word[0].upper() for word in words))
+
+
+def inside(text: str, start: int, end: int) -> tuple[Statement, ...]:
+    """The statements in a piece, as psql would find them, with offsets in the whole text."""
     return tuple(
         replace(
             found,
@@ -139,11 +153,6 @@ def _inside(text: str, start: int, end: int) -> tuple[Statement, ...]:
         )
         for found in split(text[start:end]).statements
     )
-
-
-def _one(span: tuple[int, int], parts: Sequence[Statement]) -> Statement:
-    """A piece as if it were one statement, which it need not be."""
-    return Statement(*span, *((parts[0].words, parts[0].dollar) if parts else ((), None)))
 
 
 def at_lines(script: Script, step: Step, statement: Statement) -> Step:

@@ -128,11 +128,13 @@ class _Reader:
         if line.text.strip():
             self.pending = self.pending or line.number
         if not self.in_block and line.ends_statement:
-            self._finish(line.number)
+            self._finish()
 
-    def _finish(self, last: int) -> None:
+    def _finish(self) -> None:
+        """The statement that has begun goes as far as the last line that was kept."""
         if self.start:
-            self.parts[self.direction].statements.append((self.start, last))
+            part = self.parts[self.direction]
+            part.statements.append((self.start, part.last))
         self.start = self.pending = 0
 
     def _mark(self, line: Line) -> None:
@@ -147,7 +149,7 @@ class _Reader:
             self.in_block, self.block_line = True, line.number
         elif word == "StatementEnd" and self.direction:
             if self.in_block:
-                self._finish(line.number - 1)
+                self._finish()
             self.in_block = False
         elif word not in _KNOWN:
             self.oddities.append(
