@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rollproof.model.rows import RowChanges
 from rollproof.walk.model import Again, Failure, Finding, Outcome, RevisionResult
 
@@ -102,5 +104,11 @@ def count_loss(change: RowChanges) -> str:
 def place(finding: Finding | Failure) -> tuple[str, int | None]:
     """File and line of what is to be mended; an empty text where that cannot be told."""
     if isinstance(finding, Failure):
-        return finding.path, finding.line
-    return (finding.cause.path, finding.cause.line) if finding.cause else ("", None)
+        return shown(finding.path), finding.line
+    return (shown(finding.cause.path), finding.cause.line) if finding.cause else ("", None)
+
+
+def shown(path: str) -> str:
+    """A path from where Rollproof was started, if it lies below: so editors and GitHub find it."""
+    here = Path.cwd()
+    return str(Path(path).relative_to(here)) if path and Path(path).is_relative_to(here) else path

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from rollproof.walk.model import Failure, Finding, RevisionResult, WalkResult
 from rollproof.walk.reports.plain import details
-from rollproof.walk.wording import headline, place
+from rollproof.walk.wording import headline, place, shown
 
 
 def render_github(result: WalkResult) -> str:
@@ -21,7 +21,7 @@ def render_github(result: WalkResult) -> str:
 
 def _annotation(result: RevisionResult) -> str:
     level = "notice" if result.accepted else "error"
-    path, line = next(_places(result), (result.path, None))
+    path, line = next(_places(result), (shown(result.path), None))
     properties = {"file": path, "line": str(line or 1), "title": f"{result.id}: {headline(result)}"}
     body = [result.accepted] if result.accepted else details(result)
     written = ",".join(f"{key}={_property(value)}" for key, value in properties.items() if value)

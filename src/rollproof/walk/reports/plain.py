@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rollproof.evidence.wording import printable
 from rollproof.model.durations import say_duration
 from rollproof.walk.model import Finding, RevisionResult, WalkResult
-from rollproof.walk.wording import HEADLINES, count_loss, headline, say_failure
+from rollproof.walk.wording import HEADLINES, count_loss, headline, say_failure, shown
 
 _MOST = 20
 """Findings of one migration that are written out; `--json` has them all."""
@@ -52,7 +52,7 @@ def at(path: str, line: int | None) -> str:
     """`path:line: `, as editors jump to it."""
     if not path:
         return ""
-    return f"{path}:{line}: " if line else f"{path}: "
+    return f"{shown(path)}:{line}: " if line else f"{shown(path)}: "
 
 
 def totals(result: WalkResult) -> list[str]:
