@@ -41,15 +41,14 @@ class Outputs:
 
     def write(self, result: WalkResult) -> None:
         """Writes every file that is wanted. Raises BadInput when the disk will not have it."""
-        wanted = {
-            self.json: lambda: (json.dumps(result.to_json(), indent=1) + "\n").encode(),
-            self.html: lambda: render_html(result).encode(),
-            self.junit: lambda: render_junit(result),
-            self.text: lambda: render_plain(result, everything=True).encode(),
-        }
-        for file, render in wanted.items():
-            if file is not None:
-                _put(file, render())
+        if self.json:
+            _put(self.json, json.dumps(result.to_json(), indent=1) + "\n")
+        if self.html:
+            _put(self.html, render_html(result))
+        if self.junit:
+            _put(self.junit, render_junit(result).decode())
+        if self.text:
+            _put(self.text, render_plain(result, everything=True))
 
     def annotations(self, result: WalkResult) -> str:
         """What is printed for GitHub; empty elsewhere."""
@@ -57,9 +56,9 @@ class Outputs:
         return render_github(result) if asked else ""
 
 
-def _put(file: Path, body: bytes) -> None:
+def _put(file: Path, text: str) -> None:
     try:
-        file.write_bytes(body)
+        file.write_text(text, encoding="utf-8")
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise BadInput(f"this cannot be written: {why}", where=str(file), remedy="make room there") from error
