@@ -49,6 +49,7 @@ class _Chosen:
     python: Path | None
     system: Path | None
     variables: tuple[str, ...]
+    limit: float = 60.0
 
     def read_system(self) -> System | None:
         from rollproof.model.systemfile import read_system
@@ -69,7 +70,8 @@ class _Chosen:
             if system.database is None:
                 raise BadInput("this system declares no database", where=str(system.source))
             return partial(open_source, system.database.migrations, system.root)
-        settings = ToolSettings(python=self.python, environment=dict(map(_variable, self.variables)))
+        variables = dict(map(_variable, self.variables))
+        settings = ToolSettings(python=self.python, environment=variables, limit=self.limit)
         root = (self.path or Path()).absolute()
         return partial(find_tool, root, tool=self.tool, settings=settings)
 
@@ -108,7 +110,7 @@ def verify(
     """
     from rollproof.walk.settings import WalkSettings
 
-    chosen = _Chosen(path, tool, python, system, tuple(variables or ()))
+    chosen = _Chosen(path, tool, python, system, tuple(variables or ()), limit)
     read = chosen.read_system()
     reopen = chosen.opener(read)
     _expect_writable(json_file)

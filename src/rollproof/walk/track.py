@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import psycopg
 
+from rollproof.components.postgres.admin import connected, failed
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable, RollproofError
 from rollproof.migrations.direct import DirectRunner
@@ -280,6 +281,9 @@ class Track:
             run = action(migration, self.runner(locks=self.settings.locks if locks is None else locks))
         except RollproofError as error:
             return Ran(time.monotonic() - started, error=error)
+        except psycopg.Error as error:  # a source that lets it through: the walk goes on all the same
+            found = failed(error, doing=f"running {migration.id}")
+            return Ran(time.monotonic() - started, error=found)
         self._debt += run.seconds
         return Ran(run.seconds, run)
 
@@ -340,15 +344,17 @@ class Track:
             self.filled |= self.observer.filled()
 
     def _ledger_agrees(self) -> bool:
-        """The tool's own record is part of a clean state, though of no comparison."""
-        if not self.applied:
-            return True
-        try:
-            with psycopg.connect(self.server.conninfo(self.database.name), autocommit=True) as conn:
+        """The tool's own record is part of a clean state, though of no comparison.
+
+        Raises EnvironmentUnavailable when nobody new can connect, though the observer still is.
+        """
+        with connected(self.server, self.database.name) as conn:
+            try:
                 listed = set(self.source.applied(conn))
-        except (RollproofError, psycopg.Error):
-            return True  # a ledger that cannot be read says nothing either way
-        return self.applied[-1].id in listed and not any(item.id in listed for item in self.failed)
+            except (RollproofError, psycopg.Error):
+                return True  # a ledger that cannot be read says nothing either way
+        last = not self.applied or self.applied[-1].id in listed
+        return last and not any(item.id in listed for item in self.failed)
 
     def _empty(self, tables: tuple[str, ...]) -> None:
         self.observer.empty(tables)

@@ -19,6 +19,7 @@ from rollproof.walk.zero import ToZero
 
 Listener = Callable[[RevisionResult], None]
 _ALONE = "one process walks alone: {}"
+_UNFILLED = "no rows could be made for these tables, so that a loss there would go unseen: {}"
 _INTERRUPTED = "interrupted: {done} of {all} migrations were judged"
 
 
@@ -105,6 +106,8 @@ def _go(
             return
         finally:
             gathered.warnings += warnings
+            if track.unfilled:
+                gathered.warnings.append(_UNFILLED.format(", ".join(sorted(track.unfilled))))
             track.close()
 
 
