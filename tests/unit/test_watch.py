@@ -284,3 +284,22 @@ def test_a_watch_that_goes_by_the_newest_transaction_is_caught(
     began_before_and_ended_after(watch, conn, pg.conninfo(database))
     with pytest.raises(AttemptFailed, match=r"column public\.users\.early"):
         watch.check()
+
+
+def test_a_role_that_may_read_little_watches_as_well_as_it_takes_fingerprints(
+    conn: psycopg.Connection, pg: PostgresServer, database: str
+) -> None:
+    conn.execute(
+        "CREATE ROLE watch_reader LOGIN; GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO watch_reader"
+    )
+    try:
+        with psycopg.connect(pg.conninfo(database, user="watch_reader"), autocommit=True) as observer:
+            watch = CatalogWatch(observer)
+            watch.look()
+            conn.execute("CREATE FOREIGN DATA WRAPPER w; CREATE SERVER v FOREIGN DATA WRAPPER w")
+            conn.execute(
+                "CREATE USER MAPPING FOR watch_reader SERVER v; GRANT SELECT ON users TO watch_reader"
+            )
+            assert watch.look().to_json() == take_fingerprint(observer).to_json()
+    finally:
+        conn.execute("DROP OWNED BY watch_reader CASCADE; DROP SERVER v CASCADE; DROP ROLE watch_reader")
