@@ -16,6 +16,11 @@ _ASIDE = frozenset(
     "benchmark benchmarks bench".split()
 )
 """folders whose migrations are for show when there are others"""
+_OTHER_SERVERS = frozenset(
+    "mysql mariadb sqlite sqlite3 mssql sqlserver oracle clickhouse cassandra scylla mongodb mongo spanner "
+    "cockroach cockroachdb crdb redshift snowflake duckdb".split()
+)
+"""folders of projects that keep one history for each server"""
 _LOOKED_FOR = (
     "NNN_name.up.sql (golang-migrate, sqlx)",
     "a folder with up.sql and down.sql for each migration (diesel)",
@@ -74,8 +79,15 @@ def _best(found: Iterable[Found], root: Path) -> list[Found]:
         by_place.setdefault(item.path, []).append(item)
     each = [item for items in by_place.values() for item in _surest(items)]
     here = [item for item in each if item.path == root]
-    serious = [item for item in each if not _ASIDE & set(item.path.relative_to(_folder(root)).parts)]
-    return sorted(_surest(here or serious or each), key=lambda item: (str(item.path), item.tool))
+    postgres = _without(each, _OTHER_SERVERS, root) or each
+    serious = _without(postgres, _ASIDE, root) or postgres
+    return sorted(_surest(here or serious), key=lambda item: (str(item.path), item.tool))
+
+
+def _without(found: list[Found], names: frozenset[str], root: Path) -> list[Found]:
+    """Those that no folder of such a name leads to."""
+    base = _folder(root)
+    return [f for f in found if not names & {part.lower() for part in f.path.relative_to(base).parts}]
 
 
 def _folder(root: Path) -> Path:

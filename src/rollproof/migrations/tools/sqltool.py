@@ -13,6 +13,7 @@ import psycopg
 from psycopg import Connection
 
 from rollproof.errors import AttemptFailed, MigrationError
+from rollproof.migrations.direct import DirectRunner
 from rollproof.migrations.execute import PsqlRunner, ScriptRun
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.psqltext import split
@@ -20,6 +21,7 @@ from rollproof.migrations.script import Mode, Script
 from rollproof.migrations.source import Runner
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.migrations.tools.sqlledger import ToolLedger
+from rollproof.model.names import split_name
 
 _CONTROLS = frozenset("BEGIN START COMMIT END ROLLBACK ABORT PREPARE SAVEPOINT RELEASE".split())
 _MAY_CONTROL = re.compile(rf"(?i)\b(?:{'|'.join(sorted(_CONTROLS))})\b")
@@ -27,6 +29,8 @@ _MAY_STAND_ALONE = re.compile(
     r"(?i)\b(?:concurrently|vacuum|database|tablespace|system|reindex|cluster|subscription|discard)\b"
 )
 """words of what refuses to share a message with another statement"""
+_GONE = frozenset({"42P01", "3F000"})
+"""undefined table, no such schema"""
 _WANTS_PSQL = re.compile(r"(?im)^\s*\\|\bfrom\s+stdin\b")
 
 
@@ -138,10 +142,22 @@ class SqlTool(ABC):
         try:
             return runner.run(_with(script, statement))
         except AttemptFailed as error:
-            line, last = error.facts.get("line"), script.text.count("\n") + script.first_line
-            if isinstance(line, int) and line > last + 1:
-                raise self._ledger_failed(error.found, f"keeping the ledger after {migration.id}") from error
-            raise
+            if not self._of_ledger(error, script):
+                raise
+            doing, state = f"keeping the ledger after {migration.id}", error.facts.get("sqlstate")
+            raise self._ledger_failed(error.found, doing, str(state) if state else None) from error
+
+    def _of_ledger(self, error: AttemptFailed, script: Script) -> bool:
+        """Whether it is the appended statement that failed: by its line, or by the table that it names."""
+        line, last = error.facts.get("line"), script.text.count("\n") + script.first_line
+        if isinstance(line, int) and line > last + 1:
+            return True
+        gone = error.facts.get("sqlstate") in _GONE
+        return gone and self._bare_name in error.found and self._bare_name not in script.text
+
+    @property
+    def _bare_name(self) -> str:
+        return split_name(self.ledger.table)[-1]
 
     def _write(self, statement: str, runner: Runner, doing: str) -> None:
         try:
@@ -177,8 +193,6 @@ def able(runner: Runner, script: Script) -> Runner:
     """A runner that sends the script as its tool does: psql runs whole files, and in its own way."""
     if script.mode is Mode.PSQL or not isinstance(runner, PsqlRunner):
         return runner
-    from rollproof.migrations.direct import DirectRunner
-
     return DirectRunner(runner.server, runner.database, limit=runner.limit, user=runner.user)
 
 
