@@ -18,12 +18,12 @@ from rollproof.migrations.execute import ScriptRun
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.source import MigrationSource
 from rollproof.walk.changes import changes
+from rollproof.walk.copies import Base, Copies
 from rollproof.walk.faults import state_of
 from rollproof.walk.model import NoRows
 from rollproof.walk.observer import Observer, State
-from rollproof.walk.serverwide import ServerState
 from rollproof.walk.settings import WalkSettings
-from rollproof.walk.workdatabase import Copy, WorkDatabase, drop_whatever_it_takes
+from rollproof.walk.workdatabase import Copy, WorkDatabase
 
 _WORTH = 10.0
 """A copy is kept once applying everything since the last one again would take so many times as long."""
@@ -35,21 +35,6 @@ _OF_ROWS = ("22", "23", "P0", "")
 
 
 LEDGER_LOST = "it drops the tool's own table, so that the tool no longer knows what is applied"
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """Where a clean state can be found again.
-
-    Attributes:
-        copy: None for an empty database. count: how many of the applied migrations are in it.
-        made: which rows in it are made up.
-    """
-
-    copy: Copy | None
-    count: int
-    server: ServerState
-    made: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -113,20 +98,28 @@ class Track:
         self.filled: set[str] = set(begin.filled)
         self.emptied: dict[str, tuple[str, ...]] = {}
         self.seconds = {"rebuild": 0.0, "copies": 0.0, "rows": 0.0, "compare": 0.0}
-        self._given = begin.copy
         self._copy_seconds, self._debt = _COPY_GUESS, 0.0
-        self._open(begin.copy, begin.made)
-        self.state = self.observer.look()
-        self.bases = [Base(begin.copy, len(self.applied), self.state.server, begin.made)]
+        self.state = self._begin(begin)
+        first = Base(begin.copy, len(self.applied), self.state.server, begin.made)
+        self.copies = Copies(server, first)
         self.unfilled: dict[str, str] = {}
         self._told: set[str] = set()
         self.at_start = self.state.server
+
+    def _begin(self, begin: Start) -> State:
+        try:
+            self._open(begin.copy, begin.made)
+            return self.observer.look()
+        except BaseException:
+            self.observer.close()
+            self.database.drop()
+            raise
 
     def close(self, *, put_back: bool = True) -> None:
         """Drops what was made; with `put_back` the server's roles and settings are what they were."""
         self.observer.close()
         with suppress(RollproofError, psycopg.Error):
-            self.forget_copies()
+            self.copies.forget()
         with suppress(RollproofError, psycopg.Error):
             self.database.drop()
         if put_back and self.server.private:
@@ -147,7 +140,7 @@ class Track:
         """Runs one direction of a migration; a failure is an answer too."""
         ran = self._run(action, migration)
         if ran.error is not None and self._only_copies_hold_the_role(ran.error):
-            self.forget_copies()
+            self.copies.forget()
             ran = self._run(action, migration)
         return ran
 
@@ -225,7 +218,7 @@ class Track:
             at_each: called with how many are still to be applied, first before any is.
         """
         started, spent_before = time.monotonic(), dict(self.seconds)
-        base = max((base for base in self.bases if base.count <= len(self.applied)), key=lambda b: b.count)
+        base = self.copies.nearest(len(self.applied))
         self._open(base.copy, base.made)
         self.observer.put_back(base.server)
         replayed, self.applied = self.applied[base.count :], self.applied[: base.count]
@@ -247,10 +240,10 @@ class Track:
         self.observer.close()
         copy, seconds = self.database.copy()
         if not beside:
-            self.forget_copies()
+            self.copies.forget()
         self._copy_seconds = seconds
         self.state = self.look()
-        self.bases.append(Base(copy, len(self.applied), self.state.server, self.observer.made))
+        self.copies.add(Base(copy, len(self.applied), self.state.server, self.observer.made))
         self.seconds["copies"] += seconds
         self._debt = 0.0
 
@@ -310,22 +303,9 @@ class Track:
         except RollproofError as error:
             self.observer.notes.append(f"what comes before the first migration failed: {error.found}")
 
-    def forget_copies(self, keep: Callable[[int], bool] = lambda _: False) -> None:
-        """Drops the copies made on the way; those whose place among them `keep` wants stay."""
-        first, *made = self.bases
-        kept = [base for place, base in enumerate(made) if keep(place)]
-        self.bases = [first, *kept]
-        for base in made:
-            if base not in kept:
-                self._drop(base)
-
-    def _drop(self, base: Base) -> None:
-        if base.copy is not None and base.copy is not self._given:
-            drop_whatever_it_takes(self.server, base.copy.name)
-
     def _only_copies_hold_the_role(self, error: RollproofError) -> bool:
         """A role cannot be dropped while a copy of the database, which only this walk has, refers to it."""
-        return len(self.bases) > 1 and state_of(error) == "2BP01" and "role" in error.found
+        return len(self.copies) > 0 and state_of(error) == "2BP01" and "role" in error.found
 
     def _replay(self, migration: Migration) -> None:
         if tables := self.emptied.get(migration.id):
@@ -334,9 +314,7 @@ class Track:
         if ran.error is not None:
             self.failed.append(migration)
             self.observer.notes.append(f"{migration.id} could not be applied once more: {ran.error.found}")
-            for base in [base for base in self.bases if base.count > len(self.applied)]:
-                self.bases.remove(base)  # the migration that is left out from now on is in it
-                self._drop(base)
+            self.copies.forget(beyond=len(self.applied))  # what is left out from now on is in the others
             return
         self.applied.append(migration)
         with suppress(EnvironmentUnavailable):

@@ -147,8 +147,8 @@ class ToZero:
     def _keep_copy(self, *, spread: bool) -> None:
         if spread:
             self.track.keep(beside=True)
-            if len(self.track.bases) > 2 * _COPIES:
-                self.track.forget_copies(keep=lambda place: place % 2 == 1)
+            if len(self.track.copies) > 2 * _COPIES:
+                self.track.copies.thin()
 
     def _down(self, wanted: State) -> State:
         """All the way down; the state that is wanted there."""
