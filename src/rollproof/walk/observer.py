@@ -65,6 +65,7 @@ class Observer:
         self.made: bytes | None = None
         self.notes: list[str] = []
         self._conn: Connection[Any] | None = None
+        self._filling: Connection[Any] | None = None
         self._server: ServerState | None = None
         self._watch: CatalogWatch | None = None
         self._rows: RowWatch | None = None
@@ -74,11 +75,17 @@ class Observer:
         """Lets go of the database; the next look connects anew."""
         if self._filler is not None:
             self.made = self._filler.remembered()
-        conn, self._conn = self._conn, None
+        connections = (self._conn, self._filling)
+        self._conn, self._filling = None, None
         self._watch, self._rows, self._filler = None, None, None
-        if conn is not None:
+        for conn in filter(None, connections):
             with suppress(psycopg.Error):
                 conn.close()
+
+    @property
+    def connection(self) -> Connection[Any] | None:
+        """The one that it has, idle between two calls; None until the first look and once it is broken."""
+        return self._conn if self._conn is not None and not self._conn.closed else None
 
     def look(self) -> State:
         """What is there now, once what a script left open is out of the way.
@@ -145,24 +152,28 @@ class Observer:
 
     def _connected(self) -> Connection[Any]:
         if self._conn is None:
-            options = _OPTIONS if self.server.major >= 14 else _BEFORE_14
-            self._conn = psycopg.connect(
-                self.server.conninfo(self.database),
-                autocommit=True,
-                connect_timeout=10,
-                application_name="rollproof observer",
-                options=options,
-            )
+            self._conn = self._connect()
             ignored = (self.ledger,)
             self._watch = CatalogWatch(self._conn, ignore_schemas=self.settings.ignore_schemas)
             if self.settings.rows:
                 self._rows = RowWatch(self._conn, ignore=ignored)
+                # Of its own: what the filler rolls back would cost the looks their prepared statements.
+                self._filling = self._connect()
                 self._filler = Filler(
-                    self._conn, ignore=ignored, rows=self.settings.rows_per_table, seed=self.settings.seed
+                    self._filling, ignore=ignored, rows=self.settings.rows_per_table, seed=self.settings.seed
                 )
                 if self.made is not None:
                     self._filler.recall(self.made)
         return self._conn
+
+    def _connect(self) -> Connection[Any]:
+        return psycopg.connect(
+            self.server.conninfo(self.database),
+            autocommit=True,
+            connect_timeout=10,
+            application_name="rollproof observer",
+            options=_OPTIONS if self.server.major >= 14 else _BEFORE_14,
+        )
 
     def _look(self) -> State:
         conn = self._connected()
@@ -170,7 +181,8 @@ class Observer:
         server = self._look_at_server(conn, self._tidy(conn))
         # Without its name: a database made anew has another one and is the same to those who compare.
         facts = Fingerprint(self._watch.look().facts)
-        return State(facts, self._rows.look() if self._rows else None, server, self.ledger)
+        rows = self._rows.look(self._watch.changed_tables()) if self._rows else None
+        return State(facts, rows, server, self.ledger)
 
     def _fill(self, facts: Fingerprint | None) -> FillReport:
         self._connected()

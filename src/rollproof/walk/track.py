@@ -281,9 +281,16 @@ class Track:
         return Ran(run.seconds, run)
 
     def runner(self, *, locks: bool) -> DirectRunner:
-        """For one script; each has a connection of its own."""
+        """For one script, which has a connection of its own; its locks are looked at with the observer's."""
         limit, user = self.settings.limit, self.settings.user
-        return DirectRunner(self.server, self.database.name, limit=limit, user=user, locks=locks)
+        return DirectRunner(
+            self.server,
+            self.database.name,
+            limit=limit,
+            user=user,
+            locks=locks,
+            observer=self.observer.connection,
+        )
 
     def _open(self, copy: Copy | None, made: bytes | None) -> None:
         self.observer.close()
