@@ -60,6 +60,11 @@ class Migration:
         names = [stem, self.name, stem.removesuffix(f"_{self.name}"), self.id.partition(" ")[0]]
         return tuple(dict.fromkeys(filter(None, names)))
 
+    @property
+    def way_back(self) -> Script | None:
+        """The rollback script, or else the one that puts changed data back."""
+        return self.down or self.reverse
+
     def script(self, which: Having) -> Script | None:
         """The way back of that sort."""
         return self.down if which == "down" else self.reverse

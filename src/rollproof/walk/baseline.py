@@ -77,12 +77,13 @@ class Baseline:
 
     def apply(self, result: WalkResult, *, today: datetime.date) -> WalkResult:
         """The same result with what is accepted marked so, and a warning for each entry that is stale."""
-        entries = {entry.migration: entry for entry in self.accepted}
-        judged = tuple(self._judge(one, entries.get(one.id), today) for one in result.migrations)
+        judged = tuple(self.judge(one, today=today) for one in result.migrations)
         warnings = [*result.warnings, *self._stale(result.migrations, today)]
         return replace(result, migrations=judged, warnings=tuple(warnings))
 
-    def _judge(self, result: RevisionResult, entry: Accepted | None, today: datetime.date) -> RevisionResult:
+    def judge(self, result: RevisionResult, *, today: datetime.date) -> RevisionResult:
+        """One migration's result, marked when all that is wrong with it is accepted."""
+        entry = next((entry for entry in self.accepted if entry.migration == result.id), None)
         if entry is None or result.passes or entry.verdict is not result.outcome or _expired(entry, today):
             return result
         new = [text for text in findings(result) if text not in entry.findings]

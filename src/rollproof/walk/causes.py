@@ -111,7 +111,8 @@ class Attribution:
 
     @cached_property
     def _downs(self) -> tuple[_Statement, ...]:
-        return tuple(_statements(self.migration.down)) if self.migration.down else ()
+        way_back = self.migration.way_back
+        return tuple(_statements(way_back)) if way_back else ()
 
     def _cause(self, item: Difference) -> Cause | None:
         up, down = (_naming(item, statements) for statements in (self._ups, self._downs))

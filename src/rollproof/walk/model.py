@@ -144,6 +144,8 @@ class RevisionResult:
         again: what applying it again came to; again_differences: how it differed from the first time.
         failures: scripts that ended in an error.
         locks: by direction, `up` and `down`.
+        estimates: seconds by direction on tables of a stated size, `up blocking` and `down blocking` those
+            that writers have to wait; empty unless a size was stated.
         seconds: by phase: `up`, `down`, `again`, `compare`, `rows`, `rebuild`.
         notes: what else a person should know.
         accepted: the reason that a baseline gives for putting up with it; empty when none does.
@@ -162,6 +164,7 @@ class RevisionResult:
     again_differences: tuple[Finding, ...] = ()
     failures: tuple[Failure, ...] = ()
     locks: Mapping[str, LockReport] = field(default_factory=dict)
+    estimates: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     accepted: str = ""
@@ -186,6 +189,7 @@ class RevisionResult:
             "again_differences": [finding.to_json() for finding in self.again_differences],
             "failures": [failure.to_json() for failure in self.failures],
             "locks": {direction: report.to_json() for direction, report in self.locks.items()},
+            "estimates": dict(self.estimates),
             "seconds": dict(self.seconds),
             "notes": list(self.notes),
             "accepted": self.accepted,

@@ -27,6 +27,7 @@ class WalkSettings:
         limit: seconds after which a script counts as hanging and is ended.
         workers: how many processes walk at the same time; more than one needs `reopen`.
         locks: see which locks each script takes.
+        blocked: read and write from a second connection meanwhile, and measure how long that has to wait.
         user: role that runs the migrations; the server's own when None.
         owner: owner of the database; `user` or the server's own when None.
         roles: created, able to log in and nothing more, before the first migration.
@@ -43,6 +44,7 @@ class WalkSettings:
     limit: float = 60.0
     workers: int = 1
     locks: bool = True
+    blocked: bool = False
     user: str | None = None
     owner: str | None = None
     roles: tuple[str, ...] = ()

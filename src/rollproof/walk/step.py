@@ -112,7 +112,7 @@ class Step:
 
     @property
     def has_down(self) -> bool:
-        return self.migration.down is not None and not self.migration.irreversible
+        return self.migration.way_back is not None and not self.migration.irreversible
 
     def without_down(self) -> None:
         """Notes that there is no way back."""
@@ -122,7 +122,7 @@ class Step:
 
     def _down(self, before: State, clean: State) -> None:
         track = self.track
-        ran = track.run(track.source.roll_back, self.migration)
+        ran = track.roll_back(self.migration)
         self.took("down", ran)
         if ran.error is not None:
             self.rollback_failed(ran.error)
@@ -140,7 +140,7 @@ class Step:
             self.notes.append(f"its rollback says that there is none: {error.found}")
         else:
             self.seen = replace(self.seen, down_failed=True)
-            self._fail(error, "down", self.migration.down)
+            self._fail(error, "down", self.migration.way_back)
 
     def rolled_back(self, back: Changes, undone: Changes | None) -> None:
         """Notes what is other after the rollback than before the migration, and what the rollback changed."""

@@ -144,6 +144,11 @@ class Track:
             ran = self._run(action, migration)
         return ran
 
+    def roll_back(self, migration: Migration) -> Ran:
+        """Runs its rollback script, or the one that puts its data back where that is the only way."""
+        source = self.source
+        return self.run(source.revert if migration.down is None else source.roll_back, migration)
+
     def up(self, migration: Migration) -> Forward:
         """Applies it, if need be with tables emptied of made-up rows; after a failure the state is as before.
 
@@ -289,6 +294,7 @@ class Track:
             limit=limit,
             user=user,
             locks=locks,
+            blocked=locks and self.settings.blocked,
             observer=self.observer.connection,
         )
 

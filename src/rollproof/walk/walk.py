@@ -73,7 +73,7 @@ def walk(
         tuple(sorted(gathered.results, key=lambda result: result.number)),
         seconds=time.monotonic() - started,
         split=_split(gathered),
-        facts=_facts(server, chosen, history),
+        facts={**_facts(server, chosen, history), **getattr(source, "facts", {})},
         warnings=tuple(gathered.warnings),
         interrupted=gathered.interrupted,
     )

@@ -167,7 +167,7 @@ class ToZero:
 
     def _roll_back(self, step: Step, wanted: State) -> State:
         track, start = self.track, self.track.state
-        ran = track.run(track.source.roll_back, step.migration)
+        ran = track.roll_back(step.migration)
         step.took("down", ran)
         try:
             if ran.error is not None:

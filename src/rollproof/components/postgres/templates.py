@@ -117,6 +117,8 @@ class Templates:
         data: dict[str, Json] = {"database": name, "count": count, "undo": undo_database(self.server, name)}
         with self.session.recorder.acting("template.build", data), self._gone_if_it_fails(name):
             create_database(self.server, name, template=self._templates.get(older))
+            if not older and (before_first := getattr(self.source, "before_first", None)):
+                before_first(self.runner(name))
             for position in range(older, count):
                 self.apply(name, self.history.migrations[position])
                 self.load_rows(name, applied=position + 1)
