@@ -98,7 +98,8 @@ class Track:
         self.filled: set[str] = set(begin.filled)
         self.emptied: dict[str, tuple[str, ...]] = {}
         self.seconds = {"rebuild": 0.0, "copies": 0.0, "rows": 0.0, "compare": 0.0}
-        self._copy_seconds, self._debt = _COPY_GUESS, 0.0
+        self._copy_seconds = self._keep_seconds = _COPY_GUESS
+        self._debt = 0.0
         self.state = self._begin(begin)
         first = Base(begin.copy, len(self.applied), self.state.server, begin.made)
         self.copies = Copies(server, first)
@@ -227,29 +228,36 @@ class Track:
         self._open(base.copy, base.made)
         self.observer.put_back(base.server)
         replayed, self.applied = self.applied[base.count :], self.applied[: base.count]
+        begun = time.monotonic()
         for place, migration in enumerate(replayed):
             if at_each:
                 at_each(len(replayed) - place)
             self._replay(migration)
         if at_each:
             at_each(0)
-        self.state = self.look()
+        if replayed and not at_each and time.monotonic() - begun > self._copy_seconds:
+            self._keep_and_look()
+        else:
+            self.state = self.look()
         self.fill()
         spent = time.monotonic() - started
         self.seconds = {**spent_before, "rebuild": spent_before["rebuild"] + spent}
-        if spent > 2 * self._copy_seconds and replayed and not at_each:
-            self.keep()
 
     def keep(self, *, beside: bool = False) -> None:
         """Keeps a copy of the clean state, in place of the one before or `beside` it."""
+        started, compared = time.monotonic(), self.seconds["compare"]
+        self._keep_and_look(beside=beside)
+        self._keep_seconds = time.monotonic() - started
+        self.seconds["compare"] = compared
+        self.seconds["copies"] += self._keep_seconds
+
+    def _keep_and_look(self, *, beside: bool = False) -> None:
         self.observer.close()
-        copy, seconds = self.database.copy()
+        copy, self._copy_seconds = self.database.copy()
         if not beside:
             self.copies.forget()
-        self._copy_seconds = seconds
         self.state = self.look()
         self.copies.add(Base(copy, len(self.applied), self.state.server, self.observer.made))
-        self.seconds["copies"] += seconds
         self._debt = 0.0
 
     def hand_over(self) -> Start:
@@ -265,7 +273,7 @@ class Track:
     @property
     def worth_a_copy(self) -> bool:
         """True now and then, so that all copies cost little and a rebuild never much."""
-        return self._debt > _WORTH * self._copy_seconds
+        return self._debt > _WORTH * self._keep_seconds
 
     def _run(
         self,
