@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test lint sabotage kill bench lock clean
+.PHONY: help drill test lint sabotage kill bench bench-history lock clean
 
 help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
@@ -15,6 +15,7 @@ help:
 	@echo "make kill       kill a drill of the reference system at each of its events (slow)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      how long what takes"
+	@echo "make bench-history  walk public histories from PyPI, and measure it (slow; TRUTH=folder)"
 	@echo "make lock       renew requirements.lock"
 
 $(READY): requirements.lock pyproject.toml
@@ -44,6 +45,9 @@ kill: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.drill
+
+bench-history: $(READY)
+	$(BIN)/python -m benchmarks.history $(if $(TRUTH),--truth $(TRUTH))
 
 lock:
 	$(PYTHON) -m venv $(VENV)/lock

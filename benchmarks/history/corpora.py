@@ -73,8 +73,8 @@ class Corpus:
     def open(self, venvs: Path) -> MigrationSource:
         """The history, opened anew; a process of a walk calls it too."""
         (venvs / self.venv / "home").mkdir(exist_ok=True)
-        adapter = django if self.tool == "django" else alembic
-        return adapter.open(self.root(venvs), self.settings(venvs))
+        opens = django.open if self.tool == "django" else alembic.open
+        return opens(self.root(venvs), self.settings(venvs))
 
     def install(self, venvs: Path, *, extra: tuple[str, ...] = ()) -> None:
         """Makes the environment, unless it is there."""
