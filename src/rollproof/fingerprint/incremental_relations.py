@@ -89,7 +89,11 @@ class Relations:
     def _tell(self, before: dict[int, Relation], changes: Changes) -> None:
         found = (changes.fresh, changes.gone)
         owners = {row.owner for rows in found for catalog in _TELLING for row in rows.get(catalog, ())}
-        owners |= {oid for oid, relation in before.items() if self._known.get(oid) != relation}
+        owners |= {
+            oid
+            for oid, relation in before.items()
+            if (now := self._known.get(oid)) is not relation and now != relation
+        }
         both = [known[oid] for known in (before, self._known) for oid in owners if oid in known]
         self.changed = frozenset(relation.name for relation in both if relation.listed)
         self.sequences_changed = any(relation.kind == "S" for relation in both)

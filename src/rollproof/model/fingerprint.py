@@ -161,7 +161,8 @@ class Fingerprint:
         return digest(self.to_json())
 
     def to_json(self) -> list[Json]:
-        return [[fact.kind, fact.name, dict(fact.attributes), fact.parent] for fact in self.facts.values()]
+        facts = (self.facts[key] for key in sorted(self.facts))
+        return [[fact.kind, fact.name, dict(fact.attributes), fact.parent] for fact in facts]
 
     @classmethod
     def from_json(cls, data: Iterable[Json]) -> Fingerprint:
