@@ -135,6 +135,14 @@ def test_an_observer_in_a_transaction_is_left_alone(lab: Lab) -> None:
         assert "was busy" in lab.report("ALTER TABLE orders ADD c int;").incomplete
 
 
+@pytest.mark.parametrize("text", ["SELECT 1/0", "ALTER TABLE missing ADD c int", "SELEC 1"])
+def test_an_observer_is_idle_again_after_a_script_that_fails(lab: Lab, text: str) -> None:
+    with pytest.raises(AttemptFailed):
+        lab.report(text, Mode.SIMPLE)
+
+    assert lab.conn.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_without_an_observer_one_is_made(lab: Lab) -> None:
     alone = replace(lab, runner=replace(lab.runner, observer=None))
     assert alone.held("ALTER TABLE orders ADD c int;") == {"public.orders": ("AccessExclusiveLock", 1)}

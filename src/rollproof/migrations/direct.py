@@ -89,7 +89,10 @@ class DirectRunner:
         if not self.locks and not self.blocked:
             yield None
         elif self.observer is not None:
-            yield self.observer.pgconn
+            try:
+                yield self.observer.pgconn
+            finally:
+                LockWatch(self.observer.pgconn).settle()
         else:
             wire = Wire.open(self._conninfo(None), limit=self.limit)
             try:

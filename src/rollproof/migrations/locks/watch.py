@@ -65,6 +65,15 @@ class LockWatch:
         self.wire.deadline = time.monotonic() + _PATIENCE
         return self.wire.only()
 
+    def settle(self) -> None:
+        """Takes in what was asked and nobody has waited for: a script may fail before that."""
+        if self.wire.alive and self.wire.conn.transaction_status == pq.TransactionStatus.ACTIVE:
+            self.wire.deadline = time.monotonic() + _PATIENCE
+            try:
+                self.wire.rest()
+            except (OperationalError, TimeUpError):
+                self._recover()
+
     def held(self, pid: int, newest: int) -> list[Seen]:
         """What that backend holds now. Raises CannotLookError."""
         rows = self._ask("watch", (str(pid), str(newest)))
