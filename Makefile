@@ -12,7 +12,7 @@ help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
 	@echo "make test       the project's own tests"
 	@echo "make sabotage   prove that every check can say no"
-	@echo "make kill       kill a drill of the reference system at each of its events (slow)"
+	@echo "make kill       kill a drill of the reference system at each of its events, and the like (slow)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      how long what takes"
 	@echo "make bench-history  walk public histories from PyPI, and measure it (slow; TRUTH=folder)"
@@ -41,7 +41,7 @@ sabotage: $(READY)
 	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider features --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 kill: $(READY)
-	$(BIN)/pytest -q -n 2 -m slow tests/examples/test_kill.py --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+	$(BIN)/pytest -q -n 2 -m slow tests/examples --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.drill

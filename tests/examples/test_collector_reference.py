@@ -21,7 +21,7 @@ def test_every_option_is_described_and_every_described_option_exists(project):
     listing = project.run("--help").stdout.str()
     group = listing.partition("rehearsing rollbacks")[2].partition("\n\n")[0]
     ours = set(re.findall(r"--[a-z-]+", group))
-    described = set(re.findall(r"--(?:rollproof-[a-z]+|system|environment|reports)", PAGE))
+    described = set(re.findall(r"--(?:rollproof-[a-z]+(?:-[a-z]+)*|system|environment|reports)", PAGE))
     assert {"--system", "--rollproof-strict"} <= ours
     assert ours == described
 

@@ -62,6 +62,7 @@ def test_what_a_killed_run_left_is_undone(mini: Drilled) -> None:
     assert mini.rollproof("heal").said == "nothing to heal\n"
 
 
+@pytest.mark.slow  # a minute: a server that has been stopped answers nobody, and is waited for
 def test_what_keepers_could_not_remove_is_removed(mini: Drilled) -> None:
     journal = killed(mini, with_its_keepers=True)
     [(scratch, folders)] = scratch_folders(read_journal(journal).events)
