@@ -26,7 +26,7 @@ _ENTRY = re.compile(rf"{_MARK}(\w+):  (.*)", re.DOTALL)
 _SENT = re.compile(r"(?:statement|execute [^:]*): (.*)", re.DOTALL)
 _PARAMETER = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 _CHANGES = re.compile(
-    r"(?is)^\W*(?:alter|comment|create|delete|do|drop|grant|insert|merge|refresh|reindex|revoke|truncate"
+    r"(?is)^\W*(?:set\s+constraints[^;]*;\s*)?(?:alter|comment|create|delete|do|drop|grant|insert|merge|refresh|reindex|revoke|truncate"
     r"|update|with\b.*\b(?:insert|update|delete)|select\b.*\b(?:setval|nextval))\b"
 )
 _CONCURRENTLY = re.compile(r"(?i)\bconcurrently\b")

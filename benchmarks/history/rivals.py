@@ -158,7 +158,7 @@ def liquibase(folder: Path, venvs: Path, server: PostgresServer, scratch: Path) 
     changelog.write_text(changelog_of(folder), "utf-8")
     fresh(server, "rival")
     with relay(server) as port:
-        url = f"--url=jdbc:postgresql://127.0.0.1:{port}/rival"
+        url = f"--url=jdbc:postgresql://127.0.0.1:{port}/rival?preferQueryMode=simple"
         options = [f"--changelog-file={changelog.name}", url, f"--username={server.user}"]
         environment = {**os.environ, "LIQUIBASE_ANALYTICS_ENABLED": "false", "JAVA_OPTS": "-Xmx1g"}
         started = time.perf_counter()
@@ -180,9 +180,9 @@ def liquibase(folder: Path, venvs: Path, server: PostgresServer, scratch: Path) 
 
 
 def _liquibase_why(said: str) -> str:
-    where = re.search(r"bench::?(\d+)|::(\d+)::bench", said)
+    where = re.search(r"failed for changeset [^:]*::(\d+)::", said)
     found = re.findall(r"ERROR: (?!Exception)[^\[\n]*", said)
-    place = f"changeset {where[1] or where[2]}: " if where else ""
+    place = f"changeset {int(where[1])}: " if where else ""
     return place + re.sub(r"\s+", " ", found[0] if found else said.strip()[-150:])[:160]
 
 
