@@ -29,8 +29,16 @@ LONGEST = 120.0
 
 
 def own_environment() -> dict[str, str]:
-    """The variables, without those that would make a drill believe it is a worker of these tests."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    """The variables, without those that would make a drill believe it is a worker of these tests, or on CI.
+
+    On CI, pytest says what is long a second time in its summary.
+    """
+    ours = ("CI", "BUILD_NUMBER")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PYTEST_") and name not in ours
+    }
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"}
 
 
