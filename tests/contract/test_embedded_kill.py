@@ -369,7 +369,18 @@ def xdist(folder: Path, **environ: str) -> subprocess.Popen[bytes]:
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
     search = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
     return subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-q", "-n2", "-p", "no:cacheprovider", "-p", "no:rollproof"],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-n2",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:rollproof",
+            f"--basetemp={home}/tmp",
+        ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": search, **environ},
         stdout=subprocess.DEVNULL,
