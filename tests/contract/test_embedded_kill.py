@@ -379,7 +379,7 @@ def xdist(folder: Path, **environ: str) -> subprocess.Popen[bytes]:
             "no:cacheprovider",
             "-p",
             "no:rollproof",
-            f"--basetemp={home}/tmp",
+            f"--basetemp={folder / 'base'}",
         ],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": search, **environ},
