@@ -129,7 +129,7 @@ def speed_section(
         [
             _SPEED.format(machine=machine),
             table([*_SECONDS, "(c) s", "(b)/(a)", "with rows/(a)", "(c)/(b)"], rows, right=range(1, 8)),
-            _NATIVELY,
+            _not_applied(pairs) + _NATIVELY,
             table([*_SECONDS, "(b)/(a)", "with rows/(a)"], native_rows, right=range(1, 6)),
             _OTHERS,
             table(["history", "what", "s", "came to"], others, right=[2]),
@@ -138,6 +138,16 @@ def speed_section(
             *_splits(walks),
         ]
     )
+
+
+def _not_applied(pairs: Mapping[str, Times]) -> str:
+    """Captured SQL holds the ids of the run that it was captured in: not all of it can run again."""
+    counts = {name: t.results["no rows"].totals.get(Outcome.UP_FAILED.value, 0) for name, t in pairs.items()}
+    found = ", ".join(f"{count} of {name}" for name, count in counts.items() if count)
+    said = (
+        "Written in SQL these hold the ids of rows of another run, and cannot be applied in any of the ways"
+    )
+    return f"{said}: {found}.\n\n" if found else ""
 
 
 def _ratios(times: Times) -> list[float | None]:
