@@ -39,7 +39,7 @@ def test_plain_text_may_list_everything() -> None:
 def test_what_is_accepted_is_said_and_not_counted() -> None:
     accepted = replace(sample(), migrations=(sound(1, outcome=Outcome.NO_DOWN, accepted="by design"),))
     assert "accepted  0001_step: no rollback (by design)" in render_plain(accepted)
-    assert render_plain(accepted).endswith("none to mend, 1 accepted\n")
+    assert render_plain(accepted).endswith("nothing to mend, 1 accepted\n")
     assert "::notice file=migrations/001.up.sql,line=1,title=0001_step%3A no rollback::by design" in (
         render_github(accepted)
     )
@@ -78,6 +78,39 @@ def test_the_page_draws_each_migration_and_links_it() -> None:
 def test_the_page_says_so_when_all_is_sound_or_nothing_was_walked() -> None:
     assert "All 1 rollbacks are sound" in render_html(replace(sample(), migrations=(sound(1),)))
     assert "No migration was walked" in render_html(replace(sample(), migrations=()))
+
+
+def test_an_interrupted_walk_is_nowhere_taken_for_a_sound_one() -> None:
+    cut = replace(sample(), migrations=(sound(1),), interrupted=True)
+    assert not cut.passes
+    assert "rollbacks are sound" not in render_html(cut)
+    assert render_plain(cut).endswith("interrupted\n")
+    assert JUnitXml.fromstring(render_junit(cut)).errors == 1
+
+
+def test_what_was_not_compared_is_not_claimed() -> None:
+    without = replace(sample(), migrations=(sound(1),), rows_compared=False)
+    for text in (render_plain(without), render_html(without)):
+        assert "rows were not compared" in text
+        assert "rows compared too" not in text
+
+
+def test_a_migration_that_changed_nothing_is_named() -> None:
+    idle = replace(sample(), migrations=(sound(1, kind="nothing"), sound(2)))
+    for text in (render_plain(idle), render_html(idle)):
+        assert "0001_step: they changed nothing here, so that nothing is proven" in text
+        assert "0002_step: they changed" not in text
+
+
+def test_what_to_do_and_estimates_are_said() -> None:
+    failed = replace(sample().migrations[3].failures[0], remedy="name the role with --role")
+    result = sound(
+        1, outcome=Outcome.ENVIRONMENT, failures=(failed,), estimates={"up": 2.0, "up blocking": 1.0}
+    )
+    walk = replace(sample(), migrations=(result,))
+    assert "what to do: name the role with --role" in render_plain(walk)
+    assert "up about 2.0 s, writers waiting for 1.0 s of it" in render_html(walk)
+    assert "up about 2.0 s, writers waiting for 1.0 s of it" in render_plain(walk, everything=True)
 
 
 def test_the_json_has_the_promised_shape() -> None:

@@ -206,6 +206,7 @@ class WalkResult:
         seconds: of the whole walk, by the wall clock; `split` says where they went, by what.
         facts: versions and settings that belong beside the verdicts; no secrets.
         warnings: what is odd about the history as a whole.
+        rows_compared: False where rows were left out: a loss of data is then not seen.
         interrupted: True when somebody ended the walk before its end.
     """
 
@@ -217,11 +218,19 @@ class WalkResult:
     facts: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     interrupted: bool = False
+    rows_compared: bool = True
 
     @property
     def totals(self) -> dict[str, int]:
         """How many migrations came to each outcome that occurs."""
         return dict(Counter(result.outcome.value for result in self.migrations))
+
+    @property
+    def untouched(self) -> tuple[RevisionResult, ...]:
+        """Those that changed nothing here: their rollbacks had nothing to restore, so nothing is proven."""
+        return tuple(
+            one for one in self.migrations if one.outcome is Outcome.RESTORED and one.kind == "nothing"
+        )
 
     @property
     def passes(self) -> bool:
@@ -240,4 +249,5 @@ class WalkResult:
             "facts": dict(self.facts),
             "warnings": list(self.warnings),
             "interrupted": self.interrupted,
+            "rows_compared": self.rows_compared,
         }

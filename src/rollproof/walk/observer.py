@@ -12,7 +12,7 @@ from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import EnvironmentUnavailable
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.fingerprint.snapshot import explained
 from rollproof.fingerprint.watch import CatalogWatch
 from rollproof.model.fingerprint import Fingerprint
@@ -64,6 +64,8 @@ class Observer:
         self.database = ""
         self.made: bytes | None = None
         self.notes: list[str] = []
+        self._left = 0
+        self._missed: AttemptFailed | None = None
         self._conn: Connection[Any] | None = None
         self._filling: Connection[Any] | None = None
         self._server: ServerState | None = None
@@ -87,6 +89,18 @@ class Observer:
         """The one that it has, idle between two calls; None until the first look and once it is broken."""
         return self._conn if self._conn is not None and not self._conn.closed else None
 
+    def leave(self) -> None:
+        """As `close`, for a database that others go on without; now and then holds its looks first.
+
+        After 1, 2, 4, 8… databases, so that it costs a long walk little; `check` raises what was found.
+        """
+        self._left += 1
+        due = self._left & (self._left - 1) == 0
+        if due and self._watch is not None and self.connection is not None:
+            with suppress(AttemptFailed):
+                self.check()
+        self.close()
+
     def look(self) -> State:
         """What is there now, once what a script left open is out of the way.
 
@@ -95,6 +109,17 @@ class Observer:
             AttemptFailed: something cannot be read.
         """
         return self._insist(self._look)
+
+    def check(self) -> None:
+        """Holds the looks against a full fingerprint.
+
+        Raises AttemptFailed when a look has missed something, now or at an earlier database: then nothing
+        that rests on looks is proven.
+        """
+        if self._missed is not None:
+            raise self._missed
+        with suppress(EnvironmentUnavailable):  # nobody can connect any more; the walk has said so
+            self._insist(self._check)
 
     def rewritten(self) -> tuple[str, ...]:
         """Tables whose storage was written anew between the last two looks."""
@@ -183,6 +208,15 @@ class Observer:
         facts = Fingerprint(self._watch.look().facts)
         rows = self._rows.look(self._watch.changed_tables()) if self._rows else None
         return State(facts, rows, server, self.ledger)
+
+    def _check(self) -> None:
+        self._look()
+        assert self._watch is not None
+        try:
+            self._watch.check()
+        except AttemptFailed as error:
+            self._missed = error if "differing" in error.facts else None  # any other has its own reason
+            raise
 
     def _fill(self, facts: Fingerprint | None) -> FillReport:
         self._connected()

@@ -66,7 +66,9 @@ def walk_alone(
             track.fill()
             history = track.history
             chosen = [history.named(name) for name in part.migrations]
-            return [Step(track, migration, history.position(migration) + 1).run() for migration in chosen]
+            found = [Step(track, migration, history.position(migration) + 1).run() for migration in chosen]
+            track.observer.check()
+            return found
         finally:
             track.close(put_back=False)
     finally:

@@ -13,7 +13,7 @@ from rollproof.evidence.wording import printable
 from rollproof.model.durations import say_duration
 from rollproof.walk.model import Outcome, RevisionResult, WalkResult
 from rollproof.walk.reports.plain import details
-from rollproof.walk.wording import EXPLAINED, HEADLINES, headline
+from rollproof.walk.wording import EXPLAINED, HEADLINES, headline, reservations, say_estimates, say_to_mend
 
 _STYLES = {True: "green", False: "red"}
 _SHOWN = 6
@@ -78,14 +78,13 @@ def print_summary(console: Console, result: WalkResult) -> None:
             "Of these: applied again after its rollback, it fails or ends in another state.",
         )
     console.print(table)
-    for warning in result.warnings:
+    for one in result.migrations:
+        if estimates := say_estimates(one):
+            console.print(Text(f"{printable(one.id)} on tables of that size: {estimates}"), soft_wrap=True)
+    for warning in (*result.warnings, *reservations(result)):
         console.print(Text(f"warning: {printable(warning)}", style="yellow"), soft_wrap=True)
     console.print(Text(_last_line(result)), soft_wrap=True)
 
 
 def _last_line(result: WalkResult) -> str:
-    failing = sum(not one.passes for one in result.migrations)
-    accepted = sum(bool(one.accepted) for one in result.migrations)
-    said = f"{failing} to mend" if failing else "nothing to mend"
-    more = f", {accepted} accepted by the baseline" if accepted else ""
-    return f"{len(result.migrations)} migrations in {say_duration(result.seconds)}: {said}{more}"
+    return f"{len(result.migrations)} migrations in {say_duration(result.seconds)}: {say_to_mend(result)}"

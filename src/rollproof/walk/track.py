@@ -252,7 +252,7 @@ class Track:
         self.seconds["copies"] += self._keep_seconds
 
     def _keep_and_look(self, *, beside: bool = False) -> None:
-        self.observer.close()
+        self.observer.leave()
         copy, self._copy_seconds = self.database.copy()
         if not beside:
             self.copies.forget()
@@ -307,7 +307,7 @@ class Track:
         )
 
     def _open(self, copy: Copy | None, made: bytes | None) -> None:
-        self.observer.close()
+        self.observer.leave()
         self.observer.made = made
         self.database.create(copy)
         self.observer.database = self.database.name

@@ -51,6 +51,7 @@ def walk(
     Raises:
         MigrationError: the history cannot be read, or there is no such migration as the settings name.
         EnvironmentUnavailable: the server cannot be reached.
+        AttemptFailed: a look has missed something that a full fingerprint sees: nothing is proven.
     """
     chosen = settings or WalkSettings()
     started = time.monotonic()
@@ -76,6 +77,7 @@ def walk(
         facts={**_facts(server, chosen, history), **getattr(source, "facts", {})},
         warnings=tuple(gathered.warnings),
         interrupted=gathered.interrupted,
+        rows_compared=chosen.rows,
     )
 
 
@@ -100,6 +102,7 @@ def _go(
             for result in way(track, history.migrations, {item.id for item in judged}, warnings):
                 gathered.results.append(result)
                 on_result(result)
+            track.observer.check()
         except ServerWideChangeError:
             gathered.warnings.append(_ALONE.format("it changes roles or other things that are server-wide"))
         else:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rollproof.model.durations import say_duration
 from rollproof.model.rows import RowChanges
-from rollproof.walk.model import Again, Failure, Finding, Outcome, RevisionResult
+from rollproof.walk.model import Again, Failure, Finding, Outcome, RevisionResult, WalkResult
 
 HEADLINES = {
     Outcome.RESTORED: "restored",
@@ -21,7 +22,7 @@ HEADLINES = {
 """An outcome in a few words."""
 
 EXPLAINED = {
-    Outcome.RESTORED: "Schema, grants, sequences and rows are what they were.",
+    Outcome.RESTORED: "Everything that was compared is what it was before.",
     Outcome.ORDER_ONLY: "All is there, with columns in another order or generated names made anew.",
     Outcome.NOT_RESTORED: "After the rollback schema, grants or sequences are not what they were.",
     Outcome.LOSES_DATA: "Rows or values from before the migration are gone or other after the rollback.",
@@ -33,6 +34,10 @@ EXPLAINED = {
 }
 """An outcome in one sentence for whoever meets it first."""
 
+UNTOUCHED = "they changed nothing here, so that nothing is proven of their rollbacks"
+"""Of migrations that found nothing to change, such as rows of a certain kind."""
+NO_ROWS = "rows were not compared: a loss of data would go unseen"
+
 _AGAIN = {
     Again.DIFFERS: "applied again, it ends in another state",
     Again.FAILED: "it cannot be applied again after its rollback",
@@ -43,6 +48,33 @@ def headline(result: RevisionResult) -> str:
     """The outcome, and whether it can be applied again if that is in question: one line."""
     again = _AGAIN.get(result.again)
     return f"{HEADLINES[result.outcome]}; {again}" if again else HEADLINES[result.outcome]
+
+
+def reservations(result: WalkResult) -> tuple[str, ...]:
+    """What a reader must know before believing that all is sound; one sentence each."""
+    said = [] if result.rows_compared else [NO_ROWS]
+    if untouched := result.untouched:
+        said.append(f"{', '.join(one.id for one in untouched)}: {UNTOUCHED}")
+    return tuple(said)
+
+
+def say_to_mend(result: WalkResult) -> str:
+    """How many migrations somebody has to do something about, in a few words."""
+    failing = sum(not one.passes for one in result.migrations)
+    accepted = sum(bool(one.accepted) for one in result.migrations)
+    said = f"{failing} to mend" if failing else "interrupted" if result.interrupted else "nothing to mend"
+    return f"{said}, {accepted} accepted" if accepted else said
+
+
+def say_estimates(result: RevisionResult) -> str:
+    """How long it would take on tables of the stated size; empty where no size was stated."""
+    said = [
+        f"{direction} about {say_duration(seconds)}, writers waiting for "
+        f"{say_duration(result.estimates.get(f'{direction} blocking', 0.0))} of it"
+        for direction in ("up", "down")
+        if (seconds := result.estimates.get(direction))
+    ]
+    return "; ".join(said)
 
 
 def again_remark(result: RevisionResult) -> str:

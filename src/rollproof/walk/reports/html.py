@@ -19,7 +19,7 @@ from rollproof.migrations.locks.model import LockReport
 from rollproof.model.durations import say_duration
 from rollproof.walk.model import Outcome, RevisionResult, WalkResult
 from rollproof.walk.reports.plain import details
-from rollproof.walk.wording import EXPLAINED, HEADLINES, again_remark, headline
+from rollproof.walk.wording import EXPLAINED, HEADLINES, again_remark, headline, reservations, say_estimates
 
 LONGEST_TEXT = 2000
 """Characters of one text that the page shows; `--json` holds the rest."""
@@ -47,7 +47,7 @@ def render_html(result: WalkResult) -> str:
     return (
         _environment()
         .get_template("walk.html.j2")
-        .render(walk=result, failing=failing, cells=list(_strip(result)), css=Markup(css), csp=_policy(css))  # noqa: S704  our own style sheet
+        .render(walk=result, warnings=(*result.warnings, *reservations(result)), failing=failing, cells=list(_strip(result)), css=Markup(css), csp=_policy(css))  # noqa: S704  our own style sheet
     )
 
 
@@ -118,6 +118,7 @@ def _environment() -> Environment:
         "count": count_of,
         "details": details,
         "duration": say_duration,
+        "estimates": say_estimates,
         "headline": headline,
         "locks": say_locks,
         "word": word,

@@ -27,6 +27,10 @@ def render_junit(result: WalkResult) -> bytes:
         suite.add_property(name, printable(value))
     for one in result.migrations:
         suite.append(_case(one))
+    if result.interrupted:
+        case = TestCase("the whole history", classname="migrations")
+        case.result = [Error("the walk was interrupted: what is missing here was not tried", "interrupted")]
+        suite.append(case)
     suite.update_statistics()
     report = JUnitXml("rollproof migrations")
     report.add_testsuite(suite)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from rollproof.evidence.wording import printable
 from rollproof.model.durations import say_duration
-from rollproof.walk.model import Finding, RevisionResult, WalkResult
-from rollproof.walk.wording import HEADLINES, count_loss, headline, say_failure, shown
+from rollproof.walk.model import Failure, Finding, RevisionResult, WalkResult
+from rollproof.walk.wording import HEADLINES, count_loss, headline, reservations, say_estimates, say_failure, say_to_mend, shown
 
 _MOST = 20
 """Findings of one migration that are written out; `--json` has them all."""
@@ -16,7 +16,7 @@ _MOST = 20
 def render_plain(result: WalkResult, *, everything: bool = False) -> str:
     """The walk as text. Migrations that pass get a line only when `everything` is wanted."""
     lines = [line for one in result.migrations for line in _lines(one, everything=everything)]
-    lines += [f"warning: {warning}" for warning in result.warnings]
+    lines += [f"warning: {printable(warning)}" for warning in (*result.warnings, *reservations(result))]
     return "\n".join([*lines, *totals(result)]) + "\n"
 
 
@@ -28,11 +28,13 @@ def _lines(result: RevisionResult, *, everything: bool) -> Iterator[str]:
         yield from (f"          {line}" for line in details(result))
     elif everything:
         yield f"ok        {printable(result.id)}: {headline(result)}"
+    if everything and (estimates := say_estimates(result)):
+        yield f"          on tables of that size: {estimates}"
 
 
 def details(result: RevisionResult) -> list[str]:
     """What is wrong with a migration and where, one line each."""
-    said = [f"{at(failure.path, failure.line)}{say_failure(failure)}" for failure in result.failures]
+    said = [line for failure in result.failures for line in _failure(failure)]
     said += [f"rows of {change.table}: {count_loss(change)}" for change in result.rows]
     said += [_finding(finding) for finding in result.differences]
     said += [f"applied again: {_finding(finding)}" for finding in result.again_differences]
@@ -40,6 +42,12 @@ def details(result: RevisionResult) -> list[str]:
     said += result.notes
     cut = [printable(line) for line in said[:_MOST]]
     return cut + [f"… and {len(said) - _MOST} more"] * (len(said) > _MOST)
+
+
+def _failure(failure: Failure) -> Iterator[str]:
+    yield f"{at(failure.path, failure.line)}{say_failure(failure)}"
+    if failure.remedy:
+        yield f"what to do: {failure.remedy}"
 
 
 def _finding(finding: Finding) -> str:
@@ -60,11 +68,8 @@ def totals(result: WalkResult) -> list[str]:
     counts = [
         f"{result.totals[o.value]} {words}" for o, words in HEADLINES.items() if o.value in result.totals
     ]
-    accepted = sum(bool(one.accepted) for one in result.migrations)
-    failing = sum(not one.passes for one in result.migrations)
-    verdict = f"{failing} to mend" if failing else "none to mend"
     return [
         f"{len(result.migrations)} migrations of {printable(result.where)} ({result.tool}) in "
         f"{say_duration(result.seconds)}: {', '.join(counts) or 'none'}",
-        f"{verdict}, {accepted} accepted" if accepted else verdict,
+        say_to_mend(result),
     ]
