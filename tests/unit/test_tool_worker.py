@@ -19,7 +19,7 @@ from rollproof.migrations.tools.worker import NativeWorker
 from rollproof.waiting import eventually
 
 PROGRAM = """\
-import os, subprocess, sys, time
+import os, signal, subprocess, sys
 from rollproof_worker import Refused, note, running
 
 def answer(order):
@@ -27,9 +27,9 @@ def answer(order):
     return {"pid": os.getpid(), "path": list(sys.path), "umlaut": "ä\\n"}
 
 def wait(order):
-    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     note(pid=os.getpid(), child=child.pid)
-    time.sleep(600)
+    signal.pause()
 
 class Server(Exception):
     sqlstate = "23505"
