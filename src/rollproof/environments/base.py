@@ -76,6 +76,45 @@ class PostgresServer:
         return settings | found | ({"PGPASSWORD": self.password} if self.password else {})
 
 
+@dataclass(frozen=True, slots=True)
+class AwsEndpoint:
+    """Where an AWS API is and as whom to talk to it. The caller's own AWS_* variables never count.
+
+    Attributes:
+        url: the endpoint of every service; None for AWS itself, which only staging may hand out.
+        region: `us-east-1`.
+        account: 12 digits; on an emulator the access key, which keeps accounts apart.
+        emulator: `ministack 1.5.33`; empty for AWS itself.
+        private: True when the account exists for this run alone and goes away with it.
+    """
+
+    url: str | None
+    region: str
+    account: str
+    access_key: str
+    emulator: str
+    private: bool
+    secret_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+    def program_environment(self) -> Mapping[str, str]:
+        """AWS_* for a program; the profile and the metadata service of the machine are shut out."""
+        settings = {
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
+        if self.url:
+            settings["AWS_ENDPOINT_URL"] = self.url
+        if self.session_token:
+            settings["AWS_SESSION_TOKEN"] = self.session_token
+        return settings
+
+
 class OpenEnvironment(Protocol):
     """An environment in use."""
 
@@ -89,6 +128,17 @@ class OpenEnvironment(Protocol):
 
     def postgres(self) -> PostgresServer:
         """The server for the system's `database`; started when first asked for."""
+        ...
+
+    def aws(self, *, account: str | None = None) -> AwsEndpoint:
+        """The AWS account for the system; started when first asked for.
+
+        Args:
+            account: 12 digits of a fresh account, where the environment can have as many as it likes;
+                one that cannot hands out the one it has, with `private` False.
+
+        Raises EnvironmentUnavailable: it does not start, or has died since.
+        """
         ...
 
     def free_port(self) -> int:

@@ -9,29 +9,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from rollproof.model.durations import parse_duration
-from rollproof.model.names import QUALIFIED
+from rollproof.model.aws import (
+    Alarm,
+    Api,
+    Deploy,
+    Function,
+    Notifications,
+    Release,
+    Secret,
+    Settings,
+    Site,
+    Stack,
+    Table,
+    Watch,
+)
+from rollproof.model.spec import Command, Identifier, QualifiedName, Seconds, Spec
 
-
-def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
-"""A duration: `15m` in files, seconds as a float inside."""
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$", max_length=63)]
-QualifiedName = Annotated[str, Field(pattern=QUALIFIED, examples=["public.migrations"])]
-"""As the catalog has it, parts in double quotes where they need them; see `rollproof.model.names`."""
-Command = Annotated[tuple[str, ...], Field(min_length=1)]
-"""A list of arguments, never a shell string. `{python}`, `{env}`, `{port}` and `{dsn}` are filled in."""
-
-
-class Spec(BaseModel):
-    """Base of everything in a system file: frozen, and no unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+__all__ = ["Command", "Identifier", "QualifiedName", "Seconds", "Spec", "System"]
 
 
 class Identity(Spec):
@@ -192,6 +188,18 @@ class System(Spec):
     service: dict[str, Service] = Field(default_factory=dict)
     traffic: tuple[Traffic, ...] = ()
     smoke: Smoke | None = None
+    deploy: Deploy = Deploy()
+    release: tuple[Release, ...] = ()
+    stack: dict[str, Stack] = Field(default_factory=dict)
+    function: dict[str, Function] = Field(default_factory=dict)
+    api: dict[str, Api] = Field(default_factory=dict)
+    table: dict[str, Table] = Field(default_factory=dict)
+    site: dict[str, Site] = Field(default_factory=dict)
+    secret: dict[str, Secret] = Field(default_factory=dict)
+    settings: dict[str, Settings] = Field(default_factory=dict)
+    alarm: dict[str, Alarm] = Field(default_factory=dict)
+    notifications: Notifications | None = None
+    watch: Watch = Watch()
     source: Path = Path("system.toml")
     """the file it was read from; set by the reader"""
 
@@ -209,6 +217,12 @@ class System(Spec):
         return self.system.name
 
     @property
+    def uses_aws(self) -> bool:
+        """Whether anything that it declares lives in an AWS account."""
+        here = {"database", "service", "smoke", "traffic", "release"}
+        return bool(self.components - here)
+
+    @property
     def root(self) -> Path:
         """Folder of the system file; every path in it is relative to this one."""
         return self.source.parent
@@ -221,5 +235,15 @@ class System(Spec):
             "service": self.service,
             "smoke": self.smoke,
             "traffic": self.traffic,
+            "release": self.release,
+            "stack": self.stack,
+            "function": self.function,
+            "api": self.api,
+            "table": self.table,
+            "site": self.site,
+            "secret": self.secret,
+            "settings": self.settings,
+            "alarm": self.alarm,
+            "notifications": self.notifications,
         }
         return frozenset(kind for kind, value in declared.items() if value)

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from rollproof.environments.base import Obstacle, PostgresServer
+from rollproof.environments.base import AwsEndpoint, Obstacle, PostgresServer
 from rollproof.environments.embedded.account import account_obstacle, server_account
 from rollproof.environments.embedded.binaries import Binaries, resolve_binaries
 from rollproof.environments.embedded.cluster import Cluster, ClusterPlan
+from rollproof.environments.embedded.emulator import DEFAULT_ACCOUNT, Emulator
 from rollproof.environments.embedded.ports import Ports
 from rollproof.environments.embedded.scratch import SHORT_ROOTS, Scratch, choose_root, usual_roots
 from rollproof.environments.keeper import Keeper, KeeperSpec
@@ -171,8 +172,33 @@ class OpenEmbedded:
         self._recorder = recorder
         self._cluster: Cluster | None = None
         self._refusal: EnvironmentUnavailable | None = None
+        self._emulator: Emulator | None = None
+        self._stopped = False
         self._lock = threading.Lock()
         self.facts = _facts(binaries, system)
+
+    def aws(self, *, account: str | None = None) -> AwsEndpoint:
+        """An account of the emulator, which is started when first asked for. Accounts are kept apart.
+
+        Raises:
+            EnvironmentUnavailable: it does not start, or has died since; with the end of its log.
+        """
+        with self._lock:
+            if self._emulator is None or not self._emulator.alive:
+                self._emulator = self._start_emulator()
+            return self._emulator.account(account or DEFAULT_ACCOUNT)
+
+    def _start_emulator(self) -> Emulator:
+        if self._stopped:
+            raise EnvironmentUnavailable("the embedded environment is closed", remedy="open another")
+        died = self._emulator is not None
+        if died:
+            raise self._emulator.death()  # type: ignore[union-attr]  # looked at the line before
+        with self._recorder.acting("emulator.start", {}) as result:
+            emulator = Emulator.start(scratch=self.scratch, guardian=self.guardian, port=self.free_port())
+            result.update({"version": emulator.version, "port": emulator.port, "pid": emulator.pid})
+        self.facts = {**self.facts, "aws": f"{emulator.version}, an emulator"}
+        return emulator
 
     def free_port(self) -> int:
         """A port on 127.0.0.1 that nothing listens on. Raises EnvironmentUnavailable when there is none."""
@@ -222,9 +248,13 @@ class OpenEmbedded:
         """Stops the server, if it was ever started; it does not start again."""
         with self._lock:
             cluster, self._cluster = self._cluster, None
+            emulator, self._emulator, self._stopped = self._emulator, None, True
             self._refusal = self._refusal or EnvironmentUnavailable(
                 "the embedded environment is closed", remedy="open another"
             )
+        if emulator is not None:
+            with self._recorder.acting("emulator.stop", {"pid": emulator.pid}):
+                emulator.stop()
         if cluster is not None:
             begun = self._recorder.begin("postgres.stop", {"pid": cluster.keeper.child_pid})
             ended = cluster.keeper.stop()

@@ -1,0 +1,1 @@
+"""Components that live in an AWS account. Nothing else talks to AWS."""

@@ -1,0 +1,168 @@
+"""What a system has in an AWS account, as its `system.toml` declares it.
+
+Names may hold `{env}` (the environment's name), `{account}` and `{region}`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from rollproof.model.spec import Command, Seconds, Spec
+
+Name = Annotated[str, Field(min_length=1)]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+
+
+class Release(Spec):
+    """A named version of the system that can be deployed and rolled back to. Oldest first in the file."""
+
+    name: Name
+    path: str | None = None
+    """folder that the stacks' templates are in: a `cdk synth` output, or any; relative to the system file"""
+    revision: str | None = None
+    """git revision of the system's repository that it is built from"""
+    broken: str = ""
+    """in which way it is broken, such as `handler-bug`; left out: it is healthy"""
+
+
+class Deploy(Spec):
+    """The system's own commands that bring a release into the account; without them, its stacks are
+    deployed through CloudFormation by Rollproof."""
+
+    command: Command | None = None
+    """deploys `{release}`, which is at `{path}` and `{revision}`, to `{env}`"""
+    rollback: Command | None = None
+    """goes back to `{release}`; `command` is run where there is none"""
+    limit: Seconds = 600.0
+
+
+class Stack(Spec):
+    """A CloudFormation stack."""
+
+    name: Name
+    template: str
+    """file name of its template, relative to a release's folder"""
+    parameters: dict[str, str] = Field(default_factory=dict)
+    """`{env}`, `{account}`, `{region}`, `{dsn}` and `{release}` are filled in"""
+    tags: dict[str, str] = Field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    """stacks that are deployed before it"""
+    limit: Seconds = 300.0
+
+
+class Function(Spec):
+    """A Lambda function whose releases are versions, and an alias that says which one serves."""
+
+    name: Name
+    alias: str = "LIVE"
+    stack: str | None = None
+    """the stack that it is part of"""
+    log_group: str | None = None
+    """`/aws/lambda/<name>` when left out"""
+    payload: dict[str, object] = Field(default_factory=dict)
+    """event that it answers without an error when it is well"""
+
+
+class Api(Spec):
+    """A REST or HTTP API of API Gateway."""
+
+    stack: str | None = None
+    output: str | None = None
+    """the stack's output that holds its URL, or its id"""
+    id: str | None = None
+    kind: Literal["rest", "http"] = "rest"
+    stage: str = "prod"
+    health: str = "/health"
+    """path that answers 200 when the API works"""
+    paths: tuple[str, ...] = ()
+    """more paths that answer 200 to a GET when it works"""
+    functions: tuple[str, ...] = ()
+    """keys of the `[function.*]` behind it"""
+
+
+class Table(Spec):
+    """A DynamoDB table."""
+
+    name: Name
+    stack: str | None = None
+    critical: bool = False
+    """whether its items are compared, and not only its definition"""
+    seed: str | None = None
+    """JSON file of items that are there before anything is drilled, relative to the system file"""
+
+
+class Site(Spec):
+    """Static files in S3, served through CloudFront."""
+
+    bucket: Name
+    distribution: str | None = None
+    """id of its distribution, or the output of `stack` that holds it"""
+    stack: str | None = None
+    builds: str | None = None
+    """folder of a release that holds its built files, relative to the release's folder"""
+    prefix: str = ""
+    """key prefix of the files in the bucket"""
+    index: str = "index.html"
+    propagation: Seconds = 300.0
+    """how long an invalidation may take"""
+
+
+class Secret(Spec):
+    """A secret in Secrets Manager, and how what it opens can be tried."""
+
+    name: Name
+    stack: str | None = None
+    kind: Literal["postgres", "api-key", "opaque"] = "opaque"
+    """`postgres`: JSON with username and password of a role of the system's database"""
+    function: str | None = None
+    """key of the `[function.*]` that rotates it"""
+    api: str | None = None
+    """key of the `[api.*]` that an `api-key` opens"""
+
+
+class Settings(Spec):
+    """Configuration that code reads: SSM parameters, AppConfig, or a function's environment."""
+
+    kind: Literal["ssm", "appconfig", "environment"]
+    path: str | None = None
+    """`ssm`: path of the parameters"""
+    application: str | None = None
+    """`appconfig`"""
+    environment: str | None = None
+    """`appconfig`"""
+    profile: str | None = None
+    """`appconfig`"""
+    function: str | None = None
+    """`environment`: key of the `[function.*]`"""
+    wrong: dict[str, str] = Field(default_factory=dict)
+    """a value that breaks the system, for the drill to set"""
+
+
+class Alarm(Spec):
+    """A CloudWatch alarm that should ring when the system is broken."""
+
+    name: Name
+    stack: str | None = None
+
+
+class Notifications(Spec):
+    """Who is told of a rollback, and how."""
+
+    topic: str | None = None
+    """name of an SNS topic"""
+    sender: Email | None = None
+    """address that SES sends from"""
+    stakeholders: tuple[Email, ...] = ()
+
+
+class Watch(Spec):
+    """How the system is watched after a rollback."""
+
+    duration: Seconds = 5.0
+    every: Seconds = 0.1
+    error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """share of failing requests from which on it is not well"""
+    latency: Seconds = 1.0
+    """95th percentile from which on it is not well"""
