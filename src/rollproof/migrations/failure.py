@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from rollproof.errors import AttemptFailed
 from rollproof.migrations.psqloutput import ServerMessage
 from rollproof.migrations.psqltext import PsqlText, Statement
+from rollproof.migrations.refusal import facts_of
 from rollproof.migrations.script import Mode, Script
 
 _COMMITS = (("COMMIT",), ("END",), ("PREPARE", "TRANSACTION"))
@@ -110,6 +111,7 @@ def statement_failed(
             "statement_line": step.first_line if step else None,
             "committed_statements": step.committed if step else None,
             "indeterminate": 0,
+            **facts_of(message.message, raised=message.raised),
         },
     )
 

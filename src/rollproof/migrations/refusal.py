@@ -10,16 +10,18 @@ import re
 
 from rollproof.migrations.psqltext import Statement, split
 
+_BACK = r"(?:downgrad|roll(?:ing)?[- ]?back|revers|revert|undo|down[- ]migrat|migrat\w+\s+(?:back|down))\w*"
+_DONE = r"(?:reverse|roll|undo|undone|revert|downgrade)"
 _SAYS_SO = re.compile(
-    r"""(?ix)
-    irreversib | not\s+(?:be\s+)?reversib | non-?reversib
-  | \b(?:can(?:\s?no|')t|must\s+not|may\s+not|unable\s+to|will\s+not|won't|refus\w+\s+to)\s+(?:be\s+)?(?:safely\s+|automatically\s+)?
-        (?:reverse|roll|undo|undone|revert|downgrade)
+    rf"""(?ix)
+    irreversib | not\s+(?:be\s+)?reversib | non-?reversib | NotImplementedError | \bone[- ]way\s+migration
+  | \b(?:can(?:\s?no|')t|must\s+not|may\s+not|unable\s+to|will\s+not|won't|refus\w+\s+to)\s+
+        (?:be\s+)?(?:safely\s+|automatically\s+)?{_DONE}
   | \bno\s+(?:downgrade|rollback|way\s+back|(?:down|reverse)\s+migration)
-  | NotImplementedError | \bone[- ]way\s+migration
-  | \b(?:downgrad|roll(?:ing)?[- ]?back|revers|revert|undo|down[- ]migrat|migrat\w+\s+(?:back|down))\w*\b.{0,80}?
-        \b(?:(?:is|are|was)\s+)?(?:not|n't|un|never)[\s-]*(?:be\s+)?(?:supported|possible|implemented|allowed|permitted|available)
-  | \bnot\s+support\w*\b.{0,40}\b(?:downgrad|roll(?:ing)?[- ]?back|revers|revert|undo|down[- ]migrat)
+  | \b{_BACK}\b.{{0,80}}?\b(?:not|never)\s+(?:be\s+)?
+        (?:supported|possible|implemented|allowed|permitted|available)
+  | \b{_BACK}\b.{{0,80}}?\b(?:un(?:supported|available)|impossible|forbidden)\b
+  | \bnot\s+support\w*\b.{{0,40}}\b{_BACK}
     """
 )
 _SETS_UP = frozenset("BEGIN START COMMIT END ROLLBACK ABORT SAVEPOINT RELEASE SET RESET".split())

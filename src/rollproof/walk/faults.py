@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pglast import parser
 
 from rollproof.errors import EnvironmentUnavailable, RollproofError
+from rollproof.migrations import refusal
 from rollproof.migrations.model import Migration
 from rollproof.migrations.psqltext import split
 from rollproof.migrations.script import Script
@@ -16,11 +17,9 @@ from rollproof.walk.model import Failure
 
 _WHERE = re.compile(r"(?s)^(?P<path>.*?)(?::(?P<line>\d+))?(?::(?P<column>\d+))?$")
 _STATE = re.compile(r"^([0-9A-Z]{5})\b")
-_REFUSES = re.compile(
-    r"(?i)irreversib|not\s+(?:be\s+)?reversib|non-?reversib|can(?:no|')t\s+(?:be\s+)?(?:reverse|roll|undo|revert|downgrade)"
-    r"|no\s+(?:downgrade|rollback|way back)|NotImplementedError|one[- ]way\s+migration|"
-    r"(?:downgrade|rollback)\s+(?:is\s+)?not\s+(?:supported|possible|implemented)"
-)
+_NOT_SUPPORTED = "0A000"
+_OF_ROWS = ("22", "23", "P0")
+"""SQLSTATE classes of errors that rows may cause"""
 _PROVIDERS = {
     "uuid-ossp": r"uuid_generate_v\d\w*|uuid_nil|uuid_ns_\w+",
     "pgcrypto": r"gen_salt|crypt|digest|hmac|pgp_\w+|gen_random_bytes|armor|dearmor",
@@ -128,9 +127,35 @@ def state_of(error: RollproofError) -> str:
     return str(state) if state else (found[1] if found and any(c.isdigit() for c in found[1]) else "")
 
 
-def says_no_way_back(error: RollproofError) -> bool:
-    """True when a rollback ends by saying that there is none: an exception of the script's own."""
-    return state_of(error) in ("", "P0001") and bool(_REFUSES.search(error.found))
+def says_no_way_back(error: RollproofError, script: Script | None = None) -> bool:
+    """True when a rollback ends by saying that there is none, and has done nothing before.
+
+    It has to be an error that the script's own code raises: in words that say so, as the condition
+    "feature not supported", or by a script that does nothing but raise. Whether it was a guard, which
+    would have let it through without the rows that are there, is for the caller to try.
+    """
+    if error.facts.get("committed_statements") or error.facts.get("timed_out"):
+        return False
+    state = state_of(error)
+    if not error.facts.get(refusal.RAISED):
+        return state in ("", "P0001") and refusal.says_no_way_back(error.found)
+    if error.facts.get(refusal.SAYS_SO) or state == _NOT_SUPPORTED:
+        return True
+    return script is not None and refusal.only_raises(script.text)
+
+
+def of_rows(error: RollproofError) -> bool:
+    """True when it may be the rows that a script did not like: it is worth trying without them."""
+    if isinstance(error, EnvironmentUnavailable) or error.facts.get("timed_out"):
+        return False
+    return state_of(error)[:2] in _OF_ROWS or bool(error.facts.get(refusal.RAISED))
+
+
+def refuses_rows(error: RollproofError) -> str:
+    """What is said of a rollback that runs only without the made-up rows."""
+    if error.facts.get(refusal.RAISED):
+        return "its rollback refuses to run because of rows that are there; without the made-up rows it runs"
+    return "it is the rows that its rollback fails on: without the made-up ones it runs"
 
 
 def environment_remedy(error: RollproofError, script: Script | None, extensions: Iterable[str]) -> str:

@@ -14,7 +14,13 @@ from rollproof.model.fingerprint import Difference
 from rollproof.rowgen.rowstate import discards
 from rollproof.walk.causes import Attribution
 from rollproof.walk.changes import Changes, changes
-from rollproof.walk.faults import consequence, environment_remedy, failure_of, says_no_way_back
+from rollproof.walk.faults import (
+    consequence,
+    environment_remedy,
+    failure_of,
+    refuses_rows,
+    says_no_way_back,
+)
 from rollproof.walk.model import Again, Failure, Finding, NoRows, Outcome, RevisionResult
 from rollproof.walk.observer import State
 from rollproof.walk.outcome import Seen, again_of, again_rows, outcome_of
@@ -125,22 +131,29 @@ class Step:
         ran = track.roll_back(self.migration)
         self.took("down", ran)
         if ran.error is not None:
-            self.rollback_failed(ran.error)
             track.settle(clean)
+            self.rollback_failed(ran.error, runs_empty=track.rolls_back_empty(self.migration, ran.error))
             return
         after = track.look()
         back = changes(before, after)
         self.rolled_back(back, None if back.none else changes(clean, after))
         self._again(clean)
 
-    def rollback_failed(self, error: RollproofError) -> None:
-        """Notes that the rollback ended in an error, or says that there is none."""
-        if says_no_way_back(error):
+    def rollback_failed(self, error: RollproofError, *, runs_empty: bool = False) -> None:
+        """Notes that the rollback ended in an error, or says that there is none.
+
+        Args:
+            runs_empty: without the made-up rows it runs.
+        """
+        script = self.migration.way_back
+        if says_no_way_back(error, script) and not runs_empty:
             self.seen = replace(self.seen, no_down=True)
             self.notes.append(f"its rollback says that there is none: {error.found}")
-        else:
-            self.seen = replace(self.seen, down_failed=True)
-            self._fail(error, "down", self.migration.way_back)
+            return
+        self.seen = replace(self.seen, down_failed=True)
+        self._fail(error, "down", script)
+        if runs_empty:
+            self.notes.append(refuses_rows(error))
 
     def rolled_back(self, back: Changes, undone: Changes | None) -> None:
         """Notes what is other after the rollback than before the migration, and what the rollback changed."""

@@ -19,7 +19,7 @@ from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.source import MigrationSource
 from rollproof.walk.changes import changes
 from rollproof.walk.copies import Base, Copies
-from rollproof.walk.faults import state_of
+from rollproof.walk.faults import of_rows, state_of
 from rollproof.walk.model import NoRows
 from rollproof.walk.observer import Observer, State
 from rollproof.walk.settings import WalkSettings
@@ -149,6 +149,19 @@ class Track:
         """Runs its rollback script, or the one that puts its data back where that is the only way."""
         source = self.source
         return self.run(source.revert if migration.down is None else source.roll_back, migration)
+
+    def rolls_back_empty(self, migration: Migration, error: RollproofError) -> bool:
+        """True when a rollback that ended in this error runs without the made-up rows.
+
+        Tried from the clean state, which is there again afterwards; only where rows may be the reason.
+        """
+        tables = self._held() if of_rows(error) else ()
+        if not tables:
+            return False
+        self._empty(tables)
+        ran = self.roll_back(migration)
+        self.rebuild()
+        return ran.error is None
 
     def up(self, migration: Migration) -> Forward:
         """Applies it, if need be with tables emptied of made-up rows; after a failure the state is as before.
@@ -359,6 +372,11 @@ class Track:
         self.observer.empty(tables)
         self.state = self.look()
 
+    def _held(self) -> tuple[str, ...]:
+        """Tables that hold made-up rows now."""
+        rows = self.state.rows
+        return tuple(sorted(name for name in self.filled if rows.tables.get(name))) if rows else ()
+
     def _worth_emptying(self, error: RollproofError) -> Iterator[tuple[str, ...]]:
         """First the table that the error names, then all: made-up rows must not fail an honest migration."""
         rows = self.state.rows
@@ -367,7 +385,7 @@ class Track:
         state = state_of(error)
         if not any(state.startswith(part) if part else not state for part in _OF_ROWS) and state != "55006":
             return
-        there = tuple(sorted(table for table in self.filled if rows.tables.get(table)))
+        there = self._held()
         named = {name.rpartition(".")[2] for name in _NAMED.findall(error.found)}
         first = tuple(table for table in there if table.rpartition(".")[2].strip('"') in named)
         yield from dict.fromkeys(tables for tables in (first, there) if tables)

@@ -121,3 +121,37 @@ def test_made_up_rows_that_a_rename_took_along_fail_no_migration_either(pg: Post
     strict = ("ALTER TABLE u ADD COLUMN owner int NOT NULL", "ALTER TABLE u DROP COLUMN owner")
 
     assert last(pg, [TABLE, renamed, strict]).outcome is Outcome.RESTORED
+
+
+GUARDED = (
+    "ALTER TABLE t ADD COLUMN x int",
+    "DO $$ BEGIN IF EXISTS (SELECT FROM t) THEN RAISE EXCEPTION 'cannot be rolled back: t holds rows'; "
+    "END IF; END $$; ALTER TABLE t DROP COLUMN x",
+)
+NO_VALUE = ("ALTER TABLE t DROP COLUMN name", "ALTER TABLE t ADD COLUMN name text NOT NULL")
+
+
+@pytest.mark.parametrize(
+    ("pair", "said"),
+    [
+        (
+            GUARDED,
+            "its rollback refuses to run because of rows that are there; without the made-up rows it runs",
+        ),
+        (NO_VALUE, "it is the rows that its rollback fails on: without the made-up ones it runs"),
+    ],
+)
+def test_a_rollback_that_stumbles_over_rows_is_told_from_one_that_is_wrong(
+    pg: PostgresServer, pair: tuple[str, str], said: str
+) -> None:
+    after = ("ALTER TABLE t ADD COLUMN y int", "ALTER TABLE t DROP COLUMN y")
+    guarded, sound = walked(pg, [TABLE, pair, after]).migrations[1:]
+    assert (guarded.outcome, guarded.notes) == (Outcome.CANNOT_RUN, (said,))
+    assert sound.outcome is Outcome.RESTORED
+
+
+def test_a_refusal_is_one_with_rows_and_without(pg: PostgresServer) -> None:
+    down = "DO $$ BEGIN RAISE EXCEPTION 'cannot be rolled back'; END $$"
+    refused = last(pg, [TABLE, ("ALTER TABLE t DROP COLUMN n", down)])
+    assert refused.outcome is Outcome.NO_DOWN
+    assert not refused.failures
