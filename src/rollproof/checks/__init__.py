@@ -3,6 +3,7 @@
 from rollproof.checks import (
     backup,
     database,
+    decisions,
     diagnosis,
     kinds,
     procedure,
@@ -20,6 +21,7 @@ __all__ = [
     "backup",
     "check",
     "database",
+    "decisions",
     "diagnosis",
     "kinds",
     "procedure",

@@ -25,6 +25,7 @@ from rollproof.model.aws import (
     Table,
     Watch,
 )
+from rollproof.model.incident import ChecklistItem, Contact, Decision, Severity
 from rollproof.model.spec import Command, Identifier, QualifiedName, Seconds, Spec
 
 __all__ = ["Command", "Identifier", "QualifiedName", "Seconds", "Spec", "System"]
@@ -200,6 +201,10 @@ class System(Spec):
     alarm: dict[str, Alarm] = Field(default_factory=dict)
     notifications: Notifications | None = None
     watch: Watch = Watch()
+    severity: tuple[Severity, ...] = ()
+    decision: tuple[Decision, ...] = ()
+    contact: dict[str, Contact] = Field(default_factory=dict)
+    checklist: tuple[ChecklistItem, ...] = ()
     source: Path = Path("system.toml")
     """the file it was read from; set by the reader"""
 
