@@ -16,6 +16,7 @@ from rollproof.environments.embedded.binaries import Binaries
 from rollproof.environments.embedded.ports import LOOPBACK, Ports
 from rollproof.environments.embedded.relocation import readable_copy
 from rollproof.environments.embedded.scratch import Scratch
+from rollproof.environments.embedded.standins import lacks_uuid_ossp, with_standins
 from rollproof.environments.embedded.startup_errors import failed, not_runnable
 from rollproof.environments.keeper import Folder, Keeper, KeeperSpec, inherited_environment
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
@@ -132,6 +133,14 @@ class ClusterPlan:
             return bin_dir
         return readable_copy(bin_dir, self.scratch.folder / "binaries")
 
+    def _server_program(self, programs: Path) -> Path:
+        """The server; one that lacks an extension of many projects is given a stand-in for it."""
+        if not lacks_uuid_ossp(programs):
+            return programs / "postgres"
+        target = self.scratch.folder / "server programs"
+        made = target.exists()
+        return (target / "bin" if made else with_standins(programs, target, self.account)) / "postgres"
+
     @contextmanager
     def _password_file(self) -> Iterator[tuple[str, Path]]:
         password, file = secrets.token_urlsafe(24), self.scratch.folder / "password"
@@ -203,7 +212,7 @@ class ClusterPlan:
             "port": str(port),
         }
         options = [text for name, value in where.items() for text in ("-c", f"{name}={value}")]
-        keeper = self._keep("postgres", [programs / "postgres", "-D", self.data, *options])
+        keeper = self._keep("postgres", [self._server_program(programs), "-D", self.data, *options])
         try:
             self._until_ready(keeper)
         except BaseException:

@@ -15,6 +15,7 @@ from rollproof.environments.embedded.cluster import Cluster, ClusterPlan
 from rollproof.environments.embedded.emulator import DEFAULT_ACCOUNT, Emulator
 from rollproof.environments.embedded.ports import Ports
 from rollproof.environments.embedded.scratch import SHORT_ROOTS, Scratch, choose_root, usual_roots
+from rollproof.environments.embedded.standins import lacks_uuid_ossp
 from rollproof.environments.keeper import Keeper, KeeperSpec
 from rollproof.environments.leftovers import undo_data
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
@@ -270,6 +271,8 @@ def _facts(binaries: Binaries | None, system: System) -> Mapping[str, str]:
     if binaries is None or system.database is None:
         return {}
     facts = {"postgres": binaries.version, "postgres programs": binaries.origin}
+    if lacks_uuid_ossp(binaries.bin_dir):
+        facts["extension uuid-ossp"] = "provided by the suite, in SQL"
     if not binaries.matches_major:
         facts["production"] = f"drilled on {binaries.version}, production is {system.database.major}"
     return facts

@@ -30,7 +30,7 @@ def readable_copy(bin_dir: Path, target: Path) -> Path:
                     source,
                     target / name,
                     symlinks=True,
-                    copy_function=_link_or_copy,
+                    copy_function=link_or_copy,
                     ignore=shutil.ignore_patterns(*_NEVER_RUN),
                 )
         _let_everyone_in(target)
@@ -43,7 +43,8 @@ def readable_copy(bin_dir: Path, target: Path) -> Path:
     return target / bin_dir.name
 
 
-def _link_or_copy(source: str, target: str) -> None:
+def link_or_copy(source: str, target: str) -> None:
+    """Links a file that everyone may read where that can be done, and copies it elsewhere."""
     mode = stat.S_IMODE(os.stat(source).st_mode)  # noqa: PTH116  # copytree hands over strings
     if mode & 0o004:
         try:
