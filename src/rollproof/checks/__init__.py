@@ -2,6 +2,7 @@
 
 from rollproof.checks import (
     backup,
+    checklist,
     database,
     decisions,
     diagnosis,
@@ -20,6 +21,7 @@ __all__ = [
     "all_checks",
     "backup",
     "check",
+    "checklist",
     "database",
     "decisions",
     "diagnosis",

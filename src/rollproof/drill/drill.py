@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from rollproof.checks.checklist import tick
+from rollproof.checks.checklist import items_of, tick
 from rollproof.checks.registry import UNSEEN, Check
 from rollproof.drill.act import Act
 from rollproof.drill.healing import heal, outstanding
@@ -69,6 +69,10 @@ class Drill:
         if part not in self._parts:
             self._parts[part] = part(self)
         return self._parts[part]  # type: ignore[return-value]  # filed under its own type
+
+    def uses(self, part: type[Part]) -> bool:
+        """Whether this scenario has made a part already."""
+        return part in self._parts
 
     def on_heal(self, closer: Callable[[], None]) -> None:
         """`closer` runs when the scenario ends, before anything is undone; newest first."""
@@ -185,7 +189,7 @@ class Drill:
             return [f"whether all is as it was could not be seen: {_say(error)}"]
 
     def _tick(self) -> None:
-        for item in tick(self.history):
+        for item in tick(self.history, items_of(self.system)):
             said = {"item": item.item, "label": item.label, "outcome": item.outcome.value, "check": item.by}
             self.recorder.note("checklist.item", said)
 

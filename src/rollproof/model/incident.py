@@ -57,17 +57,21 @@ class ChecklistItem(Spec):
     """phase and name: `before.backup`"""
     label: str
     act: tuple[str, ...] = ()
-    """ticked when one of these acts succeeded, and refuted when it failed"""
+    """ticked when one of these acts succeeded in the item's phase, refuted when it failed or came too late"""
     verdicts: tuple[str, ...] = ()
     """ticked by the worst verdict of these checks"""
     note: str = ""
     """ticked when this was recorded, with its cause or decision"""
+    each: bool = False
+    """with `act`: it must have succeeded anew before each rollback"""
+    after: str = ""
+    """with `act`: only what came after this act had succeeded counts"""
     concerns: tuple[str, ...] = ()
     """acts of rollback that it is for; all when left out"""
     required: bool = False
     """refuted when nothing was recorded of it; otherwise it is then left out"""
     person: bool = False
-    """only a person can answer for it: never ticked by a program"""
+    """a person answers for it when no program did"""
 
     @property
     def phase(self) -> str:
@@ -75,6 +79,7 @@ class ChecklistItem(Spec):
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
-        if sum(map(bool, (self.act, self.verdicts, self.note, self.person))) != 1:
-            raise ValueError("give one of `act`, `verdicts`, `note` and `person`")
+        ways = sum(map(bool, (self.act, self.verdicts, self.note)))
+        if ways > 1 or not (ways or self.person):
+            raise ValueError("give one of `act`, `verdicts` and `note`, or `person`")
         return self
