@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,6 +26,24 @@ from rollproof.waiting import eventually
 
 VERIFY_SECONDS = 20.0
 HOST = "127.0.0.1"
+
+Verifier = Callable[[Drill, list[str]], list[str]]
+"""Looks at one more kind of component when the service is verified: adds the name of each thing that
+it looked at to the list it is given, and returns what is wrong, one line each."""
+_VERIFIERS: list[Verifier] = []
+_TOLD: list[Callable[[Drill], Mapping[str, str]]] = []
+
+
+def verifier(function: Verifier) -> Verifier:
+    """Registers what `VerifyService` looks at besides services, critical tables and smoke tests."""
+    _VERIFIERS.append(function)
+    return function
+
+
+def told_to_smoke(function: Callable[[Drill], Mapping[str, str]]) -> Callable[[Drill], Mapping[str, str]]:
+    """Registers variables that the smoke tests get, such as where an API is."""
+    _TOLD.append(function)
+    return function
 
 
 class Services:
@@ -156,13 +175,20 @@ def _problems(drill: Drill, ran: list[str]) -> list[str]:
         if url is not None:
             ran.append(f"health of {name}")
             problems.append(probe(url + service.health))
-    for table in drill.use(Bench).critical:
+    for table in drill.use(Bench).critical if _has_database(drill) else ():
         ran.append(f"read {table}")
         problems.append(_unreadable(drill.use(Bench), table))
+    for look in _VERIFIERS:
+        problems += look(drill, ran)
     if drill.system.smoke is not None:
         ran.append("smoke tests")
         problems.append(_smoke(drill, drill.system.smoke))
     return [problem for problem in problems if problem]
+
+
+def _has_database(drill: Drill) -> bool:
+    """Whether a database was staged for this scenario."""
+    return drill.uses(Bench) and bool(drill.use(Bench).database)
 
 
 def _unreadable(bench: Bench, table: str) -> str | None:
@@ -178,13 +204,15 @@ def _unreadable(bench: Bench, table: str) -> str | None:
 
 def _smoke(drill: Drill, smoke: Smoke) -> str | None:
     """None when the system's smoke tests exit with 0, else the end of what they said."""
-    bench, services = drill.use(Bench), drill.use(Services)
-    dsn = bench.server.conninfo(bench.name, user=bench.spec.app_role)
-    environment = {
-        "DATABASE_URL": dsn,
-        "EXPECTED_MIGRATIONS": ",".join(bench.expected),
-        **{f"SERVICE_URL_{name.upper()}": url for name, url in services.urls.items()},
-    }
+    services = drill.use(Services)
+    environment = {f"SERVICE_URL_{name.upper()}": url for name, url in services.urls.items()}
+    dsn = ""
+    if _has_database(drill):
+        bench = drill.use(Bench)
+        dsn = bench.server.conninfo(bench.name, user=bench.spec.app_role)
+        environment |= {"DATABASE_URL": dsn, "EXPECTED_MIGRATIONS": ",".join(bench.expected)}
+    for tell in _TOLD:
+        environment |= tell(drill)
     opened = drill.session.open(drill.system)
     ran = run_command(
         opened,

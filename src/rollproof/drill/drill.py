@@ -70,7 +70,7 @@ class Drill:
             self._parts[part] = part(self)
         return self._parts[part]  # type: ignore[return-value]  # filed under its own type
 
-    def uses(self, part: type[Part]) -> bool:
+    def uses(self, part: type[object]) -> bool:
         """Whether this scenario has made a part already."""
         return part in self._parts
 
