@@ -1,5 +1,6 @@
 """Does this endpoint do what AWS does? Found out by small experiments, not by a list of names."""
 
+from rollproof.fidelity import cloudformation
 from rollproof.fidelity.registry import Experiment, Fidelity, Finding, experiment, rely_on
 
-__all__ = ["Experiment", "Fidelity", "Finding", "experiment", "rely_on"]
+__all__ = ["Experiment", "Fidelity", "Finding", "cloudformation", "experiment", "rely_on"]

@@ -48,7 +48,13 @@ class Stack(Spec):
     """`{env}`, `{account}`, `{region}`, `{dsn}` and `{release}` are filled in"""
     tags: dict[str, str] = Field(default_factory=dict)
     after: tuple[str, ...] = ()
-    """stacks that are deployed before it"""
+    """names of stacks that are deployed before it; imports and a cloud assembly's own order count anyway"""
+    capabilities: tuple[Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"], ...] = (
+        "CAPABILITY_IAM",
+        "CAPABILITY_NAMED_IAM",
+        "CAPABILITY_AUTO_EXPAND",
+    )
+    """what its template may do, as for `aws cloudformation deploy`"""
     limit: Seconds = 300.0
 
 
@@ -158,11 +164,37 @@ class Notifications(Spec):
 
 
 class Watch(Spec):
-    """How the system is watched after a rollback."""
+    """How the system is watched before a fault and after a rollback, and what counts as worse."""
 
     duration: Seconds = 5.0
     every: Seconds = 0.1
+    """pause between two questions to one function or API"""
     error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """share of failing requests from which on it is not well"""
+    """share of failing requests from which on it is not well; a rise by less counts as none"""
+    visible_rise: Annotated[float, Field(gt=0, le=1)] = 0.05
+    """rise of that share that a watch must rule out, or it proves nothing: 5 points take 60 requests"""
     latency: Seconds = 1.0
     """95th percentile from which on it is not well"""
+    hold: Seconds = 2.0
+    """how long that has to go on before a rollback is called for; until then it is investigated"""
+    slowdown: Annotated[float, Field(gt=1)] = 1.5
+    """factor of a latency from which on it is worse than before"""
+    noise: Seconds = 0.05
+    """slower by less than this counts as none, whatever the factor"""
+    flaps: Annotated[int, Field(ge=0)] = 2
+    """changes between well and ill that are borne after a rollback"""
+    connections: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """share of the database server's connections from which on it is saturated"""
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What a check of two watches is given."""
+        return {
+            "error_rate": self.error_rate,
+            "visible_rise": self.visible_rise,
+            "slowdown": self.slowdown,
+            "noise_seconds": self.noise,
+            "latency_seconds": self.latency,
+            "flaps": self.flaps,
+            "connections": self.connections,
+        }

@@ -36,6 +36,11 @@ def reader(kind: str) -> Callable[[Reader], Reader]:
     return register
 
 
+def readable() -> frozenset[str]:
+    """The kinds of component that can be read."""
+    return frozenset(_READERS)
+
+
 class Cloud:
     """Where one scenario works in AWS. Steps reach it through acts only.
 
@@ -58,7 +63,7 @@ class Cloud:
 
     def fill(self, text: str, **more: str) -> str:
         """A text of the system file with `{env}`, `{account}`, `{region}` and `more` filled in."""
-        return fill_in([text], **self.values, **more)[0]
+        return fill_in([text], **{**self.values, **more})[0]
 
     @property
     def values(self) -> Mapping[str, str]:

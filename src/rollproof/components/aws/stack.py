@@ -1,0 +1,295 @@
+"""CloudFormation stacks: deployed through change sets, waited for, and asked what went wrong first."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rollproof.components.aws.assembly import StackSource
+from rollproof.components.aws.clients import calling, code_of
+from rollproof.components.aws.cloud import Cloud
+from rollproof.errors import AttemptFailed, BadInput
+from rollproof.model.json import Json
+from rollproof.waiting import eventually
+
+TO_UPDATE = frozenset(
+    {
+        "CREATE_COMPLETE",
+        "UPDATE_COMPLETE",
+        "UPDATE_ROLLBACK_COMPLETE",
+        "IMPORT_COMPLETE",
+        "IMPORT_ROLLBACK_COMPLETE",
+    }
+)
+TO_CREATE = frozenset({"", "REVIEW_IN_PROGRESS", "DELETE_COMPLETE"})
+WELL = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
+REMEDIES = {
+    "ROLLBACK_COMPLETE": "its creation failed and was rolled back: delete it, then create it anew",
+    "ROLLBACK_FAILED": "its creation failed and so did rolling that back: delete it, then create it anew",
+    "CREATE_FAILED": "its creation failed with rollback switched off: delete it, then create it anew",
+    "DELETE_FAILED": "delete it again, retaining the resources that could not be deleted",
+    "UPDATE_FAILED": "an update failed with rollback switched off: roll the stack back first",
+    "UPDATE_ROLLBACK_FAILED": "continue rolling it back, skipping resources that cannot be restored",
+}
+"""What a stack needs before it can be deployed to (CloudFormation User Guide, stack status codes)."""
+_NOTHING = ("didn't contain changes", "No updates are to be performed")
+_CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class StackEvent:
+    """One event of a stack, as CloudFormation tells it."""
+
+    logical: str
+    kind: str
+    status: str
+    reason: str
+    physical: str
+    token: str
+    at: str
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> StackEvent:
+        return cls(
+            logical=said["LogicalResourceId"],
+            kind=said["ResourceType"],
+            status=said["ResourceStatus"],
+            reason=said.get("ResourceStatusReason", ""),
+            physical=said.get("PhysicalResourceId", ""),
+            token=said.get("ClientRequestToken", ""),
+            at=said["Timestamp"].isoformat(),
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One change of a stack, from its start to its end.
+
+    Attributes:
+        change: `created`, `updated`, `unchanged`…
+        status: of the stack when it had ended.
+        events: of the stack and of those nested in it, oldest first.
+    """
+
+    stack: str
+    change: str
+    status: str
+    seconds: float
+    events: tuple[StackEvent, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        return self.change == "unchanged" or self.status in WELL
+
+
+def describe(cloud: Cloud, name: str) -> dict[str, Any]:
+    """The stack as CloudFormation describes it; empty when there is none."""
+    try:
+        with calling("asking for a stack", where=name):
+            found: dict[str, Any] = cloud.client("cloudformation").describe_stacks(StackName=name)["Stacks"][
+                0
+            ]
+    except AttemptFailed as error:
+        if code_of(error) == "ValidationError" and "does not exist" in error.found:
+            return {}
+        raise
+    return found
+
+
+def status_of(cloud: Cloud, name: str) -> str:
+    """Empty when there is none."""
+    return str(describe(cloud, name).get("StackStatus", ""))
+
+
+def outputs_of(cloud: Cloud, name: str) -> dict[str, str]:
+    """The outputs of a stack by their keys. Raises AttemptFailed when there is no such stack."""
+    said = describe(cloud, name)
+    if not said:
+        raise AttemptFailed("there is no such stack", doing="asking for a stack's outputs", where=name)
+    return {item["OutputKey"]: item["OutputValue"] for item in said.get("Outputs", [])}
+
+
+def expect_settled(cloud: Cloud, name: str) -> str:
+    """The status of a stack that can be deployed to. Raises AttemptFailed for any other, with what to do."""
+    status = status_of(cloud, name)
+    if status in TO_UPDATE | TO_CREATE:
+        return status
+    remedy = REMEDIES.get(status, "see in the console what is going on")
+    if status.endswith("_IN_PROGRESS"):
+        remedy = "somebody else is changing it: wait until that has ended, and find out who it was"
+    raise AttemptFailed(
+        f"the stack is in {status}",
+        doing="deploying a stack",
+        where=name,
+        remedy=remedy,
+        facts={"code": status},
+    )
+
+
+def every(cloud: Cloud) -> float:
+    """Seconds between two questions: an emulator may be asked often, AWS throttles."""
+    return 0.02 if cloud.endpoint.url else 2.0
+
+
+def wait_until_settled(cloud: Cloud, name: str, *, limit: float) -> str:
+    """Waits until nothing is going on in a stack; its status, empty when it is gone.
+
+    Raises AttemptFailed, `indeterminate`, when that takes longer than `limit` seconds.
+    """
+    stack_id = describe(cloud, name).get("StackId", name)
+
+    def settled() -> list[str] | None:
+        status = status_of(cloud, stack_id)
+        return None if status.endswith("_IN_PROGRESS") else [status]
+
+    try:
+        return eventually(settled, within=limit, what="the stack has settled", every=every(cloud))[0]
+    except AttemptFailed as error:
+        raise AttemptFailed(
+            f"{error.found}: it is still in {status_of(cloud, stack_id)}",
+            doing="waiting for a stack",
+            where=name,
+            remedy="raise the `limit` of the stack, or see what it waits for",
+            facts={"indeterminate": 1, "seconds": limit},
+        ) from error
+
+
+def deploy(
+    cloud: Cloud,
+    source: StackSource,
+    reference: Mapping[str, str],
+    parameters: Mapping[str, str],
+    *,
+    disable_rollback: bool = False,
+) -> Operation:
+    """Creates or updates a stack through a change set and waits for the end.
+
+    It returns also when the stack rolled itself back: see `Operation.succeeded`.
+
+    Raises:
+        BadInput: CloudFormation refuses the template, a parameter or a missing capability.
+        AttemptFailed: the stack is in a state that cannot be deployed to, or a call failed.
+    """
+    started = time.monotonic()
+    status = expect_settled(cloud, source.name)
+    change = "created" if status in TO_CREATE else "updated"
+    token = f"rollproof-{secrets.token_hex(8)}"
+    name = _change_set(cloud, source, reference, parameters, change=change, token=token)
+    if name is None:
+        return Operation(source.name, "unchanged", status, time.monotonic() - started)
+    with calling("executing a change set", where=source.name):
+        more = {"DisableRollback": True} if disable_rollback else {}
+        cloud.client("cloudformation").execute_change_set(
+            ChangeSetName=name, StackName=source.name, ClientRequestToken=token, **more
+        )
+    ended = wait_until_settled(cloud, source.name, limit=source.limit)
+    events = tuple(events_of(cloud, source.name, token=token))
+    return Operation(source.name, change, ended, time.monotonic() - started, events)
+
+
+def _change_set(
+    cloud: Cloud,
+    source: StackSource,
+    reference: Mapping[str, str],
+    parameters: Mapping[str, str],
+    *,
+    change: str,
+    token: str,
+) -> str | None:
+    """The id of a change set that is ready; None when there is nothing to change."""
+    client = cloud.client("cloudformation")
+    try:
+        with calling("creating a change set", where=source.name):
+            made = client.create_change_set(
+                StackName=source.name,
+                ChangeSetName=token,
+                ChangeSetType="CREATE" if change == "created" else "UPDATE",
+                Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+                Tags=[{"Key": k, "Value": v} for k, v in source.tags.items()],
+                Capabilities=list(source.capabilities),
+                **reference,
+            )["Id"]
+    except AttemptFailed as error:
+        raise refused(error, source) from error
+    return _ready(cloud, source, str(made))
+
+
+def _ready(cloud: Cloud, source: StackSource, change_set: str) -> str | None:
+    client = cloud.client("cloudformation")
+    place = {"ChangeSetName": change_set, "StackName": source.name}
+
+    def made() -> dict[str, Any] | None:
+        with calling("waiting for a change set", where=source.name):
+            said: dict[str, Any] = client.describe_change_set(**place)
+        return None if said["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS") else said
+
+    said = eventually(made, within=source.limit, what="the change set is made", every=every(cloud))
+    if said["Status"] == "CREATE_COMPLETE":
+        return change_set
+    with calling("removing a change set that failed", where=source.name):
+        client.delete_change_set(**place)
+    reason = str(said.get("StatusReason", ""))
+    if any(text in reason for text in _NOTHING):
+        return None
+    raise AttemptFailed(f"the change set failed: {reason}", doing="creating a change set", where=source.name)
+
+
+def refused(error: AttemptFailed, source: StackSource) -> AttemptFailed | BadInput:
+    """What CloudFormation refuses before it begins, in words that say what to correct."""
+    code, where = code_of(error), f"{source.path} ({source.name})"
+    if code == "InsufficientCapabilitiesException":
+        remedy = f"add it to `capabilities` of [stack.{source.key}], if the template may do that"
+        return BadInput(error.found, doing=error.doing, where=where, remedy=remedy)
+    if code in ("ValidationError", "TemplateValidationException"):
+        remedy = "correct the template or the stack's `parameters`; cfn-lint finds more of the kind"
+        return BadInput(error.found, doing=error.doing, where=where, remedy=remedy)
+    return error
+
+
+def events_of(cloud: Cloud, name: str, *, token: str = "") -> list[StackEvent]:
+    """Events of a stack, oldest first; those of one operation when its token is given."""
+    client, found = cloud.client("cloudformation"), []
+    stack_id = describe(cloud, name).get("StackId", name)
+    with calling("reading the events of a stack", where=name):
+        for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
+            events = [StackEvent.of(item) for item in page["StackEvents"]]
+            found += [event for event in events if not token or event.token == token]
+            if token and events and events[-1].token != token and found:
+                break
+    return found[::-1]
+
+
+def first_failure(events: Sequence[StackEvent]) -> StackEvent | None:
+    """The event that made an operation fail: not the stack's own, not one cancelled because of it."""
+    failed = [
+        event
+        for event in events
+        if event.status.endswith("_FAILED")
+        and event.physical != stack_of(events)
+        and _CANCELLED not in event.reason.lower()
+    ]
+    return failed[0] if failed else None
+
+
+def stack_of(events: Sequence[StackEvent]) -> str:
+    """Id of the stack that events are of: its own events bear it as the physical id."""
+    own = [event.physical for event in events if event.kind == "AWS::CloudFormation::Stack"]
+    return own[0] if own else ""
+
+
+def deepest_failure(cloud: Cloud, events: Sequence[StackEvent]) -> StackEvent | None:
+    """The first failure; where that is a nested stack, the first within it."""
+    found = first_failure(events)
+    if found is None or found.kind != "AWS::CloudFormation::Stack" or not found.physical:
+        return found
+    try:
+        within = deepest_failure(cloud, [e for e in events_of(cloud, found.physical) if e.at >= events[0].at])
+    except AttemptFailed:
+        return found
+    return replace(within, logical=f"{found.logical}/{within.logical}") if within else found
