@@ -13,6 +13,7 @@ from rollproof.checks import (
     rows,
     sequences,
     service,
+    watching,
     writes,
 )
 from rollproof.checks.registry import Check, all_checks, check
@@ -33,5 +34,6 @@ __all__ = [
     "rows",
     "sequences",
     "service",
+    "watching",
     "writes",
 ]

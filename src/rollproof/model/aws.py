@@ -48,7 +48,7 @@ class Stack(Spec):
     """`{env}`, `{account}`, `{region}`, `{dsn}` and `{release}` are filled in"""
     tags: dict[str, str] = Field(default_factory=dict)
     after: tuple[str, ...] = ()
-    """names of stacks that are deployed before it; imports and a cloud assembly's own order count anyway"""
+    """keys of stacks that are deployed before it; imports and a cloud assembly's own order count anyway"""
     capabilities: tuple[Literal["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"], ...] = (
         "CAPABILITY_IAM",
         "CAPABILITY_NAMED_IAM",
