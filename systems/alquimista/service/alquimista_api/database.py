@@ -7,7 +7,7 @@ database. A fresh connection finds whatever is there now, so nothing has to noti
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,7 +35,7 @@ def session(tenant: str | None = None) -> Iterator[Session]:
         Refusal: the database said no. Its own message is left out: it may quote a row.
     """
     try:
-        with psycopg.connect(_dsn(), connect_timeout=CONNECT_SECONDS, row_factory=dict_row) as connection:
+        with psycopg.connect(find_dsn(), connect_timeout=CONNECT_SECONDS, row_factory=dict_row) as connection:
             connection.execute(BEGIN, [str(STATEMENT_MILLISECONDS)])
             if tenant is not None:
                 connection.execute(ENTER, [tenant])
@@ -44,10 +44,15 @@ def session(tenant: str | None = None) -> Iterator[Session]:
         raise refusal_for(error) from error
 
 
-def _dsn() -> str:
+def from_environment() -> str:
+    """The connection string that DATABASE_URL holds. Raises Refusal when it holds none."""
     if dsn := os.environ.get("DATABASE_URL"):
         return dsn
     raise Refusal(503, "not_configured", hint="DATABASE_URL is not set")
+
+
+find_dsn: Callable[[], str] = from_environment
+"""where the connection string comes from; a Lambda function has another source"""
 
 
 def refusal_for(error: psycopg.Error) -> Refusal:

@@ -30,24 +30,29 @@ ROUTES: Mapping[tuple[str, str], Endpoint] = {
 def handler(event: Mapping[str, object], context: object = None) -> dict[str, object]:
     """Answers one request. Every refusal is JSON: `{"error": code, ...}`, without row values."""
     del context
+    return serve(event, ROUTES).event()
+
+
+def serve(event: Mapping[str, object], routes: Mapping[tuple[str, str], Endpoint]) -> Answer:
+    """The answer to one request by these routes."""
     request = Request.of(event)
     route = _route(request.path)
     try:
-        answer = _endpoint(request.method, route)(request)
+        answer = _endpoint(routes, request.method, route)(request)
     except Refusal as refusal:
         answer = Answer(refusal.status, {"error": refusal.code, **refusal.facts})
     _log(request.method, route, answer)
-    return answer.event()
+    return answer
 
 
 def _route(path: str) -> str:
     return "/leads/{external_ref}" if path.startswith("/leads/") and path != "/leads/" else path
 
 
-def _endpoint(method: str, route: str) -> Endpoint:
-    if endpoint := ROUTES.get((method, route)):
+def _endpoint(routes: Mapping[tuple[str, str], Endpoint], method: str, route: str) -> Endpoint:
+    if endpoint := routes.get((method, route)):
         return endpoint
-    if any(known == route for _, known in ROUTES):
+    if any(known == route for _, known in routes):
         raise Refusal(405, "method_not_allowed")
     raise Refusal(404, "route_unknown")
 

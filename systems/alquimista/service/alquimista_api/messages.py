@@ -1,4 +1,4 @@
-"""What comes in and what goes out, in API Gateway's HTTP API format (payload version 2.0)."""
+"""What comes in and what goes out: API Gateway's events of HTTP APIs (payload version 2.0) and REST APIs."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ class Request:
         context = _mapping(_mapping(event.get("requestContext")).get("http"))
         raw = str(event.get("body") or "")
         return cls(
-            method=str(context.get("method", "GET")),
-            path=str(event.get("rawPath", "/")),
+            method=str(context.get("method") or event.get("httpMethod") or "GET"),
+            path=str(event.get("rawPath") or event.get("path") or "/"),
             query=_texts(event.get("queryStringParameters")),
             headers={name.lower(): value for name, value in _texts(event.get("headers")).items()},
             body=base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode(),

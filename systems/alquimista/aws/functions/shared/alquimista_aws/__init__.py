@@ -1,0 +1,1 @@
+"""What the system's Lambda functions share: where their secrets, settings and flags are, and how they fail."""

@@ -1,0 +1,1 @@
+"""The HTTP API of the reference system: leads, events, agents, plans and the routing board."""
