@@ -225,6 +225,11 @@ class RollBackRelease(_OfRelease):
     def own_command(self, drill: Drill) -> Command | None:
         return drill.system.deploy.rollback or drill.system.deploy.command
 
+    def run(self, drill: Drill) -> JsonObject:
+        done = super().run(drill)
+        drill.incident("executed")
+        return done
+
 
 def run_own(drill: Drill, command: Command, release: Release) -> JsonObject:
     """The system's own command, to its end. Raises AttemptFailed when it fails or its time is up."""
