@@ -15,6 +15,7 @@ from rollproof.fingerprint import incremental_reach, incremental_scan, take_fing
 from rollproof.fingerprint.catalog import QUERIES
 from rollproof.fingerprint.incremental_scan import Scan
 from rollproof.fingerprint.incremental_statements import statements
+from rollproof.fingerprint.pipeline import Answer
 from rollproof.fingerprint.queries import query
 from rollproof.fingerprint.watch import CatalogWatch
 
@@ -271,16 +272,13 @@ def test_a_watch_that_goes_by_the_newest_transaction_is_caught(
     database: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    read = incremental_scan.read_scan
+    told = incremental_scan.scan_of
 
-    def wrong(cursor: psycopg.Cursor[tuple[object, ...]], *, major: int, marker: str) -> Scan:
-        scan = read(cursor, major=major, marker=marker)
-        (newest,) = cursor.execute(
-            "SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text"
-        ).fetchone() or ("",)
-        return replace(scan, marker=str(newest))
+    def wrong(answer: Answer) -> Scan:
+        newest = conn.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::xid::text").fetchone() or ("",)
+        return replace(told(answer), marker=str(newest[0]))
 
-    monkeypatch.setattr("rollproof.fingerprint.watch.read_scan", wrong)
+    monkeypatch.setattr("rollproof.fingerprint.watch.scan_of", wrong)
     began_before_and_ended_after(watch, conn, pg.conninfo(database))
     with pytest.raises(AttemptFailed, match=r"column public\.users\.early"):
         watch.check()

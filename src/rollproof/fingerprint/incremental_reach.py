@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
-
-from psycopg import Cursor
 
 from rollproof.fingerprint.incremental_scan import Changes, Row
 from rollproof.fingerprint.incremental_statements import ANY, GRANTED
+from rollproof.fingerprint.pipeline import Pipeline
 from rollproof.fingerprint.queries import query
 
 _PART_OF = {
@@ -68,9 +66,9 @@ class Reached:
         return Reached({**self.oids, **more}, self.rare)
 
 
-def reach(cursor: Cursor[Any], changes: Changes, *, major: int) -> Reached:
+def reach(pipeline: Pipeline, changes: Changes, *, major: int) -> Reached:
     """All objects whose facts may print something of what changed (watch_reach.sql), and these themselves."""
-    found = _dependents(cursor, _seeds(changes), major)
+    found = _dependents(pipeline, _seeds(changes), major)
     alone = {row.owner for row in _rows(changes, "pg_description")}
     schemas = {row.key for row in _rows(changes, "pg_namespace")}
     found["pg_namespace"] = found.get("pg_namespace", frozenset()) | schemas
@@ -99,9 +97,13 @@ def _rows(changes: Changes, catalog: str) -> Iterable[Row]:
     return [*changes.fresh.get(catalog, ()), *changes.gone.get(catalog, ())]
 
 
-def _dependents(cursor: Cursor[Any], seeds: set[tuple[str, int]], major: int) -> dict[str, frozenset[int]]:
+def _dependents(pipeline: Pipeline, seeds: set[tuple[str, int]], major: int) -> dict[str, frozenset[int]]:
     if not seeds:
         return {}
     catalogs, oids = zip(*seeds, strict=True)
-    cursor.execute(query("watch_reach", major=major), (list(catalogs), list(oids)), prepare=True)
-    return {catalog: frozenset(found) for catalog, found in cursor.fetchall()}
+    rows = pipeline.one(query("watch_reach", major=major), _array(catalogs), _array(oids))
+    return {catalog: frozenset(found) for catalog, found in rows}
+
+
+def _array(values: Iterable[object]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
-from psycopg import Cursor
-
-from rollproof.fingerprint.incremental_scan import Changes
-from rollproof.fingerprint.incremental_statements import relations_text
+from rollproof.fingerprint.pipeline import Pipeline
 from rollproof.fingerprint.queries import query
+
+if TYPE_CHECKING:
+    from rollproof.fingerprint.incremental_scan import Changes, Scan
 
 _TELLING = (
     "pg_class",
@@ -57,10 +57,10 @@ class Relation:
 class Relations:
     """All relations, kept up to date by what a scan found."""
 
-    def __init__(self, cursor: Cursor[Any], *, major: int) -> None:
+    def __init__(self, pipeline: Pipeline, *, major: int) -> None:
         self._major = major
-        self._known = self._read(cursor, None)
-        self._schemas = self._read_schemas(cursor)
+        self._known = self._read(pipeline)
+        self._schemas = self._read_schemas(pipeline)
         self.changed = frozenset(relation.name for relation in self._known.values() if relation.listed)
         self.rewritten: tuple[str, ...] = ()
         self.sequences_changed = True
@@ -69,16 +69,14 @@ class Relations:
         """Nothing has changed."""
         self.changed, self.rewritten = frozenset(), ()
 
-    def advance(self, cursor: Cursor[Any], changes: Changes) -> str:
+    def advance(self, pipeline: Pipeline, scan: Scan, changes: Changes) -> str:
         """Follows the changes; says why only a full fingerprint will do, or nothing."""
         before = self._known
         self._known = dict(before)
-        renamed = self._rename_schemas(cursor, changes)
-        touched = {row.key for row in changes.fresh.get("pg_class", ())}
+        renamed = self._rename_schemas(pipeline, changes)
         for row in changes.gone.get("pg_class", ()):
             self._known.pop(row.key, None)
-        if renamed or touched:
-            self._known |= self._read(cursor, None if renamed else touched)
+        self._known |= self._read(pipeline) if renamed else scan.relations
         self._tell(before, changes)
         return "a schema was renamed" if renamed else ""
 
@@ -106,18 +104,15 @@ class Relations:
             return False
         return 0 not in (before.storage, after.storage) and before.storage != after.storage
 
-    def _rename_schemas(self, cursor: Cursor[Any], changes: Changes) -> bool:
+    def _rename_schemas(self, pipeline: Pipeline, changes: Changes) -> bool:
         if "pg_namespace" not in changes.fresh and "pg_namespace" not in changes.gone:
             return False
-        before, self._schemas = self._schemas, self._read_schemas(cursor)
+        before, self._schemas = self._schemas, self._read_schemas(pipeline)
         return any(self._schemas.get(oid, name) != name for oid, name in before.items())
 
-    def _read(self, cursor: Cursor[Any], oids: Iterable[int] | None) -> dict[int, Relation]:
-        if oids is None:
-            cursor.execute(relations_text(self._major, only=False), prepare=True)
-        else:
-            cursor.execute(relations_text(self._major, only=True), (list(oids),), prepare=True)
-        return {oid: Relation(*row) for oid, *row in cursor.fetchall()}
+    def _read(self, pipeline: Pipeline) -> dict[int, Relation]:
+        rows = pipeline.one(query("watch_relations", major=self._major))
+        return {oid: Relation(*row) for oid, *row in rows}
 
-    def _read_schemas(self, cursor: Cursor[Any]) -> dict[int, str]:
-        return dict(cursor.execute(query("watch_schemas", major=self._major), prepare=True).fetchall())
+    def _read_schemas(self, pipeline: Pipeline) -> dict[int, str]:
+        return dict(pipeline.one(query("watch_schemas", major=self._major)))

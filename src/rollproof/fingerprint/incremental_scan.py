@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import cache
+from typing import NamedTuple
 
-from psycopg import Cursor
-
-from rollproof.fingerprint.incremental_statements import scan_text
+from rollproof.fingerprint.incremental_relations import Relation
+from rollproof.fingerprint.pipeline import Answer, Ask, Pipeline
 from rollproof.fingerprint.queries import query
 
 FIRST_USER_OID = 16384
@@ -45,6 +47,8 @@ PARTS = (
 _WITH_ROWS_OF_THE_SERVER = frozenset(KEYED + PARTS) - {"pg_inherits", "pg_namespace", "pg_description"}
 """Keyed by oids, so that rows of users and of the server itself can be told apart."""
 
+_CATALOG = re.compile(r"SELECT '(\w+)'")
+_KEY = re.compile(r"array_agg\(ARRAY\[(.+?), \w+::bigint\]\)")
 _READ_BY_ALL = ("pg_opclass", "pg_collation")
 """A new default operator class changes how definitions of indexes are written that do not depend on it."""
 
@@ -64,6 +68,7 @@ class Scan:
         marker: the oldest transaction that may still write: what the next scan starts at.
         names: roles and tablespaces.
         compared: the result of each statement that is compared at every look.
+        relations: what is kept of those with a row in pg_class that is new or changed.
     """
 
     marker: str
@@ -71,6 +76,7 @@ class Scan:
     counts: Mapping[str, int]
     rows: Mapping[str, list[Row]]
     compared: Mapping[str, str]
+    relations: Mapping[int, Relation]
 
 
 @dataclass(slots=True)
@@ -92,32 +98,32 @@ class Changes:
         return bool(self.fresh or self.gone or self.unclear or self.rare or self.compared)
 
 
-def read_scan(cursor: Cursor[Any], *, major: int, marker: str) -> Scan:
-    """Runs the scan from `marker` on, inside a snapshot."""
-    cursor.execute(scan_text(major), (marker,), prepare=True)
+def scan_of(answer: Answer) -> Scan:
+    """What the scan's statement has answered."""
     counts: dict[str, int] = {}
     rows: dict[str, list[Row]] = {}
     texts: dict[str, str] = {}
-    for catalog, count, keys, text in cursor.fetchall():
+    for catalog, count, keys, text in answer.rows:
         if catalog.startswith("pg_"):
             counts[catalog] = count
             if keys:
                 rows[catalog] = [Row(*pair) for pair in keys]
         else:
             texts[catalog] = text or ""
-    return Scan(texts.pop("marker"), texts.pop("names"), counts, rows, texts)
+    relations = {oid: Relation(*rest) for oid, *rest in json.loads(texts.pop("relations") or "[]")}
+    return Scan(texts.pop("marker"), texts.pop("names"), counts, rows, texts, relations)
 
 
 class Kept:
     """What is known of the catalogs' rows since the last scan."""
 
-    def __init__(self, cursor: Cursor[Any], scan: Scan, *, major: int) -> None:
+    def __init__(self, pipeline: Pipeline, scan: Scan, *, major: int) -> None:
         self._major = major
-        self._keys = self._read(cursor, KEYED)
+        self._keys = self._read(pipeline)
         self._take(scan)
         self._server = {catalog: scan.counts[catalog] - len(self._keys[catalog]) for catalog in KEYED}
 
-    def advance(self, cursor: Cursor[Any], scan: Scan) -> Changes:
+    def advance(self, pipeline: Pipeline, scan: Scan) -> Changes:
         """What `scan` found; afterwards it is what is kept."""
         changes = Changes(fresh=dict(scan.rows))
         changes.unclear = self._why_unclear(scan)
@@ -125,7 +131,7 @@ class Kept:
         changes.compared = {name for name, text in scan.compared.items() if text != self._compared[name]}
         self._take(scan)
         if lost := [catalog for catalog in KEYED if self._misses(catalog, scan)]:
-            self._look_for(lost, cursor, scan, changes)
+            self._look_for(lost, pipeline, scan, changes)
         return changes
 
     @property
@@ -178,17 +184,30 @@ class Kept:
         kept.update(scan.rows.get(catalog, ()))
         return len(kept) + self._server[catalog] != scan.counts[catalog]
 
-    def _look_for(self, catalogs: list[str], cursor: Cursor[Any], scan: Scan, changes: Changes) -> None:
-        current = self._read(cursor, catalogs)
-        for catalog in catalogs:
-            kept, self._keys[catalog] = self._keys[catalog], current[catalog]
-            changes.gone[catalog] = [Row(key, kept[key]) for key in kept.keys() - current[catalog].keys()]
-            server = scan.counts[catalog] - len(current[catalog])
-            if server != self._server[catalog]:
+    def _look_for(self, catalogs: list[str], pipeline: Pipeline, scan: Scan, changes: Changes) -> None:
+        for catalog, current in self._living(pipeline, catalogs).items():
+            kept = self._keys[catalog]
+            changes.gone[catalog] = [Row(key, kept.pop(key)) for key in kept.keys() - current]
+            server = scan.counts[catalog] - len(current)
+            if server != self._server[catalog] or len(kept) != len(current):
                 self._server[catalog] = server
                 changes.unclear = f"an object of the server itself came or went ({catalog})"
 
-    def _read(self, cursor: Cursor[Any], catalogs: Iterable[str]) -> dict[str, dict[int, int]]:
-        wanted = list(catalogs)
-        cursor.execute(query("watch_keys", major=self._major), (wanted,), prepare=True)
-        return {catalog: dict(keys or ()) for catalog, keys in cursor.fetchall() if catalog in wanted}
+    def _living(self, pipeline: Pipeline, catalogs: Sequence[str]) -> dict[str, set[int]]:
+        texts = key_texts(self._major)
+        answers = pipeline.send([Ask(texts[catalog]) for catalog in catalogs])
+        found = zip(catalogs, answers, strict=True)
+        return {catalog: set(answer.rows[0][1] or ()) for catalog, answer in found}
+
+    def _read(self, pipeline: Pipeline) -> dict[str, dict[int, int]]:
+        answer = pipeline.send([Ask(query("watch_keys", major=self._major))])[0]
+        return {catalog: dict(keys or ()) for catalog, keys in answer.rows}
+
+
+@cache
+def key_texts(major: int) -> dict[str, str]:
+    """For each of `KEYED`: the statement of sql/watch_keys.sql that reads its keys, without their owners."""
+    parts = query("watch_keys", major=major).split("UNION ALL -- next\n")
+    found = {_CATALOG.search(part)[1]: _KEY.sub(r"array_agg(\1)", part) for part in parts}  # type: ignore[index]
+    assert found.keys() == set(KEYED)
+    return found

@@ -103,10 +103,3 @@ def _statement(name: str, text: str) -> Statement:
         every_look=_EVERY_LOOK in text,
         names_others="pg_identify_object" in text and not found,
     )
-
-
-@cache
-def relations_text(major: int, *, only: bool) -> str:
-    """sql/watch_relations.sql for all relations, or for those whose oids are in $1."""
-    text = query("watch_relations", major=major)
-    return _ONLY.sub(lambda match: match["condition"], text) if only else text

@@ -54,6 +54,10 @@ class FactStore:
             kept.setdefault(oid, []).append(entry)
             self._in.append(entry)
 
+    def replace_one(self, statement: str, oid: int, fact: Fact) -> None:
+        """The only fact that a statement has of an object; of no schema of its own."""
+        self.replace(statement, [oid], [(oid, Entry(None, None, fact))])
+
     def settle(self) -> Fingerprint:
         """The fingerprint after all that was replaced; the last one when nothing came of it.
 

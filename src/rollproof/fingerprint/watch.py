@@ -29,22 +29,24 @@ again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import psycopg
-from psycopg import Cursor, RawCursor, pq
-from psycopg.rows import tuple_row
 
 from rollproof.errors import AttemptFailed, PreconditionNotMet
-from rollproof.fingerprint.catalog import fact_of, state_queries, states_of, take_fingerprint
+from rollproof.fingerprint.catalog import fact_of, take_fingerprint
 from rollproof.fingerprint.incremental_reach import Reached, reach
 from rollproof.fingerprint.incremental_relations import Relations
-from rollproof.fingerprint.incremental_scan import Changes, Kept, read_scan
-from rollproof.fingerprint.incremental_statements import GRANTED, Statement, statements
+from rollproof.fingerprint.incremental_scan import Changes, Kept, scan_of
+from rollproof.fingerprint.incremental_statements import GRANTED, Statement, scan_text, statements
+from rollproof.fingerprint.incremental_states import States
 from rollproof.fingerprint.incremental_store import WHOLE, Entry, FactStore
+from rollproof.fingerprint.pipeline import SYNC, Answer, Ask, Pipeline
 from rollproof.fingerprint.queries import query
 from rollproof.fingerprint.snapshot import explained, major_of
 from rollproof.model.fingerprint import Fact, Fingerprint
@@ -53,17 +55,13 @@ _DOING = "taking the database's fingerprint"
 _SCHEMAS = "schemas 1"
 _TABLES = "tables 1"
 _COMMENTS = "comments 1"
-_STATES = "sequence states"
-_BEGIN = """
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY;
-{settings}
-SET LOCAL plan_cache_mode = force_generic_plan;
-SET LOCAL enable_hashjoin = off;
-SET LOCAL enable_mergejoin = off;
-"""
-"""The settings of every snapshot; prepared statements planned once, not for each set of objects; and as for
+_BEGIN = Ask("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+_COMMIT = Ask("COMMIT")
+_PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+"""Beside the settings of every snapshot: statements are planned once, not for each set of objects; and as for
 few: joined by index, where a hash would take in all of pg_class or pg_depend."""
-_ALL_AT_ONCE = "SET LOCAL enable_hashjoin TO DEFAULT; SET LOCAL enable_mergejoin TO DEFAULT;\n"
+_ALL_AT_ONCE = {"enable_hashjoin": "on", "enable_mergejoin": "on"}
+_SETTING = re.compile(r'^SET LOCAL "?(\w+)"? = (.+?);', re.MULTILINE)
 _MARKER = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 _SHOWN = 10
 _FEW, _SHARE = 150, 3
@@ -104,15 +102,15 @@ class CatalogWatch:
     def __init__(self, conn: psycopg.Connection[Any], *, ignore_schemas: Collection[str] = ()) -> None:
         self._conn = conn
         self._ignored = frozenset(ignore_schemas)
-        self._major = major_of(conn)
+        self._major, self._source = major_of(conn), conn.info.dbname
+        self._pipeline = Pipeline(conn)
         self.forget()
 
     def forget(self) -> None:
         """Starts over: the next look takes everything anew, as after the database was replaced."""
         self._known: _Known | None = None
-        self._store = FactStore(ignored=self._ignored, source=self._conn.info.dbname)
-        self._questions: list[bytes] = []
-        self._states: list[tuple[Any, ...]] = []
+        self._store = FactStore(ignored=self._ignored, source=self._source)
+        self._states = States(self._pipeline, self._store, ignored=self._ignored)
 
     def look(self) -> Fingerprint:
         """The fingerprint that `take_fingerprint` would take now; the last one itself when nothing changed.
@@ -125,17 +123,61 @@ class CatalogWatch:
             EnvironmentUnavailable, AttemptFailed: as `take_fingerprint`.
             ValueError: two facts bear the same kind and name.
         """
+        found = self.look_after(None, lambda _: True)
+        assert found is not None
+        return found
+
+    def look_after(
+        self, first: str | None, judge: Callable[[list[tuple[Any, ...]]], bool]
+    ) -> Fingerprint | None:
+        """As `look`, with a statement ahead of it in the same message; nothing waits for its answer.
+
+        Args:
+            judge: gets the statement's rows; where it says False the look is given up, and None returned.
+        """
+        self._must_be_idle()
         try:
-            with self._reading() as cursor:
-                if self._known is None:
-                    self._known = self._start(cursor)
-                else:
-                    self._advance(cursor, self._known)
-                self._read_states(cursor)
-                return self._store.settle()
+            found = self._look(first, judge)
+        except psycopg.Error as error:
+            self._give_up()
+            if not isinstance(error, psycopg.errors.InvalidSqlStatementName):
+                raise explained(error, doing=_DOING) from error
         except BaseException:
-            self.forget()
+            self._give_up()
             raise
+        else:
+            return found
+        return self.look_after(first, judge)  # somebody deallocated the statements; they are made again
+
+    def _look(self, first: str | None, judge: Callable[[list[tuple[Any, ...]]], bool]) -> Fingerprint | None:
+        begin = [_BEGIN, _settings(self._major)]
+        known = self._known
+        scan = [Ask(scan_text(self._major), (known.kept.marker,))] if known else [Ask(_MARKER)]
+        ahead = [Ask(first), SYNC] if first else []
+        told, *_, answer = self._pipeline.send([*ahead, *begin, *scan])
+        if first and not judge(told.rows):
+            self._pipeline.roll_back()
+            return None
+        if known is None:
+            self._known = self._start(str(answer.rows[0][0]))
+        else:
+            self._advance(answer, known)
+        if not self._pipeline.idle:
+            self._pipeline.send([_COMMIT])
+        return self._store.settle()
+
+    def _must_be_idle(self) -> None:
+        if not self._conn.closed and not self._pipeline.idle:
+            raise PreconditionNotMet(
+                "the connection is in a transaction",
+                doing=_DOING,
+                remedy="commit or roll back first, or use a connection of its own",
+            )
+
+    def _give_up(self) -> None:
+        with suppress(psycopg.Error):
+            self._pipeline.roll_back()
+        self.forget()
 
     def rewritten(self) -> tuple[str, ...]:
         """Tables, materialized views and indexes whose storage was made anew between the last two looks.
@@ -176,61 +218,52 @@ class CatalogWatch:
                 facts={"differing": len(differing)},
             )
 
-    @contextmanager
-    def _reading(self) -> Iterator[Cursor[Any]]:
-        if self._conn.info.transaction_status != pq.TransactionStatus.IDLE:
-            raise PreconditionNotMet(
-                "the connection is in a transaction",
-                doing=_DOING,
-                remedy="commit or roll back first, or use a connection of its own",
-            )
-        settings = query("settings", major=self._major)
-        try:
-            with self._conn.transaction():
-                cursor = RawCursor(self._conn, row_factory=tuple_row)
-                cursor.execute(_BEGIN.format(settings=settings), prepare=False)
-                yield cursor
-        except psycopg.Error as error:
-            raise explained(error, doing=_DOING) from error
-
-    def _start(self, cursor: Cursor[Any]) -> _Known:
-        (marker,) = cursor.execute(_MARKER).fetchone() or ("",)
-        scan = read_scan(cursor, major=self._major, marker=marker)
-        known = _Known(Kept(cursor, scan, major=self._major), Relations(cursor, major=self._major))
-        self._read_all(cursor)
+    def _start(self, marker: str) -> _Known:
+        scan = scan_of(self._pipeline.send([Ask(scan_text(self._major), (marker,))])[0])
+        kept = Kept(self._pipeline, scan, major=self._major)
+        known = _Known(kept, Relations(self._pipeline, major=self._major))
+        self._read_all()
         return known
 
-    def _advance(self, cursor: Cursor[Any], known: _Known) -> None:
-        scan = read_scan(cursor, major=self._major, marker=known.kept.marker)
-        changes = known.kept.advance(cursor, scan)
+    def _advance(self, answer: Answer, known: _Known) -> None:
+        scan = scan_of(answer)
+        changes = known.kept.advance(self._pipeline, scan)
         if not changes:
             known.relations.rest()
+            self._states.take(self._pipeline.send([*self._states.asks, _COMMIT]))
             return
-        unclear = known.relations.advance(cursor, changes) or changes.unclear
-        reached = None if unclear else reach(cursor, changes, major=self._major)
+        unclear = known.relations.advance(self._pipeline, scan, changes) or changes.unclear
+        reached = None if unclear else reach(self._pipeline, changes, major=self._major)
         if reached is None or len(reached) > max(_FEW, known.kept.size // _SHARE):
-            self._read_all(cursor)
+            self._read_all()
         else:
-            self._read_changed(cursor, known, changes, reached)
+            self._read_changed(known, changes, reached)
 
-    def _read_all(self, cursor: Cursor[Any]) -> None:
+    def _read_all(self) -> None:
         everything = statements(self._major)
-        whole = "\n;\n".join(statement.whole for statement in everything)
-        cursor.execute(_ALL_AT_ONCE + whole, prepare=False)
-        results = [(statement, rows) for statement, rows in zip(everything, _results(cursor), strict=True)]
+        asks = [_setting(_ALL_AT_ONCE), *(Ask(statement.whole) for statement in everything)]
+        _, *answers = self._pipeline.send(asks, prepare=False)
+        results = list(zip(everything, answers, strict=True))
         results.sort(key=lambda result: result[0].name != _SCHEMAS)
-        for statement, rows in results:
-            self._replace(statement, None, rows)
-        self._list_sequences(cursor)
+        for statement, answer in results:
+            self._replace(statement, None, answer.dicts())
+        self._states.read()
 
-    def _read_changed(self, cursor: Cursor[Any], known: _Known, changes: Changes, reached: Reached) -> None:
-        due = self._due(changes, self._with_replica_identity(reached))
-        with self._conn.pipeline():
-            asked = [(statement, oids, self._ask(known, statement, oids)) for statement, oids in due]
-            for statement, oids, answer in asked:
-                self._replace(statement, oids, _rows(answer) if answer else ())
-        if known.relations.sequences_changed or "pg_depend" in changes.fresh:
-            self._list_sequences(cursor)
+    def _read_changed(self, known: _Known, changes: Changes, reached: Reached) -> None:
+        due = [
+            (statement, oids, self._ask(known, statement, oids))
+            for statement, oids in self._due(changes, self._with_replica_identity(reached))
+        ]
+        new_sequences = known.relations.sequences_changed or "pg_depend" in changes.fresh
+        last = [] if new_sequences else [*self._states.asks, _COMMIT]
+        answers = self._pipeline.send([*(ask for *_, ask in due if ask), *last])
+        left = iter(answers)
+        for statement, oids, ask in due:
+            self._replace(statement, oids, next(left).dicts() if ask else ())
+        if new_sequences:
+            self._states.read()
+        else:
+            self._states.take(list(left))
 
     def _due(self, changes: Changes, reached: Reached) -> Iterator[tuple[Statement, Collection[int] | None]]:
         """Each statement that may say something new, and of which objects; None: of all."""
@@ -241,13 +274,12 @@ class CatalogWatch:
             elif oids := reached.oids.get(statement.catalog):
                 yield statement, oids
 
-    def _ask(self, known: _Known, statement: Statement, oids: Collection[int] | None) -> Cursor[Any] | None:
-        """The answer, or None when there is nothing to ask about: what is gone needs no question."""
-        cursor = RawCursor(self._conn, row_factory=tuple_row)
+    def _ask(self, known: _Known, statement: Statement, oids: Collection[int] | None) -> Ask | None:
+        """What to ask, or None when there is nothing to ask about: what is gone needs no question."""
         if oids is None:
-            return cursor.execute(statement.whole, prepare=True)
+            return Ask(statement.whole)
         there = known.there(statement, oids)
-        return cursor.execute(statement.only, (list(there),), prepare=True) if there else None
+        return Ask(statement.only, ("{" + ",".join(map(str, there)) + "}",)) if there else None
 
     def _is_due(self, statement: Statement, changes: Changes, reached: Reached) -> bool:
         if statement.every_look:
@@ -276,32 +308,17 @@ class CatalogWatch:
         ]
         self._store.replace(statement.name, oids, new)
 
-    def _list_sequences(self, cursor: Cursor[Any]) -> None:
-        self._questions = state_queries(cursor, major=self._major, ignored=self._ignored)
 
-    def _read_states(self, cursor: Cursor[Any]) -> None:
-        states: list[tuple[Any, ...]] = []
-        for question in self._questions:
-            states += cursor.execute(question, prepare=True).fetchall()
-        if states != self._states:
-            self._states = states
-            self._store.replace(
-                _STATES, None, [(WHOLE, Entry(None, None, fact)) for fact in states_of(states)]
-            )
+@cache
+def _settings(major: int) -> Ask:
+    """The settings of every snapshot, until the end of the transaction, as one statement."""
+    found = {name: value.strip("'") for name, value in _SETTING.findall(query("settings", major=major))}
+    return _setting({**found, **_PLANNING})
 
 
-def _rows(cursor: Cursor[Any]) -> list[dict[str, Any]]:
-    rows = cursor.fetchall()
-    names = [column.name for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in rows]
-
-
-def _results(cursor: Cursor[Any]) -> Iterator[list[dict[str, Any]]]:
-    more: bool | None = True
-    while more:
-        if cursor.description is not None:
-            yield _rows(cursor)
-        more = cursor.nextset()
+def _setting(values: Mapping[str, str]) -> Ask:
+    calls = (f"set_config('{name}', '{value}', true)" for name, value in values.items())
+    return Ask(f"SELECT {', '.join(calls)}")
 
 
 def _same(one: Fact | None, other: Fact | None) -> bool:

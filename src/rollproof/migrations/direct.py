@@ -17,6 +17,7 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed
+from rollproof.migrations.ahead import Ahead
 from rollproof.migrations.blocking import backend, blockers, end_backend
 from rollproof.migrations.direct_failure import Failed, said
 from rollproof.migrations.execute import PsqlRunner, ScriptRun
@@ -48,6 +49,8 @@ class DirectRunner:
         blocked: also measure, with further connections, how long readers and writers wait meanwhile.
         observer: an idle connection to the same database to look at the locks with; where there is none
             each run opens one, which takes as long as the script's own.
+        ahead: opens the next run's connection as soon as a script is through; without it each run waits
+            for its own.
     """
 
     server: PostgresServer
@@ -57,6 +60,7 @@ class DirectRunner:
     locks: bool = field(default=True, kw_only=True)
     blocked: bool = field(default=False, kw_only=True)
     observer: Connection[Any] | None = field(default=None, kw_only=True, compare=False, repr=False)
+    ahead: Ahead | None = field(default=None, kw_only=True, compare=False, repr=False)
 
     def run(self, script: Script) -> ScriptRun:
         """Runs the script's text as its `mode` says.
@@ -151,7 +155,7 @@ class _Run:
         self.wrapped = False
 
     def go(self, looking: PGconn | None) -> None:
-        self.wire = Wire.open(self.runner.conninfo, limit=self.runner.limit)
+        self.wire = self._open()
         try:
             if not self.wire.alive:
                 raise self._failed().not_connected(self.wire.conn.error_message)
@@ -166,6 +170,13 @@ class _Run:
         finally:
             # After a failure a transaction may be open; its locks go with the backend.
             self.wire.close(wait=_GRACE)
+        if self.runner.ahead:
+            self.runner.ahead.start(self.runner.conninfo)
+
+    def _open(self) -> Wire:
+        runner = self.runner
+        waiting = runner.ahead.take(runner.conninfo) if runner.ahead else None
+        return Wire.over(waiting, runner.limit) if waiting else Wire.open(runner.conninfo, limit=runner.limit)
 
     def _follow(self, looking: PGconn | None) -> None:
         if looking is not None:

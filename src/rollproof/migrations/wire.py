@@ -60,6 +60,11 @@ class Wire:
         conn = pq.PGconn.connect(conninfo)
         if conn.status == pq.ConnStatus.OK:
             conn.nonblocking = 1
+        return cls.over(conn, limit)
+
+    @classmethod
+    def over(cls, conn: PGconn, limit: float) -> Wire:
+        """Goes on with a connection that somebody opened."""
         return cls(conn, time.monotonic() + limit)
 
     @property

@@ -57,14 +57,24 @@ class Observer:
     Attributes:
         notes: what it came upon since they were last taken, one sentence each.
         made: which rows were made up, as the filler remembers them; for the next connection.
+        meanwhile: called now and then during a look, for what else is to go on.
     """
 
-    def __init__(self, server: PostgresServer, settings: WalkSettings, *, ledger: str) -> None:
+    def __init__(
+        self,
+        server: PostgresServer,
+        settings: WalkSettings,
+        *,
+        ledger: str,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         self.server, self.settings, self.ledger = server, settings, ledger
+        self.meanwhile = meanwhile
         self.database = ""
         self.made: bytes | None = None
         self.notes: list[str] = []
         self._left = 0
+        self._token = ""
         self._missed: AttemptFailed | None = None
         self._conn: Connection[Any] | None = None
         self._filling: Connection[Any] | None = None
@@ -203,11 +213,27 @@ class Observer:
     def _look(self) -> State:
         conn = self._connected()
         assert self._watch is not None
-        server = self._look_at_server(conn, self._tidy(conn))
+        found = self._watch.look_after(query("tidy").decode(), self._is_tidy)
+        if found is None:
+            self._tidy(conn)
+            found = self._watch.look_after(query("tidy").decode(), self._remember)
+            assert found is not None
+        server = self._look_at_server(conn, self._token)
+        self.meanwhile()
         # Without its name: a database made anew has another one and is the same to those who compare.
-        facts = Fingerprint(self._watch.look().facts)
+        facts = Fingerprint(found.facts)
         rows = self._rows.look(self._watch.changed_tables()) if self._rows else None
         return State(facts, rows, server, self.ledger)
+
+    def _is_tidy(self, rows: list[tuple[Any, ...]]) -> bool:
+        """Whether nothing was left open, so that what is read at the same time holds."""
+        self.meanwhile()
+        self._remember(rows)
+        return not any(rows[0][1:])
+
+    def _remember(self, rows: list[tuple[Any, ...]]) -> bool:
+        self._token = str(rows[0][0])
+        return True
 
     def _check(self) -> None:
         self._look()

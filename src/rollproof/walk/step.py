@@ -164,7 +164,7 @@ class Step:
 
     def _again(self, clean: State) -> None:
         track = self.track
-        ran = track.run(track.source.apply, self.migration)
+        ran = track.run(track.source.apply, self.migration, locks=False)  # seen the first time
         self.took("again", ran)
         if ran.error is not None:
             self.again_failed(ran.error)

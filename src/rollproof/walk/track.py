@@ -13,6 +13,7 @@ import psycopg
 from rollproof.components.postgres.admin import connected, failed
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable, RollproofError
+from rollproof.migrations.ahead import Ahead
 from rollproof.migrations.direct import DirectRunner
 from rollproof.migrations.execute import ScriptRun
 from rollproof.migrations.model import Migration, MigrationHistory
@@ -91,8 +92,9 @@ class Track:
     ) -> None:
         begin = start or Start()
         self.source, self.server, self.settings, self.history = source, server, settings, history
+        self.ahead = Ahead()
         self.database = WorkDatabase(server, settings)
-        self.observer = Observer(server, settings, ledger=history.ledger)
+        self.observer = Observer(server, settings, ledger=history.ledger, meanwhile=self.ahead.advance)
         self.applied = [history.named(name) for name in begin.applied]
         self.failed = [history.named(name) for name in begin.failed]
         self.filled: set[str] = set(begin.filled)
@@ -118,6 +120,7 @@ class Track:
 
     def close(self, *, put_back: bool = True) -> None:
         """Drops what was made; with `put_back` the server's roles and settings are what they were."""
+        self.ahead.close()
         self.observer.close()
         with suppress(RollproofError, psycopg.Error):
             self.copies.forget()
@@ -137,12 +140,18 @@ class Track:
         finally:
             self.seconds["compare"] += time.monotonic() - started
 
-    def run(self, action: Callable[[Migration, DirectRunner], ScriptRun], migration: Migration) -> Ran:
-        """Runs one direction of a migration; a failure is an answer too."""
-        ran = self._run(action, migration)
+    def run(
+        self,
+        action: Callable[[Migration, DirectRunner], ScriptRun],
+        migration: Migration,
+        *,
+        locks: bool | None = None,
+    ) -> Ran:
+        """Runs one direction of a migration; a failure is an answer too. locks: see them; None: as set."""
+        ran = self._run(action, migration, locks=locks)
         if ran.error is not None and self._only_copies_hold_the_role(ran.error):
             self.copies.forget()
-            ran = self._run(action, migration)
+            ran = self._run(action, migration, locks=locks)
         return ran
 
     def roll_back(self, migration: Migration) -> Ran:
@@ -265,6 +274,7 @@ class Track:
         self.seconds["copies"] += self._keep_seconds
 
     def _keep_and_look(self, *, beside: bool = False) -> None:
+        self.ahead.close()
         self.observer.leave()
         copy, self._copy_seconds = self.database.copy()
         if not beside:
@@ -278,6 +288,7 @@ class Track:
         names = [item.id for item in self.applied], [item.id for item in self.failed]
         copy = None
         if self.applied:
+            self.ahead.close()
             self.observer.close()
             copy, _ = self.database.copy()
             self.state = self.look()
@@ -317,9 +328,11 @@ class Track:
             locks=locks,
             blocked=locks and self.settings.blocked,
             observer=self.observer.connection,
+            ahead=self.ahead,
         )
 
     def _open(self, copy: Copy | None, made: bytes | None) -> None:
+        self.ahead.close()
         self.observer.leave()
         self.observer.made = made
         self.database.create(copy)

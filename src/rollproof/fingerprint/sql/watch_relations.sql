@@ -5,4 +5,3 @@ SELECT c.oid::bigint AS oid, format('%I.%I', n.nspname, c.relname) AS name,
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid >= 16384
-  --only AND c.oid = ANY ($1)

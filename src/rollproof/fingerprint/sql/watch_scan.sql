@@ -191,6 +191,12 @@ SELECT 'pg_seclabel', count(*), array_agg(ARRAY[objoid::bigint, objoid::bigint])
        FILTER (WHERE age(xmin) <= (SELECT age FROM marker)), NULL
 FROM pg_seclabel
 UNION ALL
+-- What watch_relations.sql reads, of the relations that are new or changed.
+SELECT 'relations', 0, NULL, json_agg(json_build_array(c.oid::bigint, format('%I.%I', n.nspname, c.relname), c.relnamespace::bigint,
+                                                       c.relkind, c.relpersistence, c.relfilenode::bigint))::text
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.oid >= 16384 AND age(c.xmin) <= (SELECT age FROM marker)
+UNION ALL
 -- Names that are printed everywhere, and may be changed from any database.
 SELECT 'names', count(*), NULL, string_agg(format('%s %s %s', s.kind, s.oid, to_json(s.name::text)), E'\n' ORDER BY s.kind, s.oid)
 FROM (SELECT 'role' AS kind, oid, rolname AS name FROM pg_roles
