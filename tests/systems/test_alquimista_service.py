@@ -156,7 +156,9 @@ def test_a_feature_answers_500_while_its_migration_is_missing_and_the_rest_goes_
     assert script is not None
     history.run(head, script)
     answer = api.get(path, headers=TENANT)
-    assert (answer.status_code, answer.json()) == (500, {"error": "database_error", "sqlstate": "42P01"})
+    said = answer.json()
+    assert (answer.status_code, said["error"], said["sqlstate"]) == (500, "database_error", "42P01")
+    assert "does not exist" in said["found"]
     assert api.get("/health").status_code == 200
     assert api.get("/leads", headers=TENANT).status_code == 200
     history.run(head, FORWARD[number])

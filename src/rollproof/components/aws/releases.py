@@ -89,11 +89,16 @@ class Deployments:
     def parameters(self, release: Release, source: StackSource) -> dict[str, str]:
         """Values of the parameters that the template declares.
 
+        One that needs the database keeps its default in a scenario that has none.
+
         Raises BadInput for one without a value, which CloudFormation would refuse as well.
         """
         declared = parameters_of(source.template)
+        staged = wants_database(self.drill)
         given = {
-            name: self._value(text, release) for name, text in source.parameters.items() if name in declared
+            name: self._value(text, release)
+            for name, text in source.parameters.items()
+            if name in declared and (staged or "{dsn}" not in text or "Default" not in declared[name])
         }
         lacking = [name for name, said in declared.items() if "Default" not in said and name not in given]
         if lacking:

@@ -57,10 +57,14 @@ def commands(stack: Stack, made: Resource) -> Live:
 
 
 def secrets(stack: Stack) -> list[Resource]:
-    stack.parameter("DatabaseDsn", NoEcho=True, Description="libpq connection string without password")
+    stack.parameter(
+        "DatabaseDsn", NoEcho=True, Default="", Description="libpq connection string, no password"
+    )
     stack.parameter("DatabaseUser", Default="app_user", Description="Role that the functions log in as")
     database = {
-        "SecretStringTemplate": sub('{"engine":"postgres","username":"${DatabaseUser}","dsn":"${DatabaseDsn}"}'),
+        "SecretStringTemplate": sub(
+            '{"engine":"postgres","username":"${DatabaseUser}","dsn":"${DatabaseDsn}"}'
+        ),
         "GenerateStringKey": "password",
     }
     key = {"SecretStringTemplate": '{"purpose":"operations"}', "GenerateStringKey": "key"}

@@ -78,7 +78,9 @@ class Stack:
     used: list[Asset] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.parameter("Env", Description="Name of the environment, part of every name", AllowedPattern="[a-z0-9-]+")
+        self.parameter(
+            "Env", Description="Name of the environment, part of every name", AllowedPattern="[a-z0-9-]+"
+        )
 
     def parameter(self, name: str, **properties: Value) -> dict[str, str]:
         self.parameters[name] = {"Type": "String", **properties}

@@ -67,11 +67,14 @@ def rest_api(stack: Stack, live: Live) -> Resource:
             "FunctionName": live.alias.ref,
             "Principal": "apigateway.amazonaws.com",
             "SourceArn": sub(
-                "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${api}/*/GET/*", api=api.ref
+                "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${api}/*/GET/*",
+                api=api.ref,
             ),
         },
     )
-    url = sub("https://${api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${stage}/", api=api.ref, stage=stage.ref)
+    url = sub(
+        "https://${api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${stage}/", api=api.ref, stage=stage.ref
+    )
     stack.output("FibonacciApiUrl", url, "Where the agents are")
     return stage
 
@@ -134,15 +137,36 @@ def gate(stack: Stack, after: Resource) -> None:
     keeper = stack.add(
         "Gate/Keeper/Resource",
         "AWS::Lambda::Function",
-        {"Code": code.code, "Handler": "index.handler", "Runtime": "python3.12", "Role": role.att("Arn"), "Timeout": 30},
+        {
+            "Code": code.code,
+            "Handler": "index.handler",
+            "Runtime": "python3.12",
+            "Role": role.att("Arn"),
+            "Timeout": 30,
+        },
         metadata=code.metadata,
     )
-    _after(stack, "Gate/Resource", "Custom::ReleaseGate", after, ServiceToken=keeper.att("Arn"), Gate=stack.release.gate)
+    _after(
+        stack,
+        "Gate/Resource",
+        "Custom::ReleaseGate",
+        after,
+        ServiceToken=keeper.att("Arn"),
+        Gate=stack.release.gate,
+    )
 
 
 def wait_for_nobody(stack: Stack, after: Resource) -> None:
     handle = stack.add("Signal/Handle", "AWS::CloudFormation::WaitConditionHandle", {})
-    _after(stack, "Signal/Resource", "AWS::CloudFormation::WaitCondition", after, Handle=handle.ref, Timeout="1", Count=1)
+    _after(
+        stack,
+        "Signal/Resource",
+        "AWS::CloudFormation::WaitCondition",
+        after,
+        Handle=handle.ref,
+        Timeout="1",
+        Count=1,
+    )
 
 
 def _after(stack: Stack, path: str, kind: str, after: Resource, **properties: Value) -> None:

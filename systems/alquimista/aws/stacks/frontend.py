@@ -91,7 +91,9 @@ def _behaviour() -> dict[str, Value]:
 
 
 def policy(stack: Stack, files: Resource, served: Resource) -> None:
-    of_ours = sub("arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${served}", served=served.ref)
+    of_ours = sub(
+        "arn:${AWS::Partition}:cloudfront::${AWS::AccountId}:distribution/${served}", served=served.ref
+    )
     stack.add(
         "Files/Policy/Resource",
         "AWS::S3::BucketPolicy",

@@ -11,7 +11,13 @@ FLAGS = "arn:${AWS::Partition}:appconfig:${AWS::Region}:${AWS::AccountId}:applic
 COMMANDS = (
     "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:alquimista-commands-${Env}:LIVE"
 )
-LEADS_ROUTES = ("GET /health", "GET /leads", "POST /leads", "GET /leads/{external_ref}", "DELETE /leads/{external_ref}")
+LEADS_ROUTES = (
+    "GET /health",
+    "GET /leads",
+    "POST /leads",
+    "GET /leads/{external_ref}",
+    "DELETE /leads/{external_ref}",
+)
 COMMANDS_ROUTES = ("GET /commands/health", "GET /commands", "POST /commands", "GET /commands/{command_id}")
 
 

@@ -20,6 +20,9 @@ CONNECT_SECONDS = 3
 STATEMENT_MILLISECONDS = 10_000
 """how long a statement waits for a lock that a migration holds, before the client is told to come back"""
 
+UNDEFINED = frozenset({"3F000", "42703", "42883", "42P01"})
+"""schema, column, function or table that is not there; the message names it and no value"""
+
 Session = psycopg.Connection[DictRow]
 Values = tuple[Any, ...]
 
@@ -66,4 +69,5 @@ def refusal_for(error: psycopg.Error) -> Refusal:
         return Refusal(422, "value_refused", sqlstate=state, constraint=error.diag.constraint_name)
     if isinstance(error, psycopg.OperationalError):
         return Refusal(503, "database_unavailable", sqlstate=state)
-    return Refusal(500, "database_error", sqlstate=state)
+    found = error.diag.message_primary if state in UNDEFINED else None
+    return Refusal(500, "database_error", sqlstate=state, found=found)

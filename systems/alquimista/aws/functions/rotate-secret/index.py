@@ -103,7 +103,7 @@ def _connected(secret: Secret) -> psycopg.Connection[Any]:
 
 
 def _login(secret: str, token: str) -> psycopg.Connection[Any]:
-    """The pending password works when an earlier try got this far, the previous one when it was taken back."""
+    """Pending works when an earlier try got this far, previous when the change was taken back."""
     refused: psycopg.OperationalError | None = None
     for stage, version in (("AWSPENDING", token), ("AWSCURRENT", None), ("AWSPREVIOUS", None)):
         try:

@@ -1,1 +1,1 @@
-"""What the system's Lambda functions share: where their secrets, settings and flags are, and how they fail."""
+"""What the Lambda functions share: where secrets, settings and flags are, and how they fail."""

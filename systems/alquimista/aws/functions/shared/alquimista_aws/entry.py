@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from alquimista_api import database
 from alquimista_api.handler import Endpoint, serve
+
 from alquimista_aws import secrets
 
 Handler = Callable[[Mapping[str, object], object], dict[str, object]]

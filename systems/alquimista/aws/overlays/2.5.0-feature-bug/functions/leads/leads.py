@@ -10,6 +10,7 @@ from alquimista_api.messages import Answer, Request
 from alquimista_aws import settings
 from alquimista_aws.clients import client
 
+
 def list_leads(request: Request) -> Answer:
     """Only what somebody works on already."""
     answer = endpoints.list_leads(request)
