@@ -1,0 +1,29 @@
+"""Phrases about watching the system, and about alarms."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, then, when
+
+from rollproof.checks import watching as checks
+from rollproof.components.aws.watching import Watch
+from rollproof.drill.drill import Drill
+
+
+@given("the system is watched while it is well")
+def watched_before(drill: Drill) -> None:
+    drill.require(Watch(checks.BEFORE))
+
+
+@when("the system is watched after the rollback")
+def watched_after(drill: Drill) -> None:
+    drill.attempt(Watch(checks.AFTER))
+
+
+@then("errors, latency, logs and saturation are what they were before")
+def steady(drill: Drill) -> None:
+    drill.verify(checks.watch_steady, **drill.system.watch.limits)
+
+
+@then("the system is as fast as it was before")
+def as_fast(drill: Drill) -> None:
+    drill.verify(checks.latency_restored, **drill.system.watch.limits)
