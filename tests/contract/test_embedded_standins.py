@@ -66,7 +66,8 @@ def test_constants_and_signatures_are_the_extensions_own(pg: PostgresServer, dat
         namespaces = [value(conn, f"SELECT uuid_ns_{name}()") for name in ("dns", "url", "oid", "x500")]
         listed = value(
             conn,
-            "SELECT array_agg(p.oid::regprocedure::text || provolatile::text || proisstrict::text ORDER BY proname) "
+            "SELECT array_agg(p.oid::regprocedure::text || provolatile::text || proisstrict::text"
+            " ORDER BY proname) "
             "FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.deptype = 'e' "
             "JOIN pg_extension e ON e.oid = d.refobjid WHERE extname = 'uuid-ossp'",
         )

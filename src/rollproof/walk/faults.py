@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from pglast import parser
@@ -14,6 +14,7 @@ from rollproof.migrations.model import Migration
 from rollproof.migrations.psqltext import split
 from rollproof.migrations.script import Script
 from rollproof.walk.model import Failure
+from rollproof.walk.standins import INSTALL
 
 _WHERE = re.compile(r"(?s)^(?P<path>.*?)(?::(?P<line>\d+))?(?::(?P<column>\d+))?$")
 _STATE = re.compile(r"^([0-9A-Z]{5})\b")
@@ -29,16 +30,20 @@ _PROVIDERS = {
     "hstore": r"hstore",
     "ltree": r"ltree|lquery|ltxtquery",
     "postgis": r"geometry|geography|st_\w+|addgeometrycolumn|box2d|box3d",
-    "vector": r"vector|halfvec|sparsevec|vector_\w+_ops",
+    "vector": r"vector|halfvec|sparsevec|vector_\w+_ops|halfvec_\w+_ops|hnsw|ivfflat",
     "timescaledb": r"create_hypertable|add_\w+_policy|time_bucket",
     "tablefunc": r"crosstab\w*|connectby",
     "cube": r"cube",
     "earthdistance": r"earth|ll_to_earth|earth_\w+",
     "intarray": r"gin__int_ops|gist__int_ops|query_int",
     "btree_gin": r"gin_btree_ops",
-    "pg_cron": r"cron\.\w+",
+    "pg_cron": r"cron(?:\.\w+)?",
+    "pg_partman": r"partman(?:\.\w+)?",
     "dblink": r"dblink\w*",
 }
+
+_BY_SCHEMA = ("pg_cron", "pg_partman")
+"""extensions that are told by the schema that they make"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,7 @@ _RULES = (
     _rule(
         "0A000 58P01 22023 42704",
         r"extension \S+ (?:is not available|has no installation script)|extension control file",
-        "install that extension for the server that the history is walked on",
+        INSTALL,
     ),
     _rule("58P01", r"could not access file|could not load library", "install that library for the server"),
     _rule(
@@ -75,6 +80,12 @@ _RULES = (
         r"permission denied to (?:create extension|create role|set parameter)|must be (?:a )?superuser|"
         r"language .* (?:is not )?trusted",
         "run as a superuser, or let the deployment do it",
+    ),
+    _rule("42704", r"\blanguage \"[^\"]+\" does not exist", "install that language for the server"),
+    _rule(
+        "22023",
+        r"unrecognized parameter namespace",
+        "an extension knows it that the server does not have: install it",
     ),
     _rule("", r"shared_preload_libraries", "the library has to be loaded when the server starts"),
     _rule(
@@ -158,11 +169,13 @@ def refuses_rows(error: RollproofError) -> str:
     return "it is the rows that its rollback fails on: without the made-up ones it runs"
 
 
-def environment_remedy(error: RollproofError, script: Script | None, extensions: Iterable[str]) -> str:
+def environment_remedy(
+    error: RollproofError, script: Script | None, extensions: Iterable[str], empty: Collection[str] = ()
+) -> str:
     """What to do about the place, when that is what an error comes from; empty when it is not.
 
     Args:
-        extensions: those that the database has.
+        extensions: those that the database has. empty: stand-ins for those that the server lacks.
     """
     if isinstance(error, EnvironmentUnavailable):
         return error.remedy or "see to it that the server can be reached"
@@ -171,6 +184,8 @@ def environment_remedy(error: RollproofError, script: Script | None, extensions:
         if (not rule.states or state in rule.states) and rule.message.search(error.found):
             return rule.remedy
     if state in ("42883", "42704", "42P01", "3F000") and (provider := _provider(error.found, extensions)):
+        if provider in empty:
+            return f"extension {provider} provides it: {INSTALL}"
         return f"extension {provider} provides it, and the history does not create it: do that first"
     if state == "42601" and script is not None and _newer_grammar(script, error):
         return "the SQL is right for a newer PostgreSQL than this server: use that one"
@@ -182,7 +197,7 @@ def _provider(message: str, present: Iterable[str]) -> str:
     there = set(present)
     for extension, pattern in _PROVIDERS.items():
         if extension not in there and any(
-            re.fullmatch(pattern, name.split(".", 1)[-1] if extension != "pg_cron" else name)
+            re.fullmatch(pattern, name if extension in _BY_SCHEMA else name.rpartition(".")[2])
             for name in names
         ):
             return extension
@@ -227,15 +242,21 @@ _MISSES = ("42P01", "42703", "42704", "42883", "3F000", "")
 """SQLSTATEs of what is not there; a tool's own error has none"""
 
 
+def rests_on(error: RollproofError, failed: Iterable[Migration]) -> Migration | None:
+    """The earlier migration, that could not be applied, which makes what this error misses."""
+    if state_of(error) not in _MISSES:
+        return None
+    names = {name.rpartition(".")[2] for found in _MISSING.findall(error.found) for name in found if name}
+    return next((one for one in failed if any(_makes(one, name) for name in names)), None)
+
+
 def consequence(error: RollproofError, failed: Iterable[Migration]) -> str:
     """Which earlier migration, that could not be applied, this failure comes from; empty when none does."""
     earlier = list(failed)
     if not earlier or state_of(error) not in _MISSES:
         return ""
-    names = {name.rpartition(".")[2] for found in _MISSING.findall(error.found) for name in found if name}
-    for migration in earlier:
-        if any(_makes(migration, name) for name in names):
-            return f"{migration.id} could not be applied, and this rests on it"
+    if found := rests_on(error, earlier):
+        return f"{found.id} could not be applied, and this rests on it"
     return f"{earlier[-1].id} could not be applied before it, which may be the reason"
 
 

@@ -16,6 +16,7 @@ class Seen:
 
     Attributes:
         environment: why nothing can be said here; empty when something can.
+        unproven: what keeps a sound outcome from being proven here; empty mostly.
         up_failed, down_failed, again_failed: the script ended in an error.
         no_down: there is no way back, or the way back says that there is none.
         up: what the migration changed. back: what is other after the rollback than it was before the
@@ -24,6 +25,7 @@ class Seen:
     """
 
     environment: str = ""
+    unproven: str = ""
     up_failed: bool = False
     down_failed: bool = False
     again_failed: bool = False
@@ -39,6 +41,11 @@ def outcome_of(seen: Seen) -> Outcome:
     """The one outcome. A loss of data outranks a schema that is other, which outranks mere order."""
     if seen.environment:
         return Outcome.ENVIRONMENT
+    found = _outcome(seen)
+    return Outcome.ENVIRONMENT if found.sound and seen.unproven else found
+
+
+def _outcome(seen: Seen) -> Outcome:
     if seen.up_failed:
         return Outcome.UP_FAILED
     if seen.no_down:

@@ -19,11 +19,13 @@ from rollproof.walk.faults import (
     environment_remedy,
     failure_of,
     refuses_rows,
+    rests_on,
     says_no_way_back,
 )
 from rollproof.walk.model import Again, Failure, Finding, NoRows, Outcome, RevisionResult
 from rollproof.walk.observer import State
 from rollproof.walk.outcome import Seen, again_of, again_rows, outcome_of
+from rollproof.walk.standins import INSTALL, OWN_UUIDS, STOOD_IN, made_empty, own_uuids, provided
 from rollproof.walk.track import LEDGER_LOST, Forward, Ran, Track
 
 _UNREACHABLE = "nobody can connect to the database any more once it has run"
@@ -96,9 +98,21 @@ class Step:
         assert error is not None
         self._fail(error, "up", self.migration.up)
         self.seen = replace(self.seen, up_failed=True)
-        if not self.seen.environment and (note := consequence(error, self.track.failed)):
-            self.notes.append(note)
+        if not self.seen.environment:
+            self._rests_on_another(error)
+        if self.seen.environment:
+            self.track.lacking[self.migration.id] = self.seen.environment
         self.track.failed.append(self.migration)
+
+    def _rests_on_another(self, error: RollproofError) -> None:
+        """What rests on a migration that cannot be tried here cannot be tried here either."""
+        if note := consequence(error, self.track.failed):
+            self.notes.append(note)
+        cause = rests_on(error, self.track.failed)
+        remedy = self.track.lacking.get(cause.id, "") if cause else ""
+        if remedy:
+            self.seen = replace(self.seen, environment=remedy)
+            self.failures[-1] = replace(self.failures[-1], remedy=remedy)
 
     def _applied(self, forward: Forward, clean: State) -> None:
         before = forward.before
@@ -108,6 +122,7 @@ class Step:
         new = set(clean.rows.tables) - set(before.rows.tables) if before.rows and clean.rows else set()
         self.seen = replace(self.seen, up=up, new_tables=frozenset(new))
         self.kind = self._kind(up)
+        self._note_standins(up)
         if before.rows and clean.rows:
             self.discards = discards(before.rows, clean.rows)
         if up.ledger_lost:
@@ -115,6 +130,17 @@ class Step:
         for table, found in forward.emptied.items():
             why = f"{self.migration.id} cannot be applied while it holds made-up rows: {found}"
             self.no_rows.append(NoRows(table, why))
+
+    def _note_standins(self, up: Changes) -> None:
+        server = self.track.server
+        for name in made_empty(server, up.differences):
+            found = f'extension "{name}" is not available'
+            path = str(self.migration.up.path)
+            self.failures.append(Failure("up", found, sqlstate="0A000", path=path, remedy=INSTALL))
+            self.notes.append(STOOD_IN.format(name))
+            self.seen = replace(self.seen, unproven=INSTALL)
+        if own_uuids(server, up.differences):
+            self.notes.append(OWN_UUIDS)
 
     @property
     def has_down(self) -> bool:
@@ -204,14 +230,22 @@ class Step:
         self, error: RollproofError, phase: str, script: Script | None, *, environment: bool = True
     ) -> None:
         failure = failure_of(error, phase, script)
-        remedy = environment_remedy(error, script, self._extensions()) if environment else ""
+        remedy = self._environment_remedy(error, script) if environment else ""
         if remedy:
             self.seen = replace(self.seen, environment=remedy)
         self.failures.append(replace(failure, remedy=remedy or failure.remedy))
 
+    def _environment_remedy(self, error: RollproofError, script: Script | None) -> str:
+        empty = provided(self.track.server)
+        there = [name for name in self._extensions() if name not in empty]
+        return environment_remedy(error, script, there, empty)
+
     def _extensions(self) -> list[str]:
         facts = self.track.state.facts.facts
-        return [name.strip('"') for kind, name in facts if kind == "extension"]
+        empty = provided(self.track.server)
+        return [
+            bare for kind, name in facts if kind == "extension" and (bare := name.strip('"')) not in empty
+        ]
 
     def took(self, phase: str, ran: Ran) -> None:
         """Puts down what a script took, and the locks that it held."""

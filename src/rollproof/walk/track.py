@@ -24,6 +24,7 @@ from rollproof.walk.faults import of_rows, state_of
 from rollproof.walk.model import NoRows
 from rollproof.walk.observer import Observer, State
 from rollproof.walk.settings import WalkSettings
+from rollproof.walk.standins import provide
 from rollproof.walk.workdatabase import Copy, WorkDatabase
 
 _WORTH = 10.0
@@ -71,6 +72,7 @@ class Start:
     failed: tuple[str, ...] = ()
     filled: tuple[str, ...] = ()
     made: bytes | None = None
+    lacking: tuple[tuple[str, str], ...] = ()
 
 
 class Track:
@@ -78,6 +80,7 @@ class Track:
 
     Attributes:
         applied: in order. failed: those that could not be applied and are left out.
+        lacking: of those, which needs something that is not here -> what to do about it.
         state: the clean state: everything in `applied` is applied and the tables are filled.
         seconds: where the time went, by what.
     """
@@ -106,6 +109,8 @@ class Track:
         first = Base(begin.copy, len(self.applied), self.state.server, begin.made)
         self.copies = Copies(server, first)
         self.unfilled: dict[str, str] = {}
+        self.lacking: dict[str, str] = dict(begin.lacking)
+        self._from_the_start = False
         self._told: set[str] = set()
         self.at_start = self.state.server
 
@@ -152,6 +157,10 @@ class Track:
         if ran.error is not None and self._only_copies_hold_the_role(ran.error):
             self.copies.forget()
             ran = self._run(action, migration, locks=locks)
+        if ran.error is not None and provide(self.server, ran.error, migration.up.text):
+            if not ran.error.facts.get("committed_statements"):
+                return self.run(action, migration, locks=locks)
+            self._from_the_start = True
         return ran
 
     def roll_back(self, migration: Migration) -> Ran:
@@ -181,6 +190,10 @@ class Track:
         ran = self.run(self.source.apply, migration)
         if ran.error is None:
             return Forward(ran, before, self.look())
+        if self._from_the_start:  # with an extension that was missing, and with nothing left half-way
+            self._from_the_start = False
+            self.return_to(before)
+            return self.up(migration)
         for tables in self._worth_emptying(ran.error):
             self.return_to(before)
             self._empty(tables)
@@ -292,7 +305,8 @@ class Track:
             self.observer.close()
             copy, _ = self.database.copy()
             self.state = self.look()
-        return Start(copy, tuple(names[0]), tuple(names[1]), tuple(sorted(self.filled)), self.observer.made)
+        filled, lacking = tuple(sorted(self.filled)), tuple(self.lacking.items())
+        return Start(copy, tuple(names[0]), tuple(names[1]), filled, self.observer.made, lacking)
 
     @property
     def worth_a_copy(self) -> bool:

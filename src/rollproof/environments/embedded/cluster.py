@@ -16,7 +16,7 @@ from rollproof.environments.embedded.binaries import Binaries
 from rollproof.environments.embedded.ports import LOOPBACK, Ports
 from rollproof.environments.embedded.relocation import readable_copy
 from rollproof.environments.embedded.scratch import Scratch
-from rollproof.environments.embedded.standins import lacks_uuid_ossp, with_standins
+from rollproof.environments.embedded.standins import can_be_given_more, with_standins
 from rollproof.environments.embedded.startup_errors import failed, not_runnable
 from rollproof.environments.keeper import Folder, Keeper, KeeperSpec, inherited_environment
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
@@ -134,8 +134,8 @@ class ClusterPlan:
         return readable_copy(bin_dir, self.scratch.folder / "binaries")
 
     def _server_program(self, programs: Path) -> Path:
-        """The server; one that lacks an extension of many projects is given a stand-in for it."""
-        if not lacks_uuid_ossp(programs):
+        """The server, where that is possible with a folder of extensions that can be added to."""
+        if not can_be_given_more(programs):
             return programs / "postgres"
         target = self.scratch.folder / "server programs"
         made = target.exists()

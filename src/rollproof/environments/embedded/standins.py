@@ -25,19 +25,26 @@ _CONTROL = """\
 comment = '{comment}'
 default_version = '{version}'
 relocatable = true
-trusted = {trusted}
+trusted = true
 """
 _COMMENT = "generate universally unique identifiers (UUIDs)"
 
 
+def can_be_given_more(bin_dir: Path) -> bool:
+    """True for an installation of a wheel's layout, whose extensions are found beside the server program."""
+    return _extensions(bin_dir) is not None
+
+
 def lacks_uuid_ossp(bin_dir: Path) -> bool:
-    """True for an installation of a wheel's layout that comes without that extension."""
+    """True for such an installation when it comes without that extension."""
     folder = _extensions(bin_dir)
     return folder is not None and not (folder / f"{UUID_OSSP}.control").exists()
 
 
 def with_standins(bin_dir: Path, target: Path, account: Account | None) -> Path:
-    """A bin folder below `target` with the same server, which has uuid-ossp too; only `postgres` is in it.
+    """A bin folder below `target` with the same server, whose folder of extensions is Rollproof's own.
+
+    It has uuid-ossp too; only `postgres` is in it.
 
     Args:
         target: does not exist yet; nobody but the account can look into it.
@@ -55,9 +62,9 @@ def with_standins(bin_dir: Path, target: Path, account: Account | None) -> Path:
             os.chown(target, account.uid, account.gid)
     except (OSError, shutil.Error) as error:
         raise EnvironmentUnavailable(
-            f"the server cannot be given the extension {UUID_OSSP}: {error}",
+            f"the server cannot be given a folder of extensions: {error}",
             where=str(target),
-            remedy="make room there, or name a bin folder whose installation has it in ROLLPROOF_PG_BIN",
+            remedy="make room there",
         ) from error
     return target / "bin"
 
@@ -66,9 +73,10 @@ def stand_in(extensions: Path, name: str, *, script: str, comment: str = "", ver
     """Gives a folder of extensions another one. It is trusted: whoever may create objects may create it."""
     # A comment of none is one, too; quotes and line ends would end it.
     said = comment.replace("'", "").replace("\n", " ")
-    (extensions / f"{name}--{version}.sql").write_text(script, encoding="utf-8")
-    control = _CONTROL.format(comment=said, version=version, trusted="true")
-    (extensions / f"{name}.control").write_text(control, encoding="utf-8")
+    control = _CONTROL.format(comment=said, version=version)
+    for file, text in ((f"{name}--{version}.sql", script), (f"{name}.control", control)):
+        (extensions / file).write_text(text, encoding="utf-8")
+        (extensions / file).chmod(0o644)
 
 
 def _extensions(bin_dir: Path) -> Path | None:
@@ -85,14 +93,13 @@ def _link(bin_dir: Path, extensions: Path, target: Path) -> None:
         if not folder.is_relative_to(root):
             break
         _link_what_is_in(folder, target / folder.relative_to(root))
-    script = files(__package__).joinpath("sql/uuid_ossp.sql").read_text(encoding="utf-8")
-    stand_in(own, UUID_OSSP, script=script, comment=_COMMENT, version="1.1")
-    (own / MARKER).touch()
+    (own / MARKER).touch(mode=0o644)
+    if lacks_uuid_ossp(bin_dir):
+        script = files(__package__).joinpath("sql/uuid_ossp.sql").read_text(encoding="utf-8")
+        stand_in(own, UUID_OSSP, script=script, comment=_COMMENT, version="1.1")
     for folder in (target / "bin", own, *own.parents):
         if folder.is_relative_to(target):
             folder.chmod(0o755)  # whoever the server runs as; umask may have it otherwise
-    for name in (f"{UUID_OSSP}.control", f"{UUID_OSSP}--1.1.sql", MARKER):
-        (own / name).chmod(0o644)
 
 
 def _link_what_is_in(source: Path, target: Path) -> None:
