@@ -135,3 +135,14 @@ def test_a_parameter_without_a_value_is_named_before_anything_is_done(
     with pytest.raises(BadInput, match="Stage"):
         drill.require(DeployRelease())
     assert client(drill).list_stacks()["StackSummaries"] == []
+
+
+def test_a_stack_comes_after_those_that_the_system_file_names(session: DrillSession, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path, f"1/{name}.json", template(Level=parameter(name)))
+    stack = {
+        "first": {"name": "a-{env}", "template": "a.json", "after": ["second"]},
+        "second": {"name": "b-{env}", "template": "b.json"},
+    }
+    drill = make_drill(session, tmp_path, {"release": RELEASES[:1], "stack": stack})
+    assert list(drill.require(DeployRelease())["changes"]) == ["b-embedded", "a-embedded"]

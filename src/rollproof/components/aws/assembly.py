@@ -81,8 +81,13 @@ def read_release(
         )
     manifest = folder / MANIFEST
     artifacts = _artifacts(manifest) if manifest.is_file() else []
-    found = [_source(folder, key, spec, artifacts, fill) for key, spec in stacks.items()]
-    return in_order(found)
+    picked = {key: _pick(artifacts, spec, fill(spec.name)) for key, spec in stacks.items() if artifacts}
+    found = [_source(folder, key, spec, fill) for key, spec in stacks.items()]
+    found = [_of_assembly(one, picked[one.key], artifacts) if one.key in picked else one for one in found]
+    found = [replace(one, template=read_template(one.path)) for one in found]
+    names = {source.key: source.name for source in found}
+    names |= {artifact.stack_name: names[key] for key, artifact in picked.items()}
+    return in_order([replace(one, after=tuple(names.get(item, "") for item in one.after)) for one in found])
 
 
 def in_order(found: Sequence[StackSource]) -> list[StackSource]:
@@ -104,25 +109,18 @@ def in_order(found: Sequence[StackSource]) -> list[StackSource]:
         ) from error
 
 
-def _source(
-    folder: Path, key: str, spec: Stack, artifacts: Sequence[_Artifact], fill: Callable[[str], str]
-) -> StackSource:
-    name = fill(spec.name)
-    after = tuple(fill(other) for other in spec.after)
-    source = StackSource(
+def _source(folder: Path, key: str, spec: Stack, fill: Callable[[str], str]) -> StackSource:
+    return StackSource(
         key=key,
-        name=name,
+        name=fill(spec.name),
         path=folder / spec.template,
         template={},
         parameters=dict(spec.parameters),
         tags={tag: fill(value) for tag, value in spec.tags.items()},
         capabilities=spec.capabilities,
-        after=after,
+        after=spec.after,
         limit=spec.limit,
     )
-    if artifacts:
-        source = _of_assembly(source, _pick(artifacts, spec, name), artifacts)
-    return replace(source, template=read_template(source.path))
 
 
 def _of_assembly(source: StackSource, artifact: _Artifact, artifacts: Sequence[_Artifact]) -> StackSource:
