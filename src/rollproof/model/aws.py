@@ -35,6 +35,8 @@ class Deploy(Spec):
     """deploys `{release}`, which is at `{path}` and `{revision}`, to `{env}`"""
     rollback: Command | None = None
     """goes back to `{release}`; `command` is run where there is none"""
+    test: Command | None = None
+    """tests the release that is at `{path}` before it is deployed; exit code 0: it may be"""
     limit: Seconds = 600.0
 
 
@@ -111,8 +113,11 @@ class Site(Spec):
     prefix: str = ""
     """key prefix of the files in the bucket"""
     index: str = "index.html"
+    cache: dict[str, str] = Field(default_factory=dict)
+    """`Cache-Control` of published files by a pattern of their paths, the first that fits; left out, pages
+    are `no-cache`, files with a hash in their names immutable, and all others revalidated"""
     propagation: Seconds = 300.0
-    """how long an invalidation may take"""
+    """how long an invalidation, or a change of the distribution, may take"""
 
 
 class Secret(Spec):

@@ -1,0 +1,122 @@
+"""The `site` component: what the bucket and the distribution of a site are, as facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, cast
+
+from rollproof.components.aws.clients import calling, code_of
+from rollproof.components.aws.cloud import Cloud, reader
+from rollproof.components.aws.site_place import Place, place_of
+from rollproof.components.aws.site_store import Store
+from rollproof.errors import AttemptFailed
+from rollproof.model.fingerprint import Fact, Fingerprint
+from rollproof.model.json import Json
+
+_ABSENT = frozenset(
+    {
+        "NoSuchBucketPolicy",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NoSuchWebsiteConfiguration",
+        "NoSuchCORSConfiguration",
+        "OwnershipControlsNotFoundError",
+        "NoSuchLifecycleConfiguration",
+        "ServerSideEncryptionConfigurationNotFoundError",
+        "NoSuchTagSet",
+    }
+)
+"""S3's words for a setting that was never made."""
+_SETTINGS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "policy": ("get_bucket_policy", ("Policy",)),
+    "public access block": ("get_public_access_block", ("PublicAccessBlockConfiguration",)),
+    "versioning": ("get_bucket_versioning", ("Status", "MFADelete")),
+    "website": (
+        "get_bucket_website",
+        ("IndexDocument", "ErrorDocument", "RedirectAllRequestsTo", "RoutingRules"),
+    ),
+    "cors": ("get_bucket_cors", ("CORSRules",)),
+    "ownership": ("get_bucket_ownership_controls", ("OwnershipControls",)),
+    "encryption": ("get_bucket_encryption", ("ServerSideEncryptionConfiguration",)),
+}
+
+
+@reader("site")
+def read_sites(cloud: Cloud) -> Fingerprint:
+    """Every served object, the bucket's settings and the distribution's configuration, of every site."""
+    facts: list[Fact] = []
+    for name in cloud.system.site:
+        facts += _site_facts(cloud, name)
+    return Fingerprint.of(facts)
+
+
+def _site_facts(cloud: Cloud, name: str) -> list[Fact]:
+    spec = cloud.system.site[name]
+    bucket = cloud.fill(spec.bucket)
+    facts = [Fact("bucket", f"{name}: {bucket}", _bucket_settings(cloud, bucket))]
+    prefix = spec.prefix.strip("/")
+    facts += [
+        Fact("object", f"{name}: {stored.key}", stored.to_json(), parent=f"bucket {name}: {bucket}")
+        for stored in cloud.drill.use(Store).objects(bucket, f"{prefix}/" if prefix else "")
+    ]
+    return facts + (list(_distribution_facts(cloud, place_of(cloud, name))) if spec.distribution else [])
+
+
+def _bucket_settings(cloud: Cloud, bucket: str) -> dict[str, Json]:
+    client = cloud.client("s3")
+    return {
+        said: _setting(getattr(client, call), bucket, fields) for said, (call, fields) in _SETTINGS.items()
+    }
+
+
+def _setting(call: Callable[..., Mapping[str, Any]], bucket: str, fields: tuple[str, ...]) -> Json:
+    try:
+        with calling("reading the settings of a bucket", where=bucket):
+            answer = call(Bucket=bucket)
+    except AttemptFailed as error:
+        if code_of(error) in _ABSENT:
+            return None
+        raise
+    return {name: _plain(answer[name]) for name in fields if answer.get(name) is not None} or None
+
+
+def _plain(value: Any) -> Json:
+    """A policy is JSON in a text, whose spaces and order mean nothing."""
+    if isinstance(value, str) and value.startswith("{"):
+        try:
+            return cast(Json, json.loads(value))
+        except ValueError:
+            return value
+    return cast(Json, json.loads(json.dumps(value, default=str, sort_keys=True)))
+
+
+def _distribution_facts(cloud: Cloud, place: Place) -> Iterator[Fact]:
+    """One attribute for each part of the configuration; `CallerReference` is only how it was asked for."""
+    parts = {name: _plain(part) for name, part in place.config.items() if name != "CallerReference"}
+    access = dict(_access_controls(cloud, place))
+    yield Fact(
+        "distribution",
+        f"{place.name}: {place.distribution}",
+        {**{name: _without_order(part) for name, part in parts.items()}, "AccessControls": access},
+    )
+
+
+def _without_order(part: Json) -> Json:
+    """CloudFront gives lists as `{Quantity, Items}`; the order of sets such as methods means nothing."""
+    if not isinstance(part, Mapping):
+        return part
+    items = part.get("Items")
+    plain = {name: _without_order(value) for name, value in part.items()}
+    if isinstance(items, list) and all(isinstance(item, str) for item in items):
+        plain["Items"] = sorted(map(str, items))
+    elif isinstance(items, list):
+        plain["Items"] = [_without_order(item) for item in items]
+    return plain
+
+
+def _access_controls(cloud: Cloud, place: Place) -> Iterator[tuple[str, Json]]:
+    for origin in (place.config.get("Origins") or {}).get("Items") or []:
+        if wanted := origin.get("OriginAccessControlId"):
+            with calling("reading an origin access control", where=wanted):
+                answer = cloud.client("cloudfront").get_origin_access_control_config(Id=wanted)
+            yield str(origin["Id"]), _plain(answer["OriginAccessControlConfig"])
