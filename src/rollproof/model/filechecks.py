@@ -11,9 +11,11 @@ from pathlib import Path
 import pglast
 import pglast.parser
 
+from rollproof.model.aws import Deploy
 from rollproof.model.mistakes import Mistake, say_value, suggestion
 from rollproof.model.placeholders import (
     IN_COMMANDS,
+    IN_RELEASES,
     IN_ROLLBACK_NAMES,
     IN_SERVICES,
     IN_TOOLS,
@@ -98,6 +100,8 @@ def _commands(item: Written, root: Path) -> Iterator[Mistake]:
 def _placeholders_of(item: Written) -> Sequence[str]:
     if item.model is Migrations:
         return IN_TOOLS
+    if item.model is Deploy:
+        return IN_RELEASES
     return IN_SERVICES if item.model is Service else IN_COMMANDS
 
 

@@ -15,6 +15,8 @@ IN_COMMANDS = ("python", "env", "dsn")
 """in every other command: only a service is given a port to listen on"""
 IN_TOOLS = ("python", "url", "dsn", "host", "port", "user", "database", "id")
 """in a migration tool's command lines and environment"""
+IN_RELEASES = ("python", "env", "dsn", "account", "region", "release", "path", "revision")
+"""in the commands that deploy, test and roll back a release"""
 IN_TRAFFIC = ("token",)
 IN_ROLLBACK_NAMES = ("any", "number", "name")
 
