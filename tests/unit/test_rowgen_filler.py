@@ -631,3 +631,49 @@ def test_each_table_of_any_schema_is_filled_or_told_with_the_reason(
             name = f"public.t{number}"
             impossible = any("5) NOT NULL" in column for column in columns)
             assert (count(conn, name) == 0) == (name in told) == impossible, (columns, told)
+
+
+KEY_CHANGES = {
+    "of another type": (
+        "CREATE TABLE t (id text PRIMARY KEY, n int)",
+        "ALTER TABLE t ALTER id TYPE uuid USING md5(id)::uuid",
+    ),
+    "renamed": ("CREATE TABLE t (id text PRIMARY KEY, n int)", "ALTER TABLE t RENAME id TO key"),
+    "a new column": (
+        "CREATE TABLE t (id text PRIMARY KEY, n int)",
+        "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD COLUMN k uuid PRIMARY KEY DEFAULT gen_random_uuid()",
+    ),
+    "in a longer key": (
+        "CREATE TABLE t (id int, part text, n int, PRIMARY KEY (id, part))",
+        "ALTER TABLE t ALTER id TYPE text USING 'x' || id",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", KEY_CHANGES.values(), ids=KEY_CHANGES)
+def test_rows_are_told_again_once_their_key_has_changed(
+    db: psycopg.Connection, conn: psycopg.Connection, change: tuple[str, str]
+) -> None:
+    db.execute(change[0].encode())
+    filler = Filler(conn)
+    filler.top_up()
+    db.execute(change[1].encode())
+    for column in ("a", "b"):
+        db.execute(f"ALTER TABLE t ADD COLUMN {column} int".encode())
+        report = filler.top_up()
+        assert not report.notes
+    assert count(db, "t WHERE a IS NULL OR b IS NULL") == 0
+    assert count(db, "t") == 3
+    filler.empty()
+    assert count(db, "t") == 0
+
+
+def test_only_rows_that_were_made_are_told_again(db: psycopg.Connection, conn: psycopg.Connection) -> None:
+    db.execute("CREATE TABLE t (id int PRIMARY KEY, n int)")
+    filler = Filler(conn)
+    filler.top_up()
+    db.execute("INSERT INTO t VALUES (999, 1); ALTER TABLE t ALTER id TYPE text, ADD COLUMN a int")
+    assert not filler.top_up().notes
+    assert count(db, "t WHERE a IS NULL") == 1
+    filler.empty()
+    assert all_rows(db, "t") == ["(999,1,)"]

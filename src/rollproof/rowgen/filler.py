@@ -153,6 +153,7 @@ class Filler:
                 self._known[oid].empties()
             if emptied := {self._known[oid].shape.qualified for oid in empty - touched}:
                 touched |= self._take_in(emptied)  # made anew under the same name, for all that is known
+            self._tell_again(touched)
             wanted = self._wanted(touched | (empty & self._known.keys()))
             types = self._reader.types(memory.shape for memory in wanted) if wanted else {}
         self._started = True
@@ -174,6 +175,12 @@ class Filler:
             memory = self._known.setdefault(oid, Memory(shapes[oid]))
             memory.shape, memory.failed = shapes[oid], ""
         return gone | other
+
+    def _tell_again(self, touched: set[int]) -> None:
+        """Reads the keys of rows once more where a key's columns have changed: the old ones tell nothing."""
+        for memory in (self._known[oid] for oid in touched & self._known.keys()):
+            if memory.rows and memory.shape.primary_key and memory.keys_are_other:
+                memory.told_by(self._reader.keys(memory.shape))
 
     def _is_known(self, shape: Shape) -> bool:
         """True when a table is what it was when it was filled."""

@@ -36,6 +36,7 @@ class Memory:
         leaves: partitions that a row was made for, or could not be made for as they are.
         owed: columns to fill when what they refer to is there.
         failed: why no row could be made; empty when some were. own: it holds rows, but none that was made.
+        key_types: of the columns that tell the rows, when they were made.
     """
 
     shape: Shape
@@ -46,12 +47,35 @@ class Memory:
     owed: set[str] = field(default_factory=set)
     failed: str = ""
     own: bool = False
+    key_types: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def keys_are_other(self) -> bool:
+        """True when its rows are remembered by a key that is another one, or of another type, by now."""
+        known = self.shape.by_name
+        return any(
+            column not in known or (known[column].type, known[column].declared) != was
+            for column, was in self.key_types.items()
+        )
+
+    def told_by(self, found: Sequence[Row]) -> None:
+        """Of the keys that its table holds now, those of its rows: all if there are as many, else the same."""
+        old = {tuple(row.values()) for row in self.rows}
+        every = len(found) == len(self.rows)
+        self.rows = [row for row in found if every or tuple(row.values()) in old]
+        self._note_key()
+
+    def _note_key(self) -> None:
+        by_name = self.shape.by_name
+        columns = (by_name[name] for name in (self.rows[0] if self.rows else ()) if name in by_name)
+        self.key_types = {column.name: (column.type, column.declared) for column in columns}
 
     def inserted(self, results: Results, source: RowSource) -> int:
         """Notes the rows that an INSERT returned; how many."""
         key = self.shape.primary_key
         self.rows += [dict(zip(key, row["rollproof_key"], strict=True)) for row in results]
         self.leaves |= {row["rollproof_leaf"] for row in results}
+        self._note_key()
         self.updated(results, source)
         return len(results)
 
@@ -73,6 +97,7 @@ class Memory:
     def empties(self) -> None:
         """Notes that the table holds no row any more."""
         self.rows.clear()
+        self.key_types.clear()
         self.leaves.clear()
         self.owed.clear()
         self.own = False

@@ -22,6 +22,8 @@ LIMITS = "SET LOCAL statement_timeout = '10s'; SET LOCAL lock_timeout = '5s'"
 """A trigger may wait, or never end."""
 TOGETHER = 16
 """Tables in one statement that asks whether they are empty."""
+MOST_KEYS = 10_000
+"""Rows of one table that are looked through for those that were made up."""
 _numbers = itertools.count(1)
 
 
@@ -105,6 +107,14 @@ class Reader:
             found = self.run([call.as_string(self._conn)])[-1]
             self._types.update((row["oid"], type_of(row)) for row in found)
         return self._types
+
+    def keys(self, shape: Shape) -> list[dict[str, str]]:
+        """The primary keys of a table's rows, as texts; of `MOST_KEYS` rows, where there are more."""
+        columns = ", ".join(f"{name(column)}::text" for column in shape.primary_key)
+        only = "" if shape.kind == "p" else "ONLY "
+        table = f"{only}{name(shape.schema, shape.name)}"
+        rows = self.run([f"SELECT ARRAY[{columns}]::text[] AS key FROM {table} LIMIT {MOST_KEYS}"])[-1]
+        return [dict(zip(shape.primary_key, row["key"], strict=True)) for row in rows]
 
     def empty(self, shapes: Mapping[int, Shape], touched: Collection[int]) -> set[int]:
         """Those of these tables that hold no row. touched: oids of tables that are other than they were."""
