@@ -29,10 +29,11 @@ class Saboteur:
     """One row.
 
     Attributes:
-        act: the act it steps in around, the first time that it comes: `migration.roll_back`.
+        act: the act it steps in around: `migration.roll_back`.
+        time: the first time that it comes, or a later one.
         when: `before` it, `after` it (also after its failure), or `instead` of it.
         sql: statements run in the scenario's database.
-        hook: a function of tests.sabotage.hooks, called with the drill and the act.
+        hook: a function called with the drill and the act; see `hook_named`.
         refutes: ids of the checks that must say refuted; no other may.
     """
 
@@ -41,6 +42,7 @@ class Saboteur:
     act: str
     refutes: frozenset[str]
     when: str = "after"
+    time: int = 1
     sql: tuple[str, ...] = ()
     hook: str = ""
 
@@ -64,9 +66,11 @@ class Sabotage:
 
     saboteur: Saboteur
     done: bool = field(default=False)
+    met: int = field(default=0)
 
     def around(self, drill: Drill, act: Act, run: Callable[[], JsonObject]) -> JsonObject:
-        if self.done or act.name != self.saboteur.act:
+        self.met += act.name == self.saboteur.act
+        if self.done or act.name != self.saboteur.act or self.met < self.saboteur.time:
             return run()
         self.done = True
         if self.saboteur.when == "instead":
@@ -84,7 +88,19 @@ class Sabotage:
         if self.saboteur.sql:
             _run_sql(drill, self.saboteur.sql)
         if self.saboteur.hook:
-            getattr(importlib.import_module("tests.sabotage.hooks"), self.saboteur.hook)(drill, act)
+            hook_named(self.saboteur.hook)(drill, act)
+
+
+def hook_named(name: str) -> Callable[[Drill, Act], None]:
+    """A function of tests.sabotage.hooks, or of another module here: `hooks_site:forget_an_asset`.
+
+    Raises AttributeError or ImportError when there is none.
+    """
+    module, _, function = name.rpartition(":")
+    found: Callable[[Drill, Act], None] = getattr(
+        importlib.import_module(f"tests.sabotage.{module or 'hooks'}"), function
+    )
+    return found
 
 
 def _run_sql(drill: Drill, statements: Sequence[str]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import rollproof.checks
 from rollproof.checks import all_checks
-from tests.sabotage import hooks
-from tests.sabotage.plugin import read_saboteurs
+from tests.sabotage.plugin import hook_named, read_saboteurs
 
 assert rollproof.checks
 
@@ -24,4 +23,4 @@ def test_saboteurs_have_names_of_their_own_and_hooks_that_exist() -> None:
     saboteurs = read_saboteurs()
     names = [saboteur.name for saboteur in saboteurs]
     assert len(names) == len(set(names))
-    assert all(hasattr(hooks, saboteur.hook) for saboteur in saboteurs if saboteur.hook)
+    assert all(callable(hook_named(saboteur.hook)) for saboteur in saboteurs if saboteur.hook)
