@@ -5,20 +5,16 @@ They leave nothing behind: the lead that one of them creates is deleted again by
 
 from __future__ import annotations
 
-import json
 import os
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import psycopg
+from asking import OTHER_TENANT, SECONDS, TENANT, ask, refused
 
-TENANT = "agata-alimentos"
-OTHER_TENANT = "calcita-seguros"
-SECONDS = 10
 PLANS, BOARD = "010_create_plans_structure.sql", "023_open_routing_board.sql"
 FEATURES: Mapping[str, tuple[str, str, str]] = {
     PLANS: ("/plans", "plans", "public.subscription_plans"),
@@ -29,7 +25,7 @@ FEATURES: Mapping[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is under test: the API's base URL, a session as the application's role, and the ledger."""
+    """What is under test: the service's base URL, a session as the application's role, and the ledger."""
 
     url: str
     database: psycopg.Connection
@@ -38,15 +34,7 @@ class Site:
 
     def ask(self, method: str, path: str, *, tenant: str = TENANT, body: object = None) -> tuple[int, Any]:
         """Status and document of one request."""
-        place = urlsplit(self.url)
-        connection = HTTPConnection(place.hostname or "127.0.0.1", place.port, timeout=SECONDS)
-        try:
-            payload = None if body is None else json.dumps(body)
-            connection.request(method, path, payload, {"X-Tenant": tenant})
-            answer = connection.getresponse()
-            return answer.status, _document(answer.read())
-        finally:
-            connection.close()
+        return ask(self.url, method, path, headers={"X-Tenant": tenant}, body=body)
 
     def one(self, statement: str) -> Any:
         """The only value of a query as the application's role."""
@@ -57,29 +45,17 @@ class Site:
 Check = Callable[[Site], str | None]
 
 
-def _document(raw: bytes) -> Any:
-    try:
-        return json.loads(raw) if raw else None
-    except ValueError:
-        return None
-
-
-def _refused(status: int, document: Any) -> str:
-    code = document.get("error") if isinstance(document, dict) else None
-    return f"answered {status} ({code or 'no reason given'})"
-
-
 def service_is_healthy(site: Site) -> str | None:
     """/health answers 200."""
     status, document = site.ask("GET", "/health")
-    return None if status == 200 else _refused(status, document)
+    return None if status == 200 else refused(status, document)
 
 
 def agents_are_listed(site: Site) -> str | None:
     """At least one agent can be put to work."""
     status, document = site.ask("GET", "/agents")
     if status != 200:
-        return _refused(status, document)
+        return refused(status, document)
     return None if document["agents"] else "no agents"
 
 
@@ -87,7 +63,7 @@ def leads_are_listed(site: Site) -> str | None:
     """A tenant with leads sees some."""
     status, document = site.ask("GET", "/leads?limit=5")
     if status != 200:
-        return _refused(status, document)
+        return refused(status, document)
     return None if len(document["leads"]) == 5 else "fewer leads than were asked for"
 
 
@@ -95,7 +71,7 @@ def pipeline_is_filled(site: Site) -> str | None:
     """The view that the pipeline comes from counts the tenant's leads."""
     status, document = site.ask("GET", "/pipeline")
     if status != 200:
-        return _refused(status, document)
+        return refused(status, document)
     return None if sum(stage["leads"] for stage in document["pipeline"]) else "the pipeline is empty"
 
 
@@ -107,7 +83,7 @@ def lead_makes_the_round_trip(site: Site) -> str | None:
         "POST", "/leads", body={"external_ref": reference, "company_name": "Fumaça & Espelhos", "score": 10}
     )
     if status != 201:
-        return f"create {_refused(status, document)}"
+        return f"create {refused(status, document)}"
     found = [site.ask("GET", path)[0], site.ask("GET", path, tenant=OTHER_TENANT)[0]]
     found += [site.ask("DELETE", path)[0], site.ask("GET", path)[0]]
     if found == [200, 404, 204, 404]:
@@ -120,7 +96,7 @@ def unknown_tenant_is_refused(site: Site) -> str | None:
     status, document = site.ask(
         "POST", "/events", tenant="no-such-tenant", body={"kind": "message.sent", "correlation_id": "smoke"}
     )
-    return None if status == 404 else _refused(status, document)
+    return None if status == 404 else refused(status, document)
 
 
 def role_is_no_superuser(site: Site) -> str | None:
@@ -167,37 +143,37 @@ def feature_matches_ledger(migration: str) -> Check:
             return None
         status, document = site.ask("GET", route)
         if status != 200:
-            return f"{route}, which {migration} opens, {_refused(status, document)}"
+            return f"{route}, which {migration} opens, {refused(status, document)}"
         return None if document[list_name] else f"{route} lists nothing"
 
     return check
 
 
-CHECKS: Mapping[str, Check] = {
+SERVICE_CHECKS: Mapping[str, Check] = {
     "the service is healthy": service_is_healthy,
     "agents are listed": agents_are_listed,
     "leads are listed": leads_are_listed,
     "the pipeline is filled": pipeline_is_filled,
     "a lead makes the round trip": lead_makes_the_round_trip,
     "an unknown tenant is refused": unknown_tenant_is_refused,
+    "plans match the ledger": feature_matches_ledger(PLANS),
+    "the routing board matches the ledger": feature_matches_ledger(BOARD),
+}
+DATABASE_CHECKS: Mapping[str, Check] = {
     "the role is no superuser": role_is_no_superuser,
     "the role may write": role_may_write,
     "rows are hidden without a tenant": rows_are_hidden_without_tenant,
     "expected migrations are applied": expected_migrations_are_applied,
-    "plans match the ledger": feature_matches_ledger(PLANS),
-    "the routing board matches the ledger": feature_matches_ledger(BOARD),
 }
 
 
 def open_site() -> Site:
-    """The site that the environment describes.
+    """The database that DATABASE_URL names, and the service at SERVICE_URL_API if there is one.
 
-    Raises:
-        KeyError: SERVICE_URL_API or DATABASE_URL is not set.
-        psycopg.Error: the database cannot be reached, or its ledger not read.
+    Raises psycopg.Error: the database cannot be reached, or its ledger not read.
     """
     expected = filter(None, (name.strip() for name in os.environ.get("EXPECTED_MIGRATIONS", "").split(",")))
-    url, dsn = os.environ["SERVICE_URL_API"], os.environ["DATABASE_URL"]
-    database = psycopg.connect(dsn, autocommit=True, connect_timeout=SECONDS)
+    database = psycopg.connect(os.environ["DATABASE_URL"], autocommit=True, connect_timeout=SECONDS)
     ledger = database.execute("SELECT migration_name FROM public.migrations").fetchall()
+    url = os.environ.get("SERVICE_URL_API", "")
     return Site(url, database, frozenset(expected), frozenset(name for (name,) in ledger))

@@ -7,6 +7,7 @@ import json
 from stacks.constructs import Resource, Stack, Value, sub
 from stacks.functions import Live, allow, function
 
+ACTIONS = ("GetItem", "PutItem", "DeleteItem", "Query")
 KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
@@ -52,7 +53,7 @@ def commands(stack: Stack, made: Resource) -> Live:
         handler="index.handler",
         runtime="nodejs22.x",
         environment={"COMMANDS_TABLE": made.ref},
-        policy=[allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"], made.att("Arn"))],
+        policy=[allow([f"dynamodb:{name}" for name in ACTIONS], made.att("Arn"))],
     )
 
 

@@ -18,7 +18,13 @@ LEADS_ROUTES = (
     "GET /leads/{external_ref}",
     "DELETE /leads/{external_ref}",
 )
-COMMANDS_ROUTES = ("GET /commands/health", "GET /commands", "POST /commands", "GET /commands/{command_id}")
+COMMANDS_ROUTES = (
+    "GET /commands/health",
+    "GET /commands",
+    "POST /commands",
+    "GET /commands/{command_id}",
+    "DELETE /commands/{command_id}",
+)
 
 
 def build(stack: Stack) -> None:

@@ -29,7 +29,7 @@ def create_lead(request: Request) -> Answer:
     answer = endpoints.create_lead(request)
     if settings.flag("enrich-leads"):
         reference = str(request.document()["external_ref"])
-        command = _key(request.tenant, f"enrich:{reference}") | {
+        command = _key(request.tenant, f"enrich-{reference}") | {
             "kind": {"S": "lead.enrich"},
             "status": {"S": "pending"},
             "created_at": {"S": datetime.now(UTC).isoformat(timespec="milliseconds")},

@@ -52,3 +52,12 @@ export async function create({ tenant, body }) {
   }
   return [201, made];
 }
+
+export async function remove({ tenant, id }) {
+  const { Attributes } = await call("DeleteItem", {
+    TableName,
+    Key: item({ tenant, command_id: id }),
+    ReturnValues: "ALL_OLD",
+  });
+  return Attributes ? [204, null] : [404, { error: "command_unknown" }];
+}

@@ -1,9 +1,13 @@
 // alquimista-commands: the API in front of the table of operational commands.
 
-import { create, health, list, show } from "./commands.mjs";
+import { create, health, list, remove, show } from "./commands.mjs";
 
 const headers = { "content-type": "application/json; charset=utf-8", "cache-control": "no-store" };
-const answer = ([statusCode, document]) => ({ statusCode, headers, body: JSON.stringify(document) });
+const answer = ([statusCode, document]) => ({
+  statusCode,
+  headers,
+  body: document ? JSON.stringify(document) : "",
+});
 
 function body(event) {
   const raw = event.isBase64Encoded ? Buffer.from(event.body ?? "", "base64").toString() : event.body;
@@ -23,5 +27,6 @@ export async function handler(event) {
   if (!tenant) return answer([400, { error: "tenant_missing" }]);
   if (method === "POST") return answer(await create({ tenant, body: body(event) }));
   const id = event.pathParameters?.command_id;
-  return answer(await (id ? show({ tenant, id: decodeURIComponent(id) }) : list({ tenant })));
+  if (!id) return answer(await list({ tenant }));
+  return answer(await (method === "DELETE" ? remove : show)({ tenant, id }));
 }
