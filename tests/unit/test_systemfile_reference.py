@@ -35,9 +35,13 @@ def default_of(model: type[BaseModel], key: str) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if isinstance(value, float):
+    if hint_says_duration(model, key):
         return say_duration(value)
     return f"`{value}`" if value else "none"
+
+
+def hint_says_duration(model: type[BaseModel], key: str) -> bool:
+    return describe(keys_of(model)[key]).startswith("a duration")
 
 
 @pytest.mark.parametrize(("name", "model"), TABLES, ids=[name for name, _ in TABLES])
@@ -61,7 +65,9 @@ def test_the_pages_whole_file_is_a_sound_system_file(tmp_path: Path) -> None:
     (tmp_path / "database" / "seed.sql").touch()
     (tmp_path / "system.toml").write_text(text)
     system = read_system(tmp_path / "system.toml")
-    assert system.components == {"database", "service", "traffic", "smoke"}
+    services = {"database", "service", "traffic", "smoke"}
+    in_aws = "release stack function api table site secret settings alarm notifications".split()
+    assert system.components == {*services, *in_aws}
 
 
 def test_the_pages_whole_file_shows_every_table() -> None:
