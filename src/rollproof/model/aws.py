@@ -131,6 +131,29 @@ class Secret(Spec):
     """key of the `[function.*]` that rotates it"""
     api: str | None = None
     """key of the `[api.*]` that an `api-key` opens"""
+    path: str = "/"
+    """path of that API that only the key opens"""
+    header: str = "x-api-key"
+    """request header that the key is sent in"""
+    field: str | None = None
+    """name of the key in a JSON secret; the usual names are tried when left out"""
+    strategy: Literal["single-user", "alternating-users"] = "single-user"
+    """`alternating-users`: two roles take turns, so that both passwords are new only after two rotations"""
+    sessions: Command | None = None
+    """the system's own command that revokes every session that the secret opened"""
+
+
+class Maintenance(Spec):
+    """How the system is closed to its clients while it is mended; left out, Rollproof does it: its functions
+    may not run, and its sites show a page that says so."""
+
+    on: Command | None = None
+    """closes `{env}`; the system's own command"""
+    off: Command | None = None
+    """opens it again"""
+    page: str | None = None
+    """HTML file that sites show meanwhile, relative to the system file; Rollproof has one of its own"""
+    limit: Seconds = 120.0
 
 
 class Settings(Spec):

@@ -16,6 +16,7 @@ from rollproof.model.aws import (
     Api,
     Deploy,
     Function,
+    Maintenance,
     Notifications,
     Release,
     Secret,
@@ -200,6 +201,7 @@ class System(Spec):
     settings: dict[str, Settings] = Field(default_factory=dict)
     alarm: dict[str, Alarm] = Field(default_factory=dict)
     notifications: Notifications | None = None
+    maintenance: Maintenance = Maintenance()
     watch: Watch = Watch()
     severity: tuple[Severity, ...] = ()
     decision: tuple[Decision, ...] = ()
