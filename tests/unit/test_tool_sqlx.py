@@ -98,3 +98,39 @@ def test_a_folder_is_sqlxs_only_in_a_project_that_uses_it(tmp_path: Path) -> Non
 def test_sqlxs_cache_tells_it_too(tmp_path: Path, cache: str) -> None:
     write(tmp_path, {"crates/db/migrations/1_a.up.sql": "SELECT 1", cache: "{}"})
     assert [found.path.name for found in sqlx.find(tmp_path)] == ["migrations"]
+
+
+CONFIG = "[migrate]\ntable-name = '{}'\ncreate-schemas = [\"ops\"]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "ledger"),
+    [
+        ("ops.done", "ops.done"),
+        ('ops."Done so far"', 'ops."Done so far"'),
+        ("Applied", "public.applied"),
+        ('"Applied"', 'public."Applied"'),
+    ],
+)
+def test_the_ledger_is_the_one_that_sqlx_toml_names(
+    tmp_path: Path, pg: PostgresServer, database: str, name: str, ledger: str
+) -> None:
+    write(tmp_path, {"sqlx.toml": CONFIG.format(name), "db/migrations/1_a.up.sql": TABLE.format("a")})
+    write(tmp_path, {"db/migrations/1_a.down.sql": "DROP TABLE a;"})
+    source = history_of(tmp_path / "db" / "migrations")
+    assert source.load().ledger == ledger
+    apply_all(source, direct(pg, database))
+    assert rows(pg, database, f"SELECT version FROM {name}") == [(1,)]
+    assert applied(source, pg, database) == ["1_a"]
+    source.roll_back(source.load().migrations[0], direct(pg, database))
+    assert rows(pg, database, f"SELECT version FROM {name}") == []
+
+
+def test_the_folder_that_sqlx_toml_names_is_its_history(tmp_path: Path) -> None:
+    files = {
+        "api/sqlx.toml": '[migrate]\nmigrations-dir = "schema"\n',
+        "api/schema/1_a.sql": TABLE.format("a"),
+    }
+    assert [(f.path, f.why) for f in sqlx.find(write(tmp_path, files))] == [
+        (tmp_path / "api" / "schema", "numbered SQL files, and sqlx.toml names it")
+    ]

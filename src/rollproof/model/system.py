@@ -59,6 +59,7 @@ class Migrations(Spec):
         "sql-migrate",
         "sqitch",
         "flyway",
+        "prisma",
         "alembic",
         "django",
         "command",

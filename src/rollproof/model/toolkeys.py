@@ -19,6 +19,7 @@ _OWN: Mapping[str, frozenset[str]] = {
     "sql-files": frozenset({"ledger", "ledger_column", "rollback", "reverse"}),
     "flyway": _SQL | {"config"},
     "sqlx": frozenset({"options"}),
+    "prisma": frozenset({"options"}),
     "diesel": frozenset({"options"}),
     "dbmate": _SQL,
     "goose": _SQL | {"environment"},

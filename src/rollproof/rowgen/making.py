@@ -59,7 +59,7 @@ class Memory:
         )
 
     def told_by(self, found: Sequence[Row]) -> None:
-        """Of the keys that its table holds now, those of its rows: all if there are as many, else the same."""
+        """Of the keys that its table holds now, its own: all if there are as many, else the same."""
         old = {tuple(row.values()) for row in self.rows}
         every = len(found) == len(self.rows)
         self.rows = [row for row in found if every or tuple(row.values()) in old]

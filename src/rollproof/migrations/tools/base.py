@@ -28,6 +28,7 @@ _MODULES = (
     "sql_migrate",
     "sqitch",
     "flyway",
+    "prisma",
     "alembic",
     "django",
     "command",

@@ -25,7 +25,8 @@ _LOOKED_FOR = (
     "NNN_name.up.sql (golang-migrate, sqlx)",
     "a folder with up.sql and down.sql for each migration (diesel)",
     "-- +goose Up, -- migrate:up, -- +migrate Up (goose, dbmate, sql-migrate)",
-    "sqitch.plan, V1__name.sql (Flyway), alembic.ini, manage.py",
+    "sqitch.plan, V1__name.sql (Flyway), a folder with migration.sql for each (Prisma)",
+    "alembic.ini, manage.py",
     "numbered SQL files with rollback scripts",
 )
 _DOING = "looking for migrations"

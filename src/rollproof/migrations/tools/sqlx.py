@@ -1,6 +1,6 @@
 """sqlx: `20230101_create_users.up.sql` and `.down.sql`, or `20230101_create_users.sql` without a way back.
 
-Rules as of sqlx 0.8: sqlx-core/src/migrate/source.rs and sqlx-postgres/src/migrate.rs.
+Rules as of sqlx 0.9: sqlx-core/src/migrate/source.rs and config/migrate.rs, sqlx-postgres/src/migrate.rs.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from rollproof.migrations.tools.files import (
     no_script,
     nothing_here,
     refusal,
+    toml_of,
 )
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.migrations.tools.sqlledger import RowLedger, composed
@@ -42,17 +43,82 @@ _FILE = re.compile(r"(?P<version>[^_]*)_(?P<name>.*?)(?P<direction>\.up|\.down|)
 _NUMBERED = re.compile(r"[0-9]+_.*\.sql")
 _NO_TRANSACTION = "-- no-transaction"
 _OTHERS = ("+goose", "+migrate", "migrate:up")
+_CONFIG = "sqlx.toml"
+_LEVELS = 5
+"""how many folders up sqlx.toml is looked for"""
 _READ = 4000
 """bytes of a file that are looked at for another tool's marks"""
 
 
 def find(root: Path) -> list[Found]:
     """Folders with numbered SQL files in a project that names sqlx in its Cargo.toml or has its cache."""
+    named = {place for folder in survey(root) if _CONFIG in folder.files for place in _named_by(folder.path)}
     return [
         Found(NAME, folder.path, f"numbered SQL files, and {why}", Certainty.SURE)
         for folder in survey(root)
-        if (first := _first(folder)) and (why := _project(folder, root)) and not _another(folder.path / first)
+        if (first := _first(folder))
+        and (why := "sqlx.toml names it" if folder.path in named else _project(folder, root))
+        and not _another(folder.path / first)
     ]
+
+
+def _named_by(folder: Path) -> list[Path]:
+    """The folder of the migrations that a sqlx.toml names."""
+    named = _migrate_table(folder).get("migrations-dir")
+    return [(folder / named).resolve(), folder / named] if isinstance(named, str) else []
+
+
+def _migrate_table(folder: Path) -> Mapping[str, Any]:
+    table = (toml_of(folder / _CONFIG) or {}).get("migrate")
+    return table if isinstance(table, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Config:
+    """What sqlx.toml says of the ledger. table: as it is written there. schemas: made before the ledger."""
+
+    table: str = _LEDGER
+    schemas: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, folder: Path) -> _Config:
+        """The nearest sqlx.toml at or above the migrations, not beyond the repository."""
+        for place in (folder, *folder.parents[:_LEVELS]):
+            if (place / _CONFIG).is_file():
+                return cls._read(_migrate_table(place))
+            if (place / ".git").exists():
+                break
+        return cls()
+
+    @classmethod
+    def _read(cls, table: Mapping[str, Any]) -> _Config:
+        name, schemas = table.get("table-name"), table.get("create-schemas")
+        listed = [one for one in schemas if isinstance(one, str)] if isinstance(schemas, list) else []
+        return cls(name if isinstance(name, str) and name else _LEDGER, tuple(listed))
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The table's name, unquoted: sqlx puts the text of sqlx.toml into its SQL as it is."""
+        return tuple(_unquoted(part) for part in _PARTS.findall(self.table)) or (_LEDGER,)
+
+    @property
+    def qualified(self) -> str:
+        """As the catalog has it."""
+        return _joined(self.parts if len(self.parts) > 1 else ("public", *self.parts))
+
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+_PARTS = re.compile(r'"(?:[^"]|"")+"|[^."]+')
+
+
+def _joined(parts: tuple[str, ...]) -> str:
+    """One name of several parts; those in quotes that need them."""
+    quoted = (part if _PLAIN.fullmatch(part) else '"' + part.replace('"', '""') + '"' for part in parts)
+    return parts[0] if len(parts) == 1 else ".".join(quoted)
+
+
+def _unquoted(part: str) -> str:
+    return part[1:-1].replace('""', '"') if part.startswith('"') else part.strip().lower()
 
 
 def _first(folder: Folder) -> str | None:
@@ -98,16 +164,23 @@ class Sqlx(SqlTool):
 
     @cached_property
     def ledger(self) -> SqlxLedger:
-        history = self.load()
+        history, config = self.load(), self._config
+        written = _joined(config.parts)
         return SqlxLedger(
             RowLedger(
-                table=f"public.{_LEDGER}",
-                written=_LEDGER,
+                table=config.qualified,
+                written=written,
                 definition=_DEFINITION,
                 key="version",
                 keys={migration.id: migration.number for migration in history},
-            )
+            ),
+            written,
+            config.schemas,
         )
+
+    @cached_property
+    def _config(self) -> _Config:
+        return _Config.of(self.path)
 
     def how_to_write_down(self, migration: Migration) -> str:
         if migration.up.name.endswith(".up.sql"):
@@ -130,7 +203,7 @@ class Sqlx(SqlTool):
         migrations = tuple(_migration(by_version[version], self.path) for version in sorted(by_version))
         return MigrationHistory(
             migrations,
-            ledger=f"public.{_LEDGER}",
+            ledger=self._config.qualified,
             warnings=(
                 *(f"{m.where.name} has no up file of the same version" for m in migrations if m.note),
                 *marked((script for m in migrations for script in (m.up, m.down)), NAME),
@@ -189,19 +262,22 @@ class SqlxLedger:
     """The tool's own table: a row for each version, with the SHA-384 of its file."""
 
     plain: RowLedger
+    written: str = _LEDGER
+    schemas: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
         return self.plain.table
 
     def create(self) -> str:
-        return self.plain.create()
+        schemas = [composed("CREATE SCHEMA IF NOT EXISTS {};", _unquoted(one)) for one in self.schemas]
+        return " ".join([*schemas, self.plain.create()])
 
     def record(self, migration: Migration) -> str:
         return composed(
             "INSERT INTO {} (version, description, success, checksum, execution_time) "
             "VALUES ({version}, {description}, TRUE, {checksum}, {nanoseconds});",
-            _LEDGER,
+            self.written,
             version=migration.number,
             description=migration.name.replace("_", " "),
             checksum=_checksum(migration.up),
