@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/mypy src steps
 
 sabotage: $(READY)
-	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider features systems/alquimista/features --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider features systems/alquimista/features/decision.feature --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 kill: $(READY)
 	$(BIN)/pytest -q -n 2 -m slow tests/examples --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
