@@ -98,13 +98,13 @@ class Functions:
 
     Attributes:
         before: what served when all was well, by key; what a rollback goes back to.
-        calls: how often a function was called by this drill, by key.
+        calls: after which event each function was called by this drill itself, by key.
     """
 
     def __init__(self, drill: Drill) -> None:
         self.cloud = drill.use(Cloud)
         self.before: dict[str, Serving] = {}
-        self.calls: dict[str, int] = {}
+        self.calls: dict[str, list[int]] = {}
         self._codes: dict[str, str] = {}
 
     def declared(self) -> dict[str, Function]:
@@ -173,7 +173,7 @@ class Functions:
         """Has a version or alias answer the declared event. Raises AttemptFailed when AWS cannot be asked."""
         spec = self.declared()[key]
         name = self.cloud.fill(spec.name)
-        self.calls[key] = self.calls.get(key, 0) + 1
+        self.calls.setdefault(key, []).append(self.cloud.drill.history.events[-1].seq)
         try:
             with calling("calling a function", where=f"{name}:{qualifier}"):
                 answer = self.cloud.client("lambda").invoke(
@@ -185,6 +185,15 @@ class Functions:
                 raise
             return Call("", refusal=code_of(error), text=error.found)
         return _call(answer, body)
+
+    def calls_since(self, key: str, seq: int) -> int:
+        """How often this drill itself has called a function after an event; the API's calls come on top."""
+        return sum(after >= seq for after in self.calls.get(key, []))
+
+    def tries(self, key: str) -> bool:
+        """Whether the function can be tried: by its declared event, or through an API."""
+        apis = self.cloud.system.api.values()
+        return bool(self.declared()[key].payload) or any(key in api.functions for api in apis)
 
     def settle(self, name: str, qualifier: str = LATEST) -> None:
         """Waits until a function can be called after a change. Raises AttemptFailed when it never can."""
@@ -276,6 +285,8 @@ def _seen(functions: Functions, key: str) -> dict[str, Json]:
         if code_of(error) != "ResourceNotFoundException":
             raise
         return {"function": key, "found": error.found}
+    if not functions.declared()[key].payload:
+        return serving.to_json() | {"answered": None}
     call = functions.call(key, serving.alias or LATEST)
     said: dict[str, Json] = {"answered": call.version, "error": call.error, "refusal": call.refusal}
     return serving.to_json() | said
