@@ -19,6 +19,7 @@ from rollproof.workload.samples import Outcome
 
 ANSWER_SECONDS = 31.0
 """API Gateway gives up after 30 s at the latest (its quotas)."""
+SERVER_ERROR = 500
 
 
 class Asking(Protocol):
@@ -117,13 +118,23 @@ class _Calling:
     def ask(self) -> Outcome:
         try:
             answer = self._client.invoke(**self._said)
-            answer["Payload"].read()
+            body = answer["Payload"].read()
         except ClientError as error:
             code = error.response.get("Error", {}).get("Code", "")
             return "throttled" if code in THROTTLED else "failed"
         except (BotoCoreError, OSError):
             return "unanswered"
-        return "failed" if answer.get("FunctionError") else "ok"
+        return "failed" if answer.get("FunctionError") or _status(body) >= SERVER_ERROR else "ok"
 
     def close(self) -> None:
         """Nothing: the client is shared."""
+
+
+def _status(body: bytes) -> int:
+    """What a function behind an API answers as `statusCode`; 0 when it says none."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return 0
+    status = said.get("statusCode") if isinstance(said, dict) else None
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,63 @@
+@settings @function @api @release @database
+Feature: A wrong setting is rolled back, and the code left alone
+  A parameter, a feature flag or an environment variable was set to a value that breaks the system. What
+  changed is found in the settings' own history and put back from there, with everything that belongs to
+  it; no code is touched, no other setting, and nobody gets to see a secret on the way.
+
+  @ssm
+  Scenario: A wrong parameter is put back from its history
+    Given the current release is deployed
+    And the settings are known as they are now
+    And a parameter has been set to a wrong value
+    When the settings are searched for what changed
+    And what changed is put back from its history
+    And everything that the system answers is asked once
+    Then the diagnosis names what is wrong, and nothing else
+    And the previous values came from the settings' own history
+    And every settings is what it was before
+    And the code was left alone
+    And the system works
+
+  @appconfig
+  Scenario: A wrong feature flag goes back to the version before
+    Given the current release is deployed
+    And the settings are known as they are now
+    And a feature flag has been set to a wrong value
+    When the settings are searched for what changed
+    And what changed is put back from its history
+    And everything that the system answers is asked once
+    Then the diagnosis names what is wrong, and nothing else
+    And the previous values came from the settings' own history
+    And every settings is what it was before
+    And the code was left alone
+    And the system works
+
+  @appconfig
+  Scenario: The roll-out of a wrong feature flag is stopped half way
+    Given the current release is deployed
+    And the settings are known as they are now
+    And a wrong feature flag is still being rolled out
+    When the settings are searched for what changed
+    And what changed is put back from its history
+    And everything that the system answers is asked once
+    Then the previous values came from the settings' own history
+    And every settings is what it was before
+    And the code was left alone
+    And the system works
+
+  @environment @secret
+  Scenario: A wrong environment variable is rolled back, and no secret is told
+    Given the current release is deployed
+    And the settings are known as they are now
+    And an environment variable has been set to a wrong value
+    When the settings are searched for what changed
+    And what changed is put back from its history
+    And everything that the system answers is asked once
+    Then the diagnosis names what is wrong, and nothing else
+    And the previous values came from the settings' own history
+    And every settings is what it was before
+    And every function is what it was before
+    And every secret is what it was before
+    And the code was left alone
+    And the record of this drill tells no secret
+    And the system works

@@ -1,0 +1,199 @@
+"""Settings of a system: what they are, which of them changed, and how they are put back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from rollproof.components.aws.appconfig import Configuration
+from rollproof.components.aws.cloud import BEFORE, Cloud, readable, reader
+from rollproof.components.aws.function import Functions
+from rollproof.components.aws.parameters import Parameters
+from rollproof.components.aws.setting import Store, Version
+from rollproof.components.aws.targets import targets_of
+from rollproof.components.aws.variables import Variables
+from rollproof.drill.act import Act
+from rollproof.drill.drill import Drill, observer
+from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
+from rollproof.model.aws import Settings as Spec
+from rollproof.model.fingerprint import Fingerprint
+from rollproof.model.json import JsonObject
+
+
+class Settings:
+    """The settings of a scenario.
+
+    Attributes:
+        known: what they were when all was well, by key of `[settings.*]`.
+        changed: names of those that the diagnosis found changed since.
+    """
+
+    def __init__(self, drill: Drill) -> None:
+        self.drill, self.cloud = drill, drill.use(Cloud)
+        self._stores: dict[str, Store] = {}
+        self.known: dict[str, list[Version]] = {}
+        self.changed: list[str] = []
+
+    def stores(self) -> dict[str, Store]:
+        """Every declared store by key. Raises BadInput for one that is not declared whole."""
+        for key, spec in self.drill.system.settings.items():
+            if key not in self._stores:
+                self._stores[key] = self._store(key, spec)
+        return self._stores
+
+    def _store(self, key: str, spec: Spec) -> Store:
+        where = f"{self.drill.system.source}: settings.{key}"
+        if spec.kind == "ssm":
+            if not spec.path:
+                raise BadInput("settings of kind `ssm` need a `path`", where=where, remedy="give it")
+            return Parameters(self.cloud, self.cloud.fill(spec.path))
+        if spec.kind == "appconfig":
+            return Configuration(self.cloud, key, spec)
+        if spec.function not in self.drill.system.function:
+            raise BadInput(
+                "settings of kind `environment` need the `function` whose they are",
+                where=where,
+                remedy="name a declared [function.*]",
+            )
+        return Variables(self.cloud, spec.function)
+
+    def of_kind(self, kind: str) -> tuple[str, Store, Spec]:
+        """The first declared store of a kind that has a wrong value to set. Raises NotApplicable."""
+        for key, spec in self.drill.system.settings.items():
+            if spec.kind == kind and spec.wrong:
+                return key, self.stores()[key], spec
+        raise NotApplicable(
+            f"system {self.drill.system.name} declares no settings of kind {kind!r} with a `wrong` value"
+        )
+
+    def find_changed(self) -> dict[str, list[Version]]:
+        """What is not what it was when all was well, by key; what is gone counts as changed."""
+        found = {}
+        for key, known in self.known.items():
+            now = {item.name: item.digest for item in self.stores()[key].versions()}
+            if changed := [item for item in known if now.get(item.name) != item.digest]:
+                found[key] = changed
+        return found
+
+
+@reader("settings")
+def read_settings(cloud: Cloud) -> Fingerprint:
+    """All declared settings. Of values there is a keyed digest only: any of them may hold a secret."""
+    stores = cloud.drill.use(Settings).stores().values()
+    return Fingerprint.of(fact for store in stores for fact in store.facts())
+
+
+@dataclass(frozen=True)
+class RememberSettings(Act):
+    """Notes what the settings are while all is well, and what must not change with them."""
+
+    name = "settings.remember"
+
+    def run(self, drill: Drill) -> JsonObject:
+        settings, cloud = drill.use(Settings), drill.use(Cloud)
+        settings.known = {key: store.versions() for key, store in settings.stores().items()}
+        names = [item.to_json() for known in settings.known.values() for item in known]
+        if not names:
+            raise PreconditionNotMet(
+                "no setting is there",
+                doing="remembering the settings",
+                where=f"{drill.system.source}: settings",
+                remedy="deploy the release that brings them first, or correct where they are said to be",
+            )
+        kinds = {"settings", "secret", "function"} & drill.system.components & readable()
+        cloud.look(BEFORE, *sorted(kinds))
+        note_code(drill, "before")
+        return {"items": names, "count": len(names)}
+
+
+@observer("code")
+def look_at_code(drill: Drill) -> None:
+    """Reads again which code serves."""
+    note_code(drill, "after")
+
+
+def note_code(drill: Drill, label: str) -> None:
+    """Records which code serves behind each function."""
+    there = drill.use(Functions).there().values() if drill.system.function else ()
+    items = [{"function": serving.key, "code": serving.code} for serving in there]
+    drill.recorder.note("code.served", {"label": label, "items": items})
+
+
+@dataclass(frozen=True)
+class DiagnoseSettings(Act):
+    """Asks the system how it is, and its settings' histories what changed since all was well."""
+
+    name = "settings.diagnose"
+
+    def run(self, drill: Drill) -> JsonObject:
+        settings = drill.use(Settings)
+        problems = list(ill_targets(drill))
+        found = settings.find_changed()
+        settings.changed = sorted(item.name for changed in found.values() for item in changed)
+        drill.incident(
+            "detected", findings=problems, cause="; ".join(settings.changed) or "no setting changed"
+        )
+        if not settings.changed:
+            raise AttemptFailed(
+                "no setting is other than it was when all was well",
+                doing="looking for a setting that changed",
+                remedy="look at the code, its versions and the database instead",
+            )
+        drill.incident("decided", decision="put the settings back, leave the code alone")
+        return {"items": list(settings.changed), "findings": problems}
+
+
+def ill_targets(drill: Drill) -> Iterator[str]:
+    """What does not answer as it should, asked once each."""
+    for target in targets_of(drill):
+        asking = target.open()
+        try:
+            if (outcome := asking.ask()) != "ok":
+                yield f"{target.name}: {outcome}"
+        finally:
+            asking.close()
+
+
+@dataclass(frozen=True)
+class RollBackSettings(Act):
+    """Puts back what changed since all was well, each from its own history."""
+
+    name = "settings.roll_back"
+    done: list[str] = field(default_factory=list, compare=False)
+
+    def prepare(self, drill: Drill) -> None:
+        if not drill.use(Settings).known:
+            raise PreconditionNotMet(
+                "nobody noted what the settings were",
+                remedy="add `Given the settings are known as they are now`",
+            )
+
+    def run(self, drill: Drill) -> JsonObject:
+        settings = drill.use(Settings)
+        restored = [
+            settings.stores()[key].restore(item).to_json()
+            for key, changed in settings.find_changed().items()
+            for item in changed
+        ]
+        if not restored:
+            raise AttemptFailed(
+                "no setting is other than it was when all was well", doing="putting settings back"
+            )
+        drill.incident("executed")
+        return {"items": restored, "count": len(restored)}
+
+
+@dataclass(frozen=True)
+class AskSystem(Act):
+    """Asks everything that the system answers, once: does it work?"""
+
+    name = "system.ask"
+
+    def run(self, drill: Drill) -> JsonObject:
+        targets = targets_of(drill)
+        if not targets:
+            raise NotApplicable(f"system {drill.system.name} has nothing that could be asked")
+        problems = list(ill_targets(drill))
+        if drill.history.last("incident.executed") is not None and not problems:
+            drill.incident("verified")
+        return {"count": len(targets), "failed": len(problems), "findings": problems}

@@ -1,0 +1,73 @@
+"""Phrases about settings: parameters, feature flags, environment variables."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, parsers, then, when
+
+from rollproof.checks import settings as checks
+from rollproof.components.aws import settings, telling  # noqa: F401  the observers register themselves
+from rollproof.drill.drill import Drill
+from rollproof.faults.settings import WrongSetting
+
+KINDS = {
+    "a parameter": "ssm",
+    "a feature flag": "appconfig",
+    "an environment variable": "environment",
+}
+
+
+@given("the settings are known as they are now")
+def known(drill: Drill) -> None:
+    drill.require(settings.RememberSettings())
+
+
+@given(
+    parsers.re(r"(?P<what>a parameter|a feature flag|an environment variable) has been set to a wrong value")
+)
+def set_wrong(drill: Drill, what: str) -> None:
+    drill.require(WrongSetting(KINDS[what]))
+
+
+@given("a wrong feature flag is still being rolled out")
+def being_rolled_out(drill: Drill) -> None:
+    drill.require(WrongSetting("appconfig", halfway=True))
+
+
+@when("the settings are searched for what changed")
+def diagnosed(drill: Drill) -> None:
+    drill.attempt(settings.DiagnoseSettings())
+
+
+@when("what changed is put back from its history")
+def rolled_back(drill: Drill) -> None:
+    drill.attempt(settings.RollBackSettings())
+
+
+@when("everything that the system answers is asked once")
+def asked(drill: Drill) -> None:
+    drill.attempt(settings.AskSystem())
+
+
+@then("the diagnosis names what is wrong, and nothing else")
+def named(drill: Drill) -> None:
+    drill.verify(checks.setting_named)
+
+
+@then("the previous values came from the settings' own history")
+def from_history(drill: Drill) -> None:
+    drill.verify(checks.settings_from_history)
+
+
+@then("the code was left alone")
+def code_alone(drill: Drill) -> None:
+    drill.verify(checks.code_left_alone)
+
+
+@then("the record of this drill tells no secret")
+def nothing_told(drill: Drill) -> None:
+    drill.verify(checks.no_secret_told)
+
+
+@then("the system works")
+def works(drill: Drill) -> None:
+    drill.verify(checks.system_answers)
