@@ -13,6 +13,7 @@ from rich.table import Table
 from rollproof import __version__, cli_migrations
 from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
+from rollproof.cli_guide import guide_command
 from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ drill_app = typer.Typer(help="Run drills as a plan says.", no_args_is_help=True)
 app.add_typer(drill_app, name="drill")
 app.add_typer(cli_migrations.app, name="migrations")
 app.command("decide")(decide_command)
+app.command("guide")(guide_command)
 
 _RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
 _Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]

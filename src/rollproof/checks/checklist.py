@@ -66,6 +66,8 @@ def tick(history: History, items: Sequence[ChecklistItem] | None = None) -> Iter
         if item.concerns and not rollbacks.acts & set(item.concerns):
             continue
         outcome, by = _outcome(item, history, rollbacks)
+        if item.person and outcome in (None, Outcome.UNKNOWN) and (who := _signature(item, history)):
+            outcome, by = Outcome.PROVEN, f"signed by {who}"
         if outcome is not None:
             yield Ticked(item.item, item.label, outcome, by)
         elif item.person:
@@ -104,6 +106,12 @@ def _outcome(item: ChecklistItem, history: History, rollbacks: _Rollbacks) -> tu
             Outcome.PROVEN if event is not None and _says_something(event) else Outcome.UNKNOWN
         ), item.note
     return _by_acts(item, history, rollbacks)
+
+
+def _signature(item: ChecklistItem, history: History) -> str:
+    """Who has signed it; empty when nobody has."""
+    signed = [e for e in history.all("checklist.signed") if e.data.get("item") == item.item]
+    return str(signed[-1].data.get("user", "")) if signed and signed[-1].data.get("reason") else ""
 
 
 def _says_something(event: Event) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from rollproof.model.spec import Spec
+from rollproof.model.spec import Seconds, Spec
 
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=60)]
 """Small letters, digits and hyphens: `deploy-failed`."""
@@ -21,6 +21,8 @@ class Contact(Spec):
     """the team or the role, such as `on-call team`"""
     level: Annotated[int, Field(ge=1, le=9)] | None = None
     """level of escalation; 1 is asked first"""
+    after: Seconds = 0.0
+    """how long into an incident they are called; 0: only when somebody decides so"""
     reach: str = ""
     """where: a channel, a mailbox, a rota"""
 

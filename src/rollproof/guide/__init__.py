@@ -1,0 +1,1 @@
+"""Leading a person through a rollback: what to look at, what to decide, what to do, whom to tell."""
