@@ -71,7 +71,7 @@ def read_answers(path: Path) -> AnswerFile:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise BadInput(
-            f"{place}: {first['msg']}", where=str(path), remedy="see docs/how-to/follow-the-guide.md"
+            f"{place}: {first['msg']}", where=str(path), remedy="see docs/how-to/decide-and-be-guided.md"
         ) from error
     except (OSError, ValueError) as error:
         raise BadInput(f"the answers cannot be read: {error}", where=str(path)) from error
