@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rollproof.checks.evidence import as_list, as_object, lines, need
 from rollproof.checks.registry import check
-from rollproof.journal import History
+from rollproof.journal import Event, History
 from rollproof.model.fingerprint import Difference
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
@@ -30,4 +30,22 @@ def resources_restored(history: History, *, kind: str, against: str = "before") 
             differences=len(differences),
             facts=count,
         )
-    return proven(f"{kind}: as it was {against}", facts=count, differences=0)
+    said = f"{kind}: as it was {against}{reservation(event)}"
+    return unread_verdict(event) or proven(said, facts=count, differences=0)
+
+
+def reservation(event: Event) -> str:
+    """What a comparison left out because the system file says so, for the end of a verdict's reason."""
+    named = as_list(event.data.get("left_out", []))
+    return f", but for {len(named)} that the system file leaves out, such as {named[0]}" if named else ""
+
+
+def unread_verdict(event: Event) -> Verdict | None:
+    """Unknown when a comparison met what nobody here can read; a proven verdict would claim too much."""
+    unseen = as_list(event.data.get("unread", []))
+    if not unseen:
+        return None
+    return unknown(
+        f"{len(unseen)} of what was compared cannot be read here, such as {unseen[0]}; the rest is as it was",
+        *lines(unseen),
+    )

@@ -21,7 +21,7 @@ FIELDS = frozenset(
     # how it went
     """
     outcome reason numbers findings found doing where remedy facts error sqlstate position line
-    exit_code timed_out stdout stderr status attempts sources disagreement
+    exit_code timed_out stdout stderr status attempts sources disagreement missing
     """
     # measurements
     """
@@ -34,7 +34,7 @@ FIELDS = frozenset(
     """
     undo healed private pid created port host user major server_version system_identifier versions
     git python platform packages argv worker plan objectives components seed parts head cause
-    severity decision
+    severity decision unread left_out
     """.split()
 )
 

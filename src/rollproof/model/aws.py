@@ -57,6 +57,8 @@ class Stack(Spec):
         "CAPABILITY_AUTO_EXPAND",
     )
     """what its template may do, as for `aws cloudformation deploy`"""
+    uncompared: tuple[str, ...] = ()
+    """types of its resources, such as `Custom::Gate`, that nobody can read and that verdicts leave out"""
     limit: Seconds = 300.0
 
 

@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from psycopg.conninfo import make_conninfo
+
 from rollproof.components.aws.clients import Aws
 from rollproof.components.commands import fill_in
 from rollproof.components.postgres.bench import Bench
@@ -15,6 +17,7 @@ from rollproof.errors import PreconditionNotMet
 from rollproof.fingerprint import compare
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import Json
+from rollproof.model.resources import LEFT_OUT, UNREAD
 
 Reader = Callable[["Cloud"], Fingerprint]
 _READERS: dict[str, Reader] = {}
@@ -47,6 +50,7 @@ class Cloud:
     Attributes:
         release: name of the release that was deployed last; empty before the first.
         seen: fingerprints by label and kind of component.
+        database_at: host and port that functions are told in place of the server's own, if any.
     """
 
     def __init__(self, drill: Drill) -> None:
@@ -57,6 +61,7 @@ class Cloud:
         self.aws = Aws(self.endpoint)
         self.release = ""
         self.seen: dict[str, dict[str, Fingerprint]] = {}
+        self.database_at: tuple[str, int] | None = None
 
     def client(self, service: str) -> Any:
         return self.aws.client(service)
@@ -79,7 +84,9 @@ class Cloud:
     def dsn(self) -> str:
         """The scenario's database, as the application's role. Raises PreconditionNotMet: none is staged."""
         bench = self.drill.use(Bench)
-        return bench.server.conninfo(bench.name, user=bench.app_role)
+        dsn = bench.server.conninfo(bench.name, user=bench.app_role)
+        host, port = self.database_at or ("", 0)
+        return make_conninfo(dsn, host=host, port=port) if host else dsn
 
     def look(self, label: str, *kinds: str) -> None:
         """Reads the components of these kinds and keeps them under `label`; the journal has the facts.
@@ -111,11 +118,19 @@ class Cloud:
                 "against": against,
                 "kind": kind,
                 "count": len(before.facts),
+                "unread": unread(before, self.seen[label][kind], kind=UNREAD),
+                "left_out": unread(before, self.seen[label][kind], kind=LEFT_OUT),
                 "differences": self.drill.recorder.journal.attachments.put(
                     [d.to_json() for d in differences]
                 ),
             },
         )
+
+
+def unread(*seen: Fingerprint, kind: str) -> list[str]:
+    """What nobody here could read, so that nothing is known of it: `Shop-dev/Gate (Custom::Gate)`."""
+    facts = [fact for fingerprint in seen for fact in fingerprint.facts.values() if fact.kind == kind]
+    return sorted({f"{fact.name} ({fact.attributes.get('type')})" for fact in facts})
 
 
 def _fresh_account() -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rollproof.components.aws import stack as stacks
+from rollproof.components.aws import stackfacts  # noqa: F401  its reader registers itself
 from rollproof.components.aws.assembly import StackSource, read_release
 from rollproof.components.aws.cloud import BEFORE, Cloud, readable
 from rollproof.components.aws.packaging import Packager, parameters_of

@@ -1,0 +1,160 @@
+"""API Gateway: each API read whole, its parts out of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rollproof.components.aws.held.base import Asked, Unreadable, reads
+
+_IDS = ("id", "rootResourceId", "createdDate", "lastUpdatedDate", "deploymentId", "cacheClusterStatus")
+
+
+@reads("AWS::ApiGateway::RestApi")
+def rest_api(asked: Asked) -> Mapping[str, Any]:
+    """Every path with what is behind each method, so that one added by hand is seen too."""
+    said = asked.call("apigateway", "get_rest_api", restApiId=asked.id)
+    resources = asked.every("apigateway", "get_resources", "items", restApiId=asked.id, embed=["methods"])
+    paths = {
+        f"{verb} {item['path']}": _method(method)
+        for item in resources
+        for verb, method in (item.get("resourceMethods") or {}).items()
+    }
+    authorizers = asked.call("apigateway", "get_authorizers", restApiId=asked.id).get("items") or []
+    return {
+        **{key: value for key, value in said.items() if key not in _IDS},
+        "Resources": sorted(item["path"] for item in resources),
+        "Methods": paths,
+        "Authorizers": sorted((_without_ids(item) for item in authorizers), key=str),
+    }
+
+
+@reads("AWS::ApiGateway::Resource")
+def resource(asked: Asked) -> Mapping[str, Any]:
+    place = {"restApiId": asked.given("RestApiId"), "resourceId": asked.id}
+    return {"path": asked.call("apigateway", "get_resource", **place)["path"]}
+
+
+@reads("AWS::ApiGateway::Method")
+def method(asked: Asked) -> Mapping[str, Any]:
+    place = {"restApiId": asked.given("RestApiId"), "resourceId": asked.given("ResourceId")}
+    said = asked.call("apigateway", "get_method", **place, httpMethod=asked.given("HttpMethod"))
+    return _method(said)
+
+
+def _method(said: Mapping[str, Any]) -> dict[str, Any]:
+    integration = said.get("methodIntegration") or {}
+    found = {
+        key: value for key, value in said.items() if key not in ("methodIntegration", "ResponseMetadata")
+    }
+    return {**found, "integration": {k: v for k, v in integration.items() if k != "cacheNamespace"}}
+
+
+@reads("AWS::ApiGateway::Deployment")
+def deployment(asked: Asked) -> Mapping[str, Any]:
+    place = {"restApiId": asked.given("RestApiId"), "deploymentId": asked.id}
+    return {"description": asked.call("apigateway", "get_deployment", **place).get("description")}
+
+
+@reads("AWS::ApiGateway::Stage")
+def stage(asked: Asked) -> Mapping[str, Any]:
+    """Its deployment by its id: where it is the stack's own, that becomes its logical id."""
+    place = {"restApiId": asked.given("RestApiId"), "stageName": asked.id}
+    said = asked.call("apigateway", "get_stage", **place)
+    kept = {key: value for key, value in said.items() if key not in _IDS}
+    return {
+        **kept,
+        "variables": asked.hidden(said.get("variables")),
+        "deployment": said.get("deploymentId"),
+    }
+
+
+@reads("AWS::ApiGateway::Authorizer")
+def authorizer(asked: Asked) -> Mapping[str, Any]:
+    place = {"restApiId": asked.given("RestApiId"), "authorizerId": asked.id}
+    return _without_ids(asked.call("apigateway", "get_authorizer", **place))
+
+
+@reads("AWS::ApiGateway::ApiKey")
+def api_key(asked: Asked) -> Mapping[str, Any]:
+    said = asked.call("apigateway", "get_api_key", apiKey=asked.id, includeValue=False)
+    return {key: said.get(key) for key in ("name", "description", "enabled", "stageKeys", "tags")}
+
+
+@reads("AWS::ApiGateway::UsagePlan")
+def usage_plan(asked: Asked) -> Mapping[str, Any]:
+    return asked.call("apigateway", "get_usage_plan", usagePlanId=asked.id)
+
+
+@reads("AWS::ApiGateway::UsagePlanKey")
+def usage_plan_key(asked: Asked) -> Mapping[str, Any]:
+    place = {"usagePlanId": asked.given("UsagePlanId"), "keyId": asked.given("KeyId")}
+    return {"type": asked.call("apigateway", "get_usage_plan_key", **place).get("type")}
+
+
+@reads("AWS::ApiGateway::Account")
+def account(asked: Asked) -> Mapping[str, Any]:
+    return {"cloudwatchRoleArn": asked.call("apigateway", "get_account").get("cloudwatchRoleArn")}
+
+
+def _without_ids(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if key not in ("id", "ResponseMetadata")}
+
+
+@reads("AWS::ApiGatewayV2::Api")
+def http_api(asked: Asked) -> Mapping[str, Any]:
+    """Every route with its integration, so that one added by hand is seen too."""
+    said = asked.call("apigatewayv2", "get_api", ApiId=asked.id)
+    behind = {
+        item["IntegrationId"]: _plain(item, "IntegrationId")
+        for item in asked.every("apigatewayv2", "get_integrations", "Items", ApiId=asked.id)
+    }
+    routes = {
+        item["RouteKey"]: {**_plain(item, "RouteId", "Target"), "integration": behind.get(_target(item))}
+        for item in asked.every("apigatewayv2", "get_routes", "Items", ApiId=asked.id)
+    }
+    return {**_plain(said, "ApiId", "CreatedDate"), "Routes": routes}
+
+
+def _target(route: Mapping[str, Any]) -> str:
+    return str(route.get("Target", "")).removeprefix("integrations/")
+
+
+def _plain(said: Mapping[str, Any], *ids: str) -> dict[str, Any]:
+    return {key: value for key, value in said.items() if key not in (*ids, "ResponseMetadata")}
+
+
+_PARTS = {
+    "AWS::ApiGatewayV2::Route": ("get_route", "RouteId"),
+    "AWS::ApiGatewayV2::Integration": ("get_integration", "IntegrationId"),
+    "AWS::ApiGatewayV2::Authorizer": ("get_authorizer", "AuthorizerId"),
+    "AWS::ApiGatewayV2::Deployment": ("get_deployment", "DeploymentId"),
+    "AWS::ApiGatewayV2::Stage": ("get_stage", "StageName"),
+}
+_PART_IDS = ("RouteId", "IntegrationId", "AuthorizerId", "DeploymentId", "DeploymentStatus", "Target")
+
+
+@reads(*_PARTS)
+def http_part(asked: Asked) -> Mapping[str, Any]:
+    operation, key = _PARTS[asked.held.kind]
+    # An emulator puts the API's id before it.
+    own = asked.id.rpartition("/")[2]
+    said = asked.call("apigatewayv2", operation, ApiId=asked.given("ApiId"), **{key: own})
+    found = _plain(said, *_PART_IDS)
+    if "StageVariables" in found:
+        found["StageVariables"] = asked.hidden(found["StageVariables"])
+    if asked.held.kind.endswith("::Route"):
+        found["Target"] = said.get("Target")
+    return found
+
+
+@reads("AWS::ApiGateway::BasePathMapping", "AWS::ApiGatewayV2::ApiMapping")
+def mapping(asked: Asked) -> Mapping[str, Any]:
+    if asked.held.kind.endswith("ApiMapping"):
+        place = {"DomainName": asked.given("DomainName"), "ApiMappingId": asked.id}
+        return _plain(asked.call("apigatewayv2", "get_api_mapping", **place), "ApiMappingId")
+    path = asked.held.properties.get("BasePath") or "(none)"
+    if not isinstance(path, str):
+        raise Unreadable("its template does not say which path it is of")
+    place = {"domainName": asked.given("DomainName"), "basePath": path}
+    return asked.call("apigateway", "get_base_path_mapping", **place)

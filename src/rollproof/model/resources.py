@@ -1,0 +1,8 @@
+"""Words that readers of resources and checks share."""
+
+from __future__ import annotations
+
+UNREAD = "not compared"
+"""Kind of the fact of a resource that nobody here can read: it is there, and that is all that is known."""
+LEFT_OUT = "left out"
+"""The same, of a type that the system file leaves out on purpose."""
