@@ -1,0 +1,262 @@
+"""The reference system's AWS side on the emulator, on a real database: what is healthy, and what is not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+
+from rollproof.components.aws.api import Apis, Place
+from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.doorway import Doorway
+from rollproof.components.aws.releases import DeployRelease, RollBackRelease
+from rollproof.components.aws.secret import Secrets
+from rollproof.components.aws.secretrotation import STEPS, rotate_by_steps, rotates_by_function
+from rollproof.components.postgres import acts
+from rollproof.components.postgres.bench import Bench
+from rollproof.drill.drill import Drill
+from rollproof.drill.session import DrillSession
+from rollproof.environments.embedded import EmbeddedEnvironment
+from rollproof.model.systemfile import read_system
+
+HOME = Path(__file__).parents[2] / "systems" / "alquimista"
+SYSTEM = read_system(HOME / "system.toml")
+TENANT = {"x-tenant": "agata-alimentos"}
+LIST_AGENTS = "fibonacci-list-agents-embedded"
+BACK_END = ("alquimista", "fibonacci", "nigredo")
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DrillSession]:
+    folder = tmp_path_factory.mktemp("run")
+    session = DrillSession(folder=folder / "r", run="r", environment=EmbeddedEnvironment())
+    yield session
+    session.finish("proven")
+
+
+@dataclass
+class Account:
+    """A scenario's account and database, and questions to what is deployed there."""
+
+    drill: Drill
+
+    def deploy(self, which: str, *stacks: str) -> bool:
+        return self.drill.attempt(DeployRelease(which, stacks or BACK_END))
+
+    @cached_property
+    def places(self) -> dict[str, Place]:
+        return dict(self.drill.use(Apis).find())
+
+    def ask(
+        self, api: str, path: str, *, method: str = "GET", body: object = None, **headers: str
+    ) -> httpx.Response:
+        place = self.places[api]
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return httpx.request(
+            method,
+            place.url + path,
+            headers={**place.headers, **TENANT, **named},
+            json=body,
+            trust_env=False,
+            timeout=30,
+        )
+
+    def statuses(self, *paths: str, api: str = "fibonacci") -> list[int]:
+        return [self.ask(api, path).status_code for path in paths]
+
+    def client(self, service: str) -> Any:
+        return self.drill.use(Cloud).client(service)
+
+    def secret(self, name: str, stage: str = "AWSCURRENT") -> dict[str, str]:
+        found = self.client("secretsmanager").get_secret_value(
+            SecretId=f"alquimista/embedded/{name}", VersionStage=stage
+        )
+        value: dict[str, str] = json.loads(found["SecretString"])
+        return value
+
+    def log(self, function: str = LIST_AGENTS) -> str:
+        found = self.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{function}")
+        return "\n".join(event["message"] for event in found["events"])
+
+    def smoke(self) -> subprocess.CompletedProcess[str]:
+        """Runs the smoke tests against both APIs and the database."""
+        door = self.drill.use(Doorway)
+        urls = {
+            f"API_URL_{key.upper()}": door.url(place.url, place.headers) for key, place in self.places.items()
+        }
+        return subprocess.run(
+            [sys.executable, "-B", "smoke/smoke.py"],
+            cwd=HOME,
+            env={"PATH": os.environ["PATH"], "DATABASE_URL": self.drill.use(Cloud).dsn, **urls},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def commands(self) -> int:
+        found = self.client("dynamodb").scan(TableName="operational-commands-embedded", Select="COUNT")
+        return int(found["Count"])
+
+
+@pytest.fixture
+def account(session: DrillSession, request: pytest.FixtureRequest) -> Iterator[Account]:
+    drill = session.drill(f"aws::{request.node.name}", SYSTEM, about={"tags": ["stack", "database"]})
+    drill.require(acts.StageCurrent())
+    yield Account(drill)
+    drill.heal()
+
+
+@pytest.mark.parametrize("release", ["2.3.0", "2.4.0"])
+def test_a_healthy_release_passes_its_smoke_tests_and_they_leave_nothing(
+    release: str, account: Account
+) -> None:
+    assert account.deploy(release)
+    done = account.smoke()
+    assert (done.returncode, done.stdout.count("ok ")) == (0, 11), done.stdout
+    assert account.commands() == 0
+    assert account.ask("fibonacci", "/agents").json()["release"] == release
+
+
+def test_what_a_newer_release_opens_is_closed_again_when_the_one_before_is_back(account: Account) -> None:
+    assert account.deploy("2.3.0")
+    assert account.deploy("2.4.0")
+    assert account.statuses("/plans") == [200]
+    assert account.statuses("/pipeline", api="nigredo") == [200]
+    assert account.drill.attempt(RollBackRelease(stacks=BACK_END))
+    assert account.statuses("/plans")[0] in (403, 404)
+    assert account.statuses("/pipeline", api="nigredo") == [404]
+    assert account.ask("fibonacci", "/agents").json()["release"] == "2.3.0"
+
+
+def test_a_release_is_a_version_and_the_versions_before_stay(account: Account) -> None:
+    functions = account.client("lambda")
+    for release in ("2.3.0", "2.4.0"):
+        assert account.deploy(release, "alquimista", "fibonacci")
+    versions = functions.list_versions_by_function(FunctionName=LIST_AGENTS)["Versions"]
+    assert [item["Description"] for item in versions[1:]] == ["2.3.0", "2.4.0"]
+    functions.update_alias(FunctionName=LIST_AGENTS, Name="LIVE", FunctionVersion="1")
+    assert account.ask("fibonacci", "/agents").json()["release"] == "2.3.0", "the API calls the alias"
+
+
+def test_a_new_lead_becomes_a_command_while_the_flag_is_up(account: Account) -> None:
+    assert account.deploy("current")
+    lead = {"external_ref": "a-1", "company_name": "Prisma"}
+    assert account.ask("nigredo", "/leads", method="POST", body=lead).status_code == 201
+    command = account.ask("nigredo", "/commands/enrich-a-1").json()
+    assert (command["kind"], command["status"]) == ("lead.enrich", "pending")
+    assert account.ask("nigredo", "/leads", method="POST", body=lead).status_code == 409
+    assert account.commands() == 1
+
+
+def test_an_api_key_that_was_rotated_opens_and_the_old_one_no_more(account: Account) -> None:
+    assert account.deploy("current", "alquimista", "fibonacci")
+    old = account.secret("api-key")["key"]
+    assert account.ask("fibonacci", "/operations", x_api_key=old).status_code == 200
+    rotate(account, "api-key")
+    new = account.secret("api-key")["key"]
+    tried = [account.ask("fibonacci", "/operations", x_api_key=key).status_code for key in (old, new)]
+    assert (tried, account.secret("api-key", "AWSPREVIOUS")["key"]) == ([403, 200], old)
+
+
+def test_the_role_gets_the_password_that_the_secret_holds(account: Account) -> None:
+    assert account.deploy("current", "alquimista", "fibonacci")
+    before = verifier(account)
+    rotate(account, "database")
+    after = verifier(account)
+    assert after.startswith("SCRAM-SHA-256$")
+    assert after != before
+    assert account.statuses("/health") == [200]
+    new, old = (account.secret("database", stage) for stage in ("AWSCURRENT", "AWSPREVIOUS"))
+    assert new["password"] != old["password"]
+    assert {**new, "password": ""} == {**old, "password": ""}
+
+
+def test_a_step_of_a_rotation_can_be_tried_again(account: Account) -> None:
+    assert account.deploy("current", "alquimista")
+    old = account.secret("database")["password"]
+    rotate(account, "database", [step for step in STEPS for _ in range(2)])
+    assert account.secret("database")["password"] != old
+    assert account.secret("database", "AWSPREVIOUS")["password"] == old
+
+
+def rotate(account: Account, key: str, steps: Sequence[str] = STEPS) -> None:
+    """Calls the rotating function as Secrets Manager does; the emulator does not."""
+    held = account.drill.use(Secrets)
+    rotate_by_steps(held, key, rotates_by_function(held, key), steps)
+
+
+def verifier(account: Account) -> str:
+    """What the server keeps of the role's password; empty before it has one."""
+    bench = account.drill.use(Bench)
+    with psycopg.connect(bench.server.conninfo(bench.name)) as conn:
+        row = conn.execute("SELECT rolpassword FROM pg_authid WHERE rolname = 'app_user'").fetchone()
+    return str((row or [""])[0] or "")
+
+
+@pytest.mark.parametrize(
+    ("kind", "statuses", "log"),
+    [
+        ("handler-bug", [200, 502, 200], "KeyError: 'name'"),
+        ("missing-migration", [200, 502, 200], 'column "retired_at" does not exist'),
+        ("wrong-variable", [502, 502, 502], "ResourceNotFoundException"),
+        ("slow", [200, 200, 200], ""),
+        ("feature-bug", [200, 200, 200], ""),
+    ],
+)
+def test_a_broken_release_goes_in_and_answers_as_its_defect_has_it(
+    kind: str, statuses: list[int], log: str, account: Account
+) -> None:
+    assert account.deploy("current")
+    assert account.deploy(f"broken:{kind}")
+    assert account.statuses("/health", "/agents", "/plans") == statuses
+    assert log in account.log()
+    assert account.statuses("/health", "/commands/health", api="nigredo") == [200, 200]
+
+
+def test_the_feature_bug_hides_new_leads_and_the_smoke_tests_see_it(account: Account) -> None:
+    assert account.deploy("broken:feature-bug")
+    done = account.smoke()
+    assert done.returncode == 1
+    assert [line for line in done.stdout.splitlines() if line.startswith("FAIL")] == [
+        "FAIL  a lead is written and read: the new lead is not among the newest"
+    ]
+
+
+def test_the_slow_release_takes_its_time_to_list_agents(account: Account) -> None:
+    assert account.deploy("broken:slow", "alquimista", "fibonacci")
+    assert account.ask("fibonacci", "/agents").elapsed.total_seconds() >= 1.2
+
+
+def test_failing_create_leaves_no_stack_that_works(account: Account) -> None:
+    assert not account.deploy("broken:failing-create")
+    assert status(account) == "ROLLBACK_COMPLETE"
+    with pytest.raises(account.client("lambda").exceptions.ResourceNotFoundException):
+        account.client("lambda").get_function(FunctionName=LIST_AGENTS)
+
+
+def test_failing_update_puts_everything_back(account: Account) -> None:
+    assert account.deploy("current")
+    functions = account.client("lambda")
+    before = functions.get_function_configuration(FunctionName=LIST_AGENTS)["CodeSha256"]
+    assert not account.deploy("broken:failing-update", "fibonacci")
+    assert status(account) == "UPDATE_ROLLBACK_COMPLETE"
+    after = functions.get_function_configuration(FunctionName=LIST_AGENTS)
+    assert (after["CodeSha256"], after["MemorySize"]) == (before, 256)
+    assert functions.get_alias(FunctionName=LIST_AGENTS, Name="LIVE")["FunctionVersion"] == "1"
+    assert account.ask("fibonacci", "/agents").json()["release"] == "2.4.0"
+
+
+def status(account: Account) -> str:
+    found = account.client("cloudformation").describe_stacks(StackName="FibonacciStack-embedded")
+    return str(found["Stacks"][0]["StackStatus"])
