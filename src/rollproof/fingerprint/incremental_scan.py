@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -133,6 +134,13 @@ class Kept:
         if lost := [catalog for catalog in KEYED if self._misses(catalog, scan)]:
             self._look_for(lost, pipeline, scan, changes)
         return changes
+
+    def copy(self) -> Kept:
+        """The same again, which goes its own way from now on."""
+        found = copy(self)
+        found._keys = {catalog: dict(keys) for catalog, keys in self._keys.items()}
+        found._server = dict(self._server)
+        return found
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from copy import copy
 
 from rollproof.fingerprint.catalog import json_value
 from rollproof.fingerprint.incremental_store import FactStore
@@ -27,6 +28,14 @@ class States:
         self._oids: dict[str, int] = {}
         self._steps: dict[str, int] = {}
         self._last: dict[str, tuple[int, bool]] = {}
+
+    def copy(self, pipeline: Pipeline, store: FactStore) -> States:
+        """The same again, of a copy of the store, over another connection."""
+        found = copy(self)
+        found._pipeline, found._store = pipeline, store
+        for name in ("_groups", "_oids", "_steps", "_last"):
+            setattr(found, name, dict(getattr(self, name)))
+        return found
 
     @property
     def asks(self) -> list[Ask]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from typing import NamedTuple
 
 from rollproof.model.fingerprint import Fact, Fingerprint
@@ -35,6 +36,13 @@ class FactStore:
         self._in: list[Entry] = []
         self._inside: frozenset[str] = frozenset()
         self.fingerprint = Fingerprint({}, source)
+
+    def copy(self) -> FactStore:
+        """The same again, settled, which goes its own way from now on."""
+        found = copy(self)
+        found._entries = {statement: dict(entries) for statement, entries in self._entries.items()}
+        found._out, found._in = [], []
+        return found
 
     def of(self, statement: str) -> Iterable[tuple[int, Entry]]:
         """The oid and entry of each fact of a statement."""

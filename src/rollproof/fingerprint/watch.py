@@ -32,7 +32,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -64,7 +65,7 @@ _ALL_AT_ONCE = {"enable_hashjoin": "on", "enable_mergejoin": "on"}
 _SETTING = re.compile(r'^SET LOCAL "?(\w+)"? = (.+?);', re.MULTILINE)
 _MARKER = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 _SHOWN = 10
-_FEW, _SHARE = 150, 3
+_FEW, _SHARE = 300, 2
 """Beyond so many objects, and one of how many of all, reading everything at once is quicker."""
 
 
@@ -84,6 +85,25 @@ class _Known:
         return oids if statement.catalog == GRANTED else self.kept.living(statement.catalog, oids)
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What a watch knew right after a look, for one that goes on with that database, or with a copy of it.
+
+    A copy by CREATE DATABASE has the same catalogs, to the last oid and transaction number. What was done to
+    either since shows in its catalogs, as ever.
+    """
+
+    known: _Known = field(repr=False)
+    store: FactStore = field(repr=False)
+    states: States = field(repr=False)
+
+    def copy(self, pipeline: Pipeline) -> Memory:
+        """The same again, which goes its own way from now on, over that connection."""
+        store = self.store.copy()
+        known = _Known(self.known.kept.copy(), copy(self.known.relations))
+        return Memory(known, store, self.states.copy(pipeline, store))
+
+
 class CatalogWatch:
     """Looks at one database, for as long as one connection to it lasts.
 
@@ -94,23 +114,41 @@ class CatalogWatch:
         conn: outside any transaction at every look; autocommit or not. After a look no transaction and no
             lock is left.
         ignore_schemas: as in `take_fingerprint`.
+        memory: of an earlier watch, with the same schemas ignored: the first look goes on from there.
 
     Raises:
         EnvironmentUnavailable: the server is older than 13.
     """
 
-    def __init__(self, conn: psycopg.Connection[Any], *, ignore_schemas: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        conn: psycopg.Connection[Any],
+        *,
+        ignore_schemas: Collection[str] = (),
+        memory: Memory | None = None,
+    ) -> None:
         self._conn = conn
         self._ignored = frozenset(ignore_schemas)
         self._major, self._source = major_of(conn), conn.info.dbname
         self._pipeline = Pipeline(conn)
         self.forget()
+        if memory is not None:
+            self._take_over(memory.copy(self._pipeline))
+
+    def memory(self) -> Memory | None:
+        """What it knows since the last look; None before the first one, and after one that failed."""
+        if self._known is None:
+            return None
+        return Memory(self._known, self._store, self._states).copy(self._pipeline)
 
     def forget(self) -> None:
         """Starts over: the next look takes everything anew, as after the database was replaced."""
         self._known: _Known | None = None
         self._store = FactStore(ignored=self._ignored, source=self._source)
         self._states = States(self._pipeline, self._store, ignored=self._ignored)
+
+    def _take_over(self, memory: Memory) -> None:
+        self._known, self._store, self._states = memory.known, memory.store, memory.states
 
     def look(self) -> Fingerprint:
         """The fingerprint that `take_fingerprint` would take now; the last one itself when nothing changed.
@@ -242,7 +280,7 @@ class CatalogWatch:
     def _read_all(self) -> None:
         everything = statements(self._major)
         asks = [_setting(_ALL_AT_ONCE), *(Ask(statement.whole) for statement in everything)]
-        _, *answers = self._pipeline.send(asks, prepare=False)
+        _, *answers = self._pipeline.send(asks)
         results = list(zip(everything, answers, strict=True))
         results.sort(key=lambda result: result[0].name != _SCHEMAS)
         for statement, answer in results:

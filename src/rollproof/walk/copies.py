@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rollproof.environments.base import PostgresServer
+from rollproof.fingerprint.watch import Memory
 from rollproof.walk.serverwide import ServerState
 from rollproof.walk.workdatabase import Copy, drop_whatever_it_takes
 
@@ -15,13 +16,14 @@ class Base:
 
     Attributes:
         copy: None for an empty database. count: how many of the applied migrations are in it.
-        made: which rows in it are made up.
+        made: which rows in it are made up. memory: what looks have come to know of it.
     """
 
     copy: Copy | None
     count: int
     server: ServerState
-    made: bytes | None = None
+    made: bytes | None = field(default=None, repr=False)
+    memory: Memory | None = field(default=None, repr=False, compare=False)
 
 
 class Copies:

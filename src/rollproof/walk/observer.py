@@ -14,12 +14,14 @@ from psycopg.rows import tuple_row
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.fingerprint.snapshot import explained
-from rollproof.fingerprint.watch import CatalogWatch
+from rollproof.fingerprint.watch import CatalogWatch, Memory
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.rowgen import Filler, FillReport
 from rollproof.rowgen.rowstate import RowState
 from rollproof.rowgen.rowwatch import RowWatch
 from rollproof.waiting import eventually
+from rollproof.walk.ledgerrows import LedgerRows, remember
+from rollproof.walk.ledgerrows import put_back as put_back_ledger
 from rollproof.walk.queries import query
 from rollproof.walk.serverwide import ServerState, look_at_server, put_back
 from rollproof.walk.settings import WalkSettings
@@ -57,6 +59,7 @@ class Observer:
     Attributes:
         notes: what it came upon since they were last taken, one sentence each.
         made: which rows were made up, as the filler remembers them; for the next connection.
+        memory: what the looks have come to know of the database, or of the one that it is a copy of.
         meanwhile: called now and then during a look, for what else is to go on.
     """
 
@@ -72,6 +75,7 @@ class Observer:
         self.meanwhile = meanwhile
         self.database = ""
         self.made: bytes | None = None
+        self.memory: Memory | None = None
         self.notes: list[str] = []
         self._left = 0
         self._token = ""
@@ -87,12 +91,18 @@ class Observer:
         """Lets go of the database; the next look connects anew."""
         if self._filler is not None:
             self.made = self._filler.remembered()
+        if self._watch is not None:
+            self.memory = self._watch.memory()
         connections = (self._conn, self._filling)
         self._conn, self._filling = None, None
         self._watch, self._rows, self._filler = None, None, None
         for conn in filter(None, connections):
             with suppress(psycopg.Error):
                 conn.close()
+
+    def remembered(self) -> Memory | None:
+        """What the looks have come to know of the database by now."""
+        return self._watch.memory() if self._watch is not None else self.memory
 
     @property
     def connection(self) -> Connection[Any] | None:
@@ -156,6 +166,15 @@ class Observer:
         if names:
             self._insist(lambda: self._empty(names))
 
+    def ledger_rows(self) -> LedgerRows | None:
+        """The rows of the tool's own table; None when they cannot be had. Never raises."""
+        conn = self.connection
+        return remember(conn, self.ledger) if conn is not None else None
+
+    def put_back_ledger(self, rows: LedgerRows) -> bool:
+        """Whether it holds these rows again. Raises as `look`."""
+        return self._insist(lambda: put_back_ledger(self._connected(), rows))
+
     def put_back(self, wanted: ServerState) -> None:
         """Makes the server what it was then; see `serverwide.put_back`. Raises as `look`."""
 
@@ -189,7 +208,9 @@ class Observer:
         if self._conn is None:
             self._conn = self._connect()
             ignored = (self.ledger,)
-            self._watch = CatalogWatch(self._conn, ignore_schemas=self.settings.ignore_schemas)
+            self._watch = CatalogWatch(
+                self._conn, ignore_schemas=self.settings.ignore_schemas, memory=self.memory
+            )
             if self.settings.rows:
                 self._rows = RowWatch(self._conn, ignore=ignored)
                 # Of its own: what the filler rolls back would cost the looks their prepared statements.

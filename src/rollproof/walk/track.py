@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import psycopg
 
-from rollproof.components.postgres.admin import connected, failed
+from rollproof.components.postgres.admin import failed
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import EnvironmentUnavailable, RollproofError
+from rollproof.fingerprint.watch import Memory
 from rollproof.migrations.ahead import Ahead
 from rollproof.migrations.direct import DirectRunner
 from rollproof.migrations.execute import ScriptRun
@@ -23,6 +24,7 @@ from rollproof.walk.copies import Base, Copies
 from rollproof.walk.faults import of_rows, state_of
 from rollproof.walk.model import NoRows
 from rollproof.walk.observer import Observer, State
+from rollproof.walk.record import Record
 from rollproof.walk.settings import WalkSettings
 from rollproof.walk.standins import provide
 from rollproof.walk.workdatabase import Copy, WorkDatabase
@@ -106,7 +108,8 @@ class Track:
         self._copy_seconds = self._keep_seconds = _COPY_GUESS
         self._debt = 0.0
         self.state = self._begin(begin)
-        first = Base(begin.copy, len(self.applied), self.state.server, begin.made)
+        self.record = Record(source, server, self.observer)
+        first = Base(begin.copy, len(self.applied), self.state.server, begin.made, self.observer.remembered())
         self.copies = Copies(server, first)
         self.unfilled: dict[str, str] = {}
         self.lacking: dict[str, str] = dict(begin.lacking)
@@ -166,6 +169,7 @@ class Track:
     def roll_back(self, migration: Migration) -> Ran:
         """Runs its rollback script, or the one that puts its data back where that is the only way."""
         source = self.source
+        self.record.note(self.applied)
         return self.run(source.revert if migration.down is None else source.roll_back, migration)
 
     def rolls_back_empty(self, migration: Migration, error: RollproofError) -> bool:
@@ -187,6 +191,7 @@ class Track:
         Raises EnvironmentUnavailable when the database cannot be looked at any more.
         """
         before = self.state
+        self.record.note(self.applied)
         ran = self.run(self.source.apply, migration)
         if ran.error is None:
             return Forward(ran, before, self.look())
@@ -237,7 +242,7 @@ class Track:
         try:
             found = now or self.look()
             other = changes(clean, found)
-            if other.none and self._ledger_agrees():
+            if other.none and self.record.is_right(self.database.name, self.applied, self.failed):
                 self.state = found
                 return
             if other.ledger_lost:
@@ -260,7 +265,7 @@ class Track:
         """
         started, spent_before = time.monotonic(), dict(self.seconds)
         base = self.copies.nearest(len(self.applied))
-        self._open(base.copy, base.made)
+        self._open(base.copy, base.made, base.memory)
         self.observer.put_back(base.server)
         replayed, self.applied = self.applied[base.count :], self.applied[: base.count]
         begun = time.monotonic()
@@ -293,7 +298,8 @@ class Track:
         if not beside:
             self.copies.forget()
         self.state = self.look()
-        self.copies.add(Base(copy, len(self.applied), self.state.server, self.observer.made))
+        made, memory = self.observer.made, self.observer.remembered()
+        self.copies.add(Base(copy, len(self.applied), self.state.server, made, memory))
         self._debt = 0.0
 
     def hand_over(self) -> Start:
@@ -345,10 +351,10 @@ class Track:
             ahead=self.ahead,
         )
 
-    def _open(self, copy: Copy | None, made: bytes | None) -> None:
+    def _open(self, copy: Copy | None, made: bytes | None, memory: Memory | None = None) -> None:
         self.ahead.close()
         self.observer.leave()
-        self.observer.made = made
+        self.observer.made, self.observer.memory = made, memory
         self.database.create(copy)
         self.observer.database = self.database.name
         if copy is None:
@@ -381,19 +387,6 @@ class Track:
         with suppress(EnvironmentUnavailable):
             self.observer.fill(None)
             self.filled |= self.observer.filled()
-
-    def _ledger_agrees(self) -> bool:
-        """The tool's own record is part of a clean state, though of no comparison.
-
-        Raises EnvironmentUnavailable when nobody new can connect, though the observer still is.
-        """
-        with connected(self.server, self.database.name) as conn:
-            try:
-                listed = set(self.source.applied(conn))
-            except (RollproofError, psycopg.Error):
-                return True  # a ledger that cannot be read says nothing either way
-        last = not self.applied or self.applied[-1].id in listed
-        return last and not any(item.id in listed for item in self.failed)
 
     def _empty(self, tables: tuple[str, ...]) -> None:
         self.observer.empty(tables)
