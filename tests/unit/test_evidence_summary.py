@@ -12,6 +12,7 @@ from evidence_sample import telling
 from rollproof.evidence import RunSummary, render_html, render_junit, render_verdicts, summarise
 from rollproof.journal import History, Kind, read_journal
 from rollproof.model.verdict import Outcome, proven, refuted, unknown
+from tests.unit.histories import Story
 
 
 def summary_of(tell: Callable[[Path], Path], folder: Path) -> RunSummary:
@@ -323,3 +324,17 @@ def test_an_empty_history_is_unknown_and_can_be_reported() -> None:
     assert run.outcome is Outcome.UNKNOWN
     assert not run.finished
     assert "No drill was judged" in render_html(run)
+
+
+def test_what_a_scenario_relies_on_is_told_with_what_was_found() -> None:
+    story = Story()
+    story.event("scenario.started", scenario="a.feature::b", system=["shop"])
+    story.event("fidelity.relied", name="weighted-alias", outcome="holds", found="split 9 to 1")
+    story.event("provided", name="a caching edge", found="the endpoint never caches")
+    (one,) = summarise(story.history).scenarios
+    assert [(relied.name, relied.how) for relied in one.reliances] == [
+        ("weighted-alias", "holds"),
+        ("a caching edge", "provided by the suite"),
+    ]
+    page = render_html(summarise(story.history))
+    assert "provided by the suite</b>: a caching edge" in page

@@ -151,6 +151,20 @@ class Objectives:
     source: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Reliance:
+    """What a scenario relied on the environment for.
+
+    Attributes:
+        how: `holds`, `does not hold` or `unknown`, as a small experiment found; `provided by the suite`
+            where the suite stands in for what the environment lacks.
+    """
+
+    name: str
+    how: str
+    found: str
+
+
 @dataclass(frozen=True)
 class ScenarioSummary:
     """One scenario on one system.
@@ -182,6 +196,7 @@ class ScenarioSummary:
     traffic: Traffic | None
     objectives: Objectives
     problems: tuple[str, ...] = ()
+    reliances: tuple[Reliance, ...] = ()
 
     @cached_property
     def acts(self) -> tuple[ActResult, ...]:

@@ -15,6 +15,7 @@ from rollproof.evidence.facts import (
     Incident,
     Objectives,
     Operation,
+    Reliance,
     ScenarioSummary,
     Traffic,
 )
@@ -66,6 +67,7 @@ def summarise_scenario(history: History, *, attempt: int, objectives: Objectives
         traffic=traffic,
         objectives=objectives,
         problems=problems,
+        reliances=tuple(dict.fromkeys(_reliances(history))),
     )
 
 
@@ -183,6 +185,13 @@ def _comparison(data: JsonObject, differences: Json, changes: Json) -> Compariso
 
 def _reference(value: Json) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _reliances(history: History) -> Iterator[Reliance]:
+    for event in history.events:
+        if event.act in ("fidelity.relied", "provided"):
+            how = "provided by the suite" if event.act == "provided" else reading.text(event.data, "outcome")
+            yield Reliance(reading.text(event.data, "name"), how, reading.text(event.data, "found"))
 
 
 def _checklist(history: History) -> Iterator[ChecklistItem]:

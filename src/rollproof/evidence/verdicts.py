@@ -96,6 +96,9 @@ def _scenario(one: ScenarioSummary) -> dict[str, Json]:
             }
             for act in one.rollbacks
         ],
+        "relies_on": [
+            {"name": relied.name, "how": relied.how, "found": relied.found} for relied in one.reliances
+        ],
     }
 
 
