@@ -1,6 +1,7 @@
 """The system's own `cdk synth`: makes the releases' folders from templates, functions and frontend.
 
     python aws/synth.py
+    python aws/synth.py --env prod --output build      # for `cdk deploy --app build/2.4.0`
 
 Each release becomes `releases/<name>/`, a cloud assembly: manifest.json, a template and a list of assets for
 each stack, and the built frontend. Functions go to `releases/asset.<digest>/`, which releases share. The same
@@ -45,8 +46,12 @@ Files = dict[str, bytes]
 """content by path, with slashes"""
 
 
-def synthesise(release: Release) -> Files:
-    """Everything that `releases/` holds for one release."""
+def synthesise(release: Release, *, env: str) -> Files:
+    """Everything that `releases/` holds for one release.
+
+    Args:
+        env: part of the stacks' names; none when empty.
+    """
     functions = {name: function_files(name, release) for name in FUNCTIONS}
     assets = {name: Asset(name, digest(files)) for name, files in functions.items()}
     stacks = {name: Stack(name, release, assets) for name in BUILDS}
@@ -57,7 +62,7 @@ def synthesise(release: Release) -> Files:
         for asset in stack.used:
             files = functions[asset.name]
             made |= {f"asset.{asset.digest}/{file}": content for file, content in files.items()}
-    made[f"{release.name}/manifest.json"] = written(manifest())
+    made[f"{release.name}/manifest.json"] = written(manifest(env))
     return made | {f"{release.name}/frontend/{file}": text for file, text in frontend_files(release).items()}
 
 
@@ -106,9 +111,10 @@ def _file(path: str, key: str, packaging: str) -> dict[str, Value]:
     }
 
 
-def manifest() -> dict[str, Value]:
+def manifest(env: str) -> dict[str, Value]:
     """What the assembly consists of, and which stack needs which."""
     artifacts: dict[str, Value] = {}
+    suffix = f"-{env}" if env else ""
     for name in BUILDS:
         artifacts[f"{name}.assets"] = {
             "type": "cdk:asset-manifest",
@@ -117,7 +123,7 @@ def manifest() -> dict[str, Value]:
         artifacts[name] = {
             "type": "aws:cloudformation:stack",
             "environment": "aws://unknown-account/unknown-region",
-            "properties": {"templateFile": f"{name}.template.json", "stackName": name},
+            "properties": {"templateFile": f"{name}.template.json", "stackName": f"{name}{suffix}"},
             "dependencies": [*DEPENDS.get(name, []), f"{name}.assets"],
             "displayName": name,
         }
@@ -148,9 +154,11 @@ def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description="Make the releases' folders.")
     parser.add_argument("--output", type=Path, default=SYSTEM / "releases")
-    shutil.rmtree(output := parser.parse_args().output, ignore_errors=True)
+    parser.add_argument("--env", default="", help="environment that the stacks are named for")
+    asked = parser.parse_args()
+    shutil.rmtree(output := asked.output, ignore_errors=True)
     for release in RELEASES:
-        made = synthesise(release)
+        made = synthesise(release, env=asked.env)
         for path, content in made.items():
             (output / path).parent.mkdir(parents=True, exist_ok=True)
             (output / path).write_bytes(content)

@@ -185,6 +185,8 @@ def flags(stack: Stack) -> None:
             "Content": json.dumps(content, sort_keys=True),
             "Description": stack.release.name,
         },
+        UpdateReplacePolicy="Retain",  # a document that was replaced can be deployed again
+        DeletionPolicy="Delete",
     )
     stack.add(
         "Flags/Deployment/Resource",
