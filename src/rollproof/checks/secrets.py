@@ -29,7 +29,7 @@ class SecretSeen:
     Attributes:
         moved: another version is the current one than before.
         renewed: its value is another one.
-        kept: AWSPREVIOUS is the version that was current before.
+        kept: another version bears AWSPREVIOUS.
         pending: a version is pending that never became the current one.
     """
 

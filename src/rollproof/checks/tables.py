@@ -77,43 +77,9 @@ def items_given_up_named(history: History) -> Verdict:
 
 @check("table-writes-stopped", "nothing of the system wrote to the tables while writes were stopped")
 def table_writes_stopped(history: History) -> Verdict:
-    """Every function refused to run, and between the stop and the restore no item changed."""
-    stop = need(history.last("table.writes.stop", Kind.OK), "writes being stopped")
-    tried = tried_functions(history.until(stop.seq))
-    ran = [name for name, outcome in tried.items() if outcome != "refused"]
-    if ran:
-        return refuted(f"{len(ran)} functions still ran", *lines(f"{n}: {tried[n]}" for n in ran))
-    if not tried:
-        return unknown("the system has no function that could have written")
-    compared = _compared(history, "restoring", "stopped")
-    if compared is not None and (
-        found := lines(_say(_changes(history, compared), "lost", "changed", "added"))
-    ):
+    """Between the moment at which writes were stopped and the restore no item changed."""
+    need(history.last("table.writes.stop", Kind.OK), "writes being stopped")
+    event = need(_compared(history, "restoring", "stopped"), "the tables while writes were stopped")
+    if found := lines(_say(_changes(history, event), "lost", "changed", "added")):
         return refuted("items changed while writes were stopped", *found)
-    return proven(f"{len(tried)} functions refused to run, and no item changed", functions=len(tried))
-
-
-def tried_functions(history: History) -> Mapping[str, str]:
-    """What came of invoking each function when that was last tried. NotRecorded when it never was."""
-    event = need(history.last("functions.tried"), "functions being tried")
-    pairs = [as_list(item) for item in as_list(event.data["items"])]
-    return {str(name): str(outcome) for name, outcome in pairs}
-
-
-@check("functions-run-again", "the functions run again", sees=("items",))
-def functions_run_again(history: History) -> Verdict:
-    """At the end no function refuses to run for want of concurrency."""
-    last = need(history.last("functions.tried"), "functions being tried")
-    stop = need(history.last("table.writes.stop", Kind.OK), "writes being stopped")
-    allowed = history.last("table.writes.allow", Kind.OK)
-    if last.seq < stop.seq or (allowed is not None and last.seq < allowed.seq):
-        return unknown("the functions were not tried after that")
-    tried = tried_functions(history)
-    shut = [name for name, outcome in tried.items() if outcome == "refused"]
-    if shut:
-        return refuted(f"{len(shut)} functions still refuse to run", *lines(shut))
-    return (
-        proven(f"{len(tried)} functions run", functions=len(tried))
-        if tried
-        else unknown("no function is there")
-    )
+    return proven("no item changed while writes were stopped", items=event.data["count"])

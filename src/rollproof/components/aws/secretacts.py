@@ -114,6 +114,20 @@ def _try(held: Secrets, which: dict[str, Callable[[str], Value | None]]) -> Iter
 
 
 @dataclass(frozen=True)
+class DetectCompromise(Act):
+    """Somebody else holds the credentials: from this moment on the time to recovery counts."""
+
+    name = "secret.detect"
+
+    def run(self, drill: Drill) -> JsonObject:
+        held = drill.use(Secrets)
+        drill.incident("fault", cause="credentials are in other hands")
+        drill.incident("detected", cause="a connection that nobody of the team opened")
+        drill.incident("decided", decision="shut the system, rotate every secret, end every session")
+        return {"items": list(held.old), "count": len(held.witnesses)}
+
+
+@dataclass(frozen=True)
 class RotateSecrets(Act):
     """Rotates every declared secret; one whose users take turns twice, for only then both are new."""
 
@@ -238,6 +252,6 @@ def _version(held: Secrets, key: str) -> list[Json]:
     stages = held.stages(key)
     moved = stages.get(CURRENT) != held.versions.get(key)
     renewed = key in held.old and held.value(key).text != held.old[key].text
-    kept = stages.get(PREVIOUS) == held.versions.get(key)
+    kept = stages.get(PREVIOUS, stages.get(CURRENT)) != stages.get(CURRENT)
     pending = PENDING in stages and stages[PENDING] != stages.get(CURRENT)
     return [key, moved, renewed, kept, pending]

@@ -149,7 +149,7 @@ def _definition(name: str, table: Mapping[str, Any]) -> Fact:
         {
             "key": [f"{part} {types.get(part, '?')}" for part in key_names(table)],
             "billing": table.get("BillingModeSummary", {}).get("BillingMode", "PROVISIONED"),
-            "capacity": _capacity(table),
+            "capacity": _capacity(table, table),
             "class": table.get("TableClassSummary", {}).get("TableClass", "STANDARD"),
             "deletion protection": bool(table.get("DeletionProtectionEnabled")),
             "encryption": f"{encryption.get('SSEType', 'owned by DynamoDB')} "
@@ -159,15 +159,13 @@ def _definition(name: str, table: Mapping[str, Any]) -> Fact:
     )
 
 
-def _capacity(of: Mapping[str, Any]) -> list[Json]:
-    """Read and write units; both 0 on demand."""
+def _capacity(table: Mapping[str, Any], of: Mapping[str, Any]) -> list[Json]:
+    """Read and write units of the table or of an index; on demand, the most that it may use, if limited."""
+    limits: Mapping[str, int] = of.get("OnDemandThroughput") or {}
+    if table.get("BillingModeSummary", {}).get("BillingMode") == "PAY_PER_REQUEST":
+        return [f"{name} {value}" for name, value in sorted(limits.items())]
     given = of.get("ProvisionedThroughput") or {}
-    demand = of.get("OnDemandThroughput") or {}
-    return [
-        given.get("ReadCapacityUnits", 0),
-        given.get("WriteCapacityUnits", 0),
-        *(f"{name} {value}" for name, value in sorted(demand.items())),
-    ]
+    return [given.get("ReadCapacityUnits", 0), given.get("WriteCapacityUnits", 0)]
 
 
 def _indexes(name: str, table: Mapping[str, Any]) -> Iterator[Fact]:
@@ -182,7 +180,7 @@ def _indexes(name: str, table: Mapping[str, Any]) -> Iterator[Fact]:
                     "key": [f"{part} {types.get(part, '?')}" for part in key_names(index)],
                     "projection": projection.get("ProjectionType", ""),
                     "projected": sorted(projection.get("NonKeyAttributes") or []),
-                    "capacity": _capacity(index),
+                    "capacity": _capacity(table, index),
                     "status": index.get("IndexStatus", "ACTIVE"),
                 },
                 name,

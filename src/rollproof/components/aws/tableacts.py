@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from rollproof.components.aws.cloud import BEFORE
-from rollproof.components.aws.shutdown import Gate, invoked
+from rollproof.components.aws.shutdown import Gate, ShutSystem, ask_front
 from rollproof.components.aws.table import Tables
 from rollproof.components.aws.tablebackup import (
     copy_back,
@@ -112,40 +112,18 @@ class DetectItemLoss(Act):
 
 
 @dataclass(frozen=True)
-class StopWrites(Act):
-    """Shuts every function of the system, so that nothing of it writes any more, and tries one each."""
+class StopWrites(ShutSystem):
+    """Shuts every function of the system, so that nothing of it writes to the tables any more."""
 
     name = "table.writes.stop"
 
     def run(self, drill: Drill) -> JsonObject:
-        gate, tables = drill.use(Gate), drill.use(Tables)
-        drill.on_heal(lambda: _reopen(gate))
-        names = gate.functions()
-        gate.shut(names)
-        refused = _try_functions(drill, names)
+        said = super().run(drill)
+        tables = drill.use(Tables)
         there = [name for name in tables.critical() if is_there(tables.client, name)]
         if len(there) == len(tables.critical()):
             tables.look("stopped")
-        return {"items": names, "count": len(refused), "tables": there}
-
-
-def _reopen(gate: Gate) -> None:
-    gate.open()
-
-
-def _try_functions(drill: Drill, names: list[str]) -> list[str]:
-    """Invokes each function once; those that were refused. What came of it is on record."""
-    cloud = drill.use(Tables).cloud
-    outcomes = {name: invoked(cloud.aws, name, _alias(drill, name), b"{}") for name in names}
-    listed: list[Json] = [[name, outcome] for name, outcome in outcomes.items()]
-    drill.recorder.note("functions.tried", {"items": listed})
-    return [name for name, outcome in outcomes.items() if outcome == "refused"]
-
-
-def _alias(drill: Drill, name: str) -> str:
-    cloud = drill.use(Tables).cloud
-    found = [spec.alias for spec in drill.system.function.values() if cloud.fill(spec.name) == name]
-    return found[0] if found else "$LATEST"
+        return {**said, "tables": [*there]}
 
 
 @dataclass(frozen=True)
@@ -248,6 +226,7 @@ class AllowWrites(Act):
 
     def run(self, drill: Drill) -> JsonObject:
         tables = drill.use(Tables)
+        ask_front(drill, "shut")
         tables.look("restored", gone_is_empty=True)
         for label in tables.seen.keys() & {"backup", "before", "stopped"}:
             tables.compare("restored", against=label)
@@ -262,4 +241,3 @@ def look_at_items(drill: Drill) -> None:
     for label in BASELINES:
         if label in tables.seen:
             tables.compare("after", against=label)
-    _try_functions(drill, drill.use(Gate).functions())
