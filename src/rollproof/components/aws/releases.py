@@ -95,7 +95,7 @@ class Deployments:
         Raises BadInput for one without a value, which CloudFormation would refuse as well.
         """
         declared = parameters_of(source.template)
-        staged = wants_database(self.drill)
+        staged = self.drill.uses(Bench) and bool(self.drill.use(Bench).database)
         given = {
             name: self._value(text, release)
             for name, text in source.parameters.items()
