@@ -13,6 +13,7 @@ Feature: A wrong setting is rolled back, and the code left alone
     And what changed is put back from its history
     And everything that the system answers is asked once
     Then the diagnosis names what is wrong, and nothing else
+    And the wrong setting was felt
     And the previous values came from the settings' own history
     And every settings is what it was before
     And the code was left alone
@@ -54,6 +55,7 @@ Feature: A wrong setting is rolled back, and the code left alone
     And what changed is put back from its history
     And everything that the system answers is asked once
     Then the diagnosis names what is wrong, and nothing else
+    And the wrong setting was felt
     And the previous values came from the settings' own history
     And every settings is what it was before
     And every function is what it was before

@@ -53,6 +53,11 @@ def named(drill: Drill) -> None:
     drill.verify(checks.setting_named)
 
 
+@then("the wrong setting was felt")
+def felt(drill: Drill) -> None:
+    drill.verify(checks.wrong_setting_felt)
+
+
 @then("the previous values came from the settings' own history")
 def from_history(drill: Drill) -> None:
     drill.verify(checks.settings_from_history)

@@ -88,6 +88,15 @@ def no_secret_told(history: History) -> Verdict:
     return proven(f"none of {count} secret values is in {size} bytes", secrets=count, bytes=size)
 
 
+@check("wrong-setting-felt", "the wrong setting was felt")
+def wrong_setting_felt(history: History) -> Verdict:
+    """What can be asked showed that something was wrong: else that it answers again would prove nothing."""
+    diagnosis = need(next(iter(ended(history, "settings.diagnose")), None), "a diagnosis of the settings")
+    if problems := [str(item) for item in as_list(diagnosis.data.get("findings", []))]:
+        return proven(f"felt: {', '.join(problems[:5])}", targets=len(problems))
+    return refuted("everything answered as it should, although a setting was wrong")
+
+
 @check("system-answers", "the system works")
 def system_answers(history: History) -> Verdict:
     """Everything that can be asked answered as it should, after the last thing that was done to it."""

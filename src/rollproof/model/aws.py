@@ -198,7 +198,9 @@ class Watch(Spec):
 
     duration: Seconds = 5.0
     every: Seconds = 0.1
-    """pause between two questions to one function or API"""
+    """pause between two questions to one API, service or function"""
+    ask: tuple[str, ...] = ()
+    """what is asked: `api.<key>`, `service.<key>`, `function.<key>`; all when empty"""
     error_rate: Annotated[float, Field(ge=0, le=1)] = 0.01
     """share of failing requests from which on it is not well; a rise by less counts as none"""
     visible_rise: Annotated[float, Field(gt=0, le=1)] = 0.05

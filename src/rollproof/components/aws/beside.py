@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from importlib.resources import files
 
 from psycopg import Connection
 
 from rollproof.components.aws.clients import calling, code_of
 from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.logs import MOST_LINES, is_error, read_lines
 from rollproof.components.postgres.bench import Bench
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed
 from rollproof.workload.samples import AlarmState, Connections, LogCount
 
 OWN_NAME = "rollproof"
-MOST_LINES = 20_000
-"""Lines of one log group that are read; more are not, and that is said."""
 MISSING = "ResourceNotFoundException"
-_ERROR = re.compile(
-    r"\b(?:ERROR|FATAL|CRITICAL|PANIC)\b|Traceback \(most recent call last\)|Task timed out"
-    r"|\"?error(?:Message|Type)\"?\s*:|\b(?:Runtime\.)?[A-Z]\w*(?:Error|Exception)\b"
-)
 _ACTIVITY = files("rollproof.components.postgres").joinpath("sql/activity.sql").read_text("utf-8")
-
-
-def tells_of_error(line: str) -> bool:
-    """Whether a line of a log is one that a person who looks for errors would stop at."""
-    return _ERROR.search(line) is not None
 
 
 def count_logs(cloud: Cloud, *, since_ms: int) -> tuple[list[LogCount], list[str]]:
@@ -53,15 +42,8 @@ def count_logs(cloud: Cloud, *, since_ms: int) -> tuple[list[LogCount], list[str
 
 
 def _count(cloud: Cloud, group: str, since_ms: int) -> LogCount:
-    lines = errors = 0
-    with calling("reading a log", where=group):
-        pages = cloud.client("logs").get_paginator("filter_log_events")
-        for page in pages.paginate(logGroupName=group, startTime=since_ms):
-            lines += len(page["events"])
-            errors += sum(tells_of_error(event["message"]) for event in page["events"])
-            if lines >= MOST_LINES:
-                break
-    return LogCount(group, lines, errors)
+    lines = read_lines(cloud, group, since_ms=since_ms)
+    return LogCount(group, len(lines), sum(is_error(line.text) for line in lines))
 
 
 def alarm_states(cloud: Cloud, at_us: int) -> list[AlarmState]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from rollproof.components.aws.appconfig import Configuration
@@ -10,7 +10,7 @@ from rollproof.components.aws.cloud import BEFORE, Cloud, readable, reader
 from rollproof.components.aws.function import Functions
 from rollproof.components.aws.parameters import Parameters
 from rollproof.components.aws.setting import Store, Version
-from rollproof.components.aws.targets import targets_of
+from rollproof.components.aws.targets import Target, targets_of
 from rollproof.components.aws.variables import Variables
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
@@ -18,6 +18,9 @@ from rollproof.errors import AttemptFailed, BadInput, NotApplicable, Preconditio
 from rollproof.model.aws import Settings as Spec
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import JsonObject
+from rollproof.workload.samples import Outcome
+
+MOST_AT_ONCE = 8
 
 
 class Settings:
@@ -127,7 +130,7 @@ class DiagnoseSettings(Act):
 
     def run(self, drill: Drill) -> JsonObject:
         settings = drill.use(Settings)
-        problems = list(ill_targets(drill))
+        problems = ill_targets(drill)
         found = settings.find_changed()
         settings.changed = sorted(item.name for changed in found.values() for item in changed)
         drill.incident(
@@ -143,15 +146,24 @@ class DiagnoseSettings(Act):
         return {"items": list(settings.changed), "findings": problems}
 
 
-def ill_targets(drill: Drill) -> Iterator[str]:
-    """What does not answer as it should, asked once each."""
-    for target in targets_of(drill):
-        asking = target.open()
-        try:
-            if (outcome := asking.ask()) != "ok":
-                yield f"{target.name}: {outcome}"
-        finally:
-            asking.close()
+def ill_targets(drill: Drill) -> list[str]:
+    """What does not answer as it should; all are asked once, at the same time."""
+    targets = targets_of(drill)
+    with ThreadPoolExecutor(max(1, min(len(targets), MOST_AT_ONCE))) as pool:
+        answers = list(pool.map(_ask_once, targets))
+    return [
+        f"{target.name}: {outcome}"
+        for target, outcome in zip(targets, answers, strict=True)
+        if outcome != "ok"
+    ]
+
+
+def _ask_once(target: Target) -> Outcome:
+    asking = target.open()
+    try:
+        return asking.ask()
+    finally:
+        asking.close()
 
 
 @dataclass(frozen=True)
@@ -193,7 +205,7 @@ class AskSystem(Act):
         targets = targets_of(drill)
         if not targets:
             raise NotApplicable(f"system {drill.system.name} has nothing that could be asked")
-        problems = list(ill_targets(drill))
+        problems = ill_targets(drill)
         if drill.history.last("incident.executed") is not None and not problems:
             drill.incident("verified")
         return {"count": len(targets), "failed": len(problems), "findings": problems}

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rollproof.components.aws.api import Apis, Place, paths_of
+from rollproof.components.aws.api import Apis, paths_of
 from rollproof.components.aws.clients import THROTTLED, Aws
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.service import Services
@@ -35,12 +36,14 @@ class Target:
     """Something that can be asked.
 
     Attributes:
-        name: `API fibonacci /agents`, `function commands`, `service api /health`.
+        name: `api.shop /orders`, `function.mailer`, `service.web /health`.
+        group: `api.shop`, `function.mailer`, `service.web`: what belongs together is asked in turn.
         function: key of the function behind it, where one is known.
         open: opens a connection of its own, for one thread.
     """
 
     name: str
+    group: str
     open: Callable[[], Asking] = field(repr=False)
     function: str = ""
 
@@ -49,7 +52,7 @@ def targets_of(drill: Drill) -> list[Target]:
     """Everything of the system that can be asked now.
 
     A function is called only where the system file gives a `payload`: no other event is known to be
-    harmless.
+    harmless; and not when it stands behind an API that is asked.
     """
     return [*_services(drill), *(_in_account(drill) if drill.system.uses_aws else ())]
 
@@ -58,30 +61,31 @@ def _services(drill: Drill) -> Iterator[Target]:
     for name, spec in drill.system.service.items():
         url = drill.use(Services).urls.get(name)
         if url is not None:
-            yield _http(f"service {name} {spec.health}", url + spec.health, {})
+            yield _http(f"service.{name}", spec.health, url, {})
 
 
 def _in_account(drill: Drill) -> Iterator[Target]:
-    cloud = drill.use(Cloud)
+    cloud, served = drill.use(Cloud), set[str]()
     for key, place in drill.use(Apis).find().items():
         spec = drill.system.api[key]
         behind = spec.functions[0] if len(spec.functions) == 1 else ""
         for path in paths_of(spec):
-            yield _http(f"API {key} {path}", place.url + path, _headers(place), function=behind)
+            yield _http(f"api.{key}", path, place.url, place.headers, function=behind)
+        served |= set(spec.functions)
     aws = Aws(cloud.endpoint, attempts=1)  # a try that is made again would hide that one was throttled
     for key, function in drill.system.function.items():
-        if function.payload:
+        if function.payload and key not in served:
             name, alias = cloud.fill(function.name), function.alias
             calling = _Calling(aws, name, alias, json.dumps(function.payload).encode())
-            yield Target(f"function {key}", lambda calling=calling: calling, function=key)  # type: ignore[misc]
+            yield Target(f"function.{key}", f"function.{key}", partial(_same, calling), key)
 
 
-def _headers(place: Place) -> dict[str, str]:
-    return dict(place.headers)
+def _http(group: str, path: str, base: str, headers: Mapping[str, str], *, function: str = "") -> Target:
+    return Target(f"{group} {path}", group, partial(_Getting, base + path, headers), function)
 
 
-def _http(name: str, url: str, headers: Mapping[str, str], *, function: str = "") -> Target:
-    return Target(name, lambda: _Getting(url, headers), function)
+def _same(calling: _Calling) -> _Calling:
+    return calling
 
 
 class _Getting:

@@ -6,18 +6,20 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle, groupby
 from math import ceil
 
 import psycopg
 
 from rollproof.components.aws import beside
 from rollproof.components.aws.cloud import Cloud
-from rollproof.components.aws.targets import ANSWER_SECONDS, Target, targets_of
+from rollproof.components.aws.targets import ANSWER_SECONDS, Asking, Target, targets_of
 from rollproof.components.postgres.admin import connected
 from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
-from rollproof.errors import AttemptFailed, NotApplicable, RollproofError
+from rollproof.errors import AttemptFailed, NotApplicable, RollproofError, SystemFileError
 from rollproof.model.durations import say_duration
 from rollproof.model.json import Json, JsonObject
 from rollproof.waiting import eventually, pause
@@ -27,25 +29,30 @@ BESIDE_SECONDS = 0.1
 ALARM_SECONDS = 0.5
 AT_LEAST = 25
 """Questions to each target that a watch goes on for, though its time be over…"""
-AT_MOST = 4.0
-"""…but never longer than this many times its time."""
+AT_MOST_SECONDS = 30.0
+"""…but never longer than this, or than four times its time."""
 JOIN_SECONDS = 5.0
 
 
 class Watching:
     """One watch under way. Its threads keep no process alive, and end with the scenario at the latest."""
 
-    def __init__(self, drill: Drill, targets: list[Target]) -> None:
+    def __init__(self, drill: Drill, targets: list[Target], *, cold_counts: bool = False) -> None:
+        """`cold_counts`: the first answer of each target is one like the others."""
         self.drill, self.targets = drill, targets
+        self._cold_counts = cold_counts
         self.samples: dict[str, list[Sample]] = {target.name: [] for target in targets}
         self.connections: list[Connections] = []
         self.active: list[tuple[int, int, int]] = []
         self.alarms: list[AlarmState] = []
         self.trouble: list[str] = []
         self._stop = threading.Event()
-        self._started_ns, self._since_ms = time.monotonic_ns(), int(time.time() * 1000)
-        self._ended_ns = 0
-        self._threads = [self._thread(lambda t=target: self._ask(t)) for target in targets]  # type: ignore[misc]
+        self._started_ns, self.since_ms = time.monotonic_ns(), int(time.time() * 1000)
+        self._ended_ns = self._warm_ns = self._warmed_groups = 0
+        self._warmed = threading.Semaphore(0)
+        groups = [list(group) for _, group in groupby(targets, key=lambda target: target.group)]
+        self._askers = len(groups)
+        self._threads = [self._thread(partial(self._ask, group)) for group in groups]
         if beside.has_database(drill):
             self._threads.append(self._thread(self._look_at_database))
         if drill.system.alarm:
@@ -66,12 +73,34 @@ class Watching:
     def asked(self) -> int:
         return sum(map(len, self.samples.values()))
 
+    def warm_up(self) -> None:
+        """Waits until everything was asked once: cold starts are not what a watch compares.
+
+        Raises AttemptFailed when something never answers.
+        """
+        eventually(
+            lambda: self.warm_for > 0 or self._has_ended(),
+            within=ANSWER_SECONDS * len(self.targets),
+            what="everything was asked once",
+        )
+
+    def _has_ended(self) -> bool:
+        return not all(thread.is_alive() for thread in self._threads)
+
+    @property
+    def warm_for(self) -> float:
+        """Seconds since everything had been asked once; 0 until then."""
+        if not self._warm_ns and self._warmed.acquire(blocking=False):
+            self._warmed_groups += 1
+            self._warm_ns = time.monotonic_ns() if self._warmed_groups == self._askers else 0
+        return (time.monotonic_ns() - self._warm_ns) / 1e9 if self._warm_ns else 0.0
+
     def enough(self, *, seconds: float, visible_rise: float) -> bool:
         """Whether its time is over and it has asked often enough to say something."""
-        passed = self.now_us() / 1e6
+        passed = self.warm_for
         needed = ceil(2.8 / visible_rise)  # see significance.most_risen: that many without a failure
         often = min(map(len, self.samples.values())) >= AT_LEAST and self.asked() >= needed
-        return passed >= seconds and (often or passed >= AT_MOST * seconds)
+        return passed >= seconds and (often or passed >= longest(seconds))
 
     def stop(self) -> None:
         """Ends its threads. Safe to call twice."""
@@ -99,26 +128,35 @@ class Watching:
             self.trouble.append("a target did not answer until the end")
         counted: list[LogCount] = []
         if self.drill.system.function and self.drill.uses(Cloud):
-            counted, trouble = beside.count_logs(self.drill.use(Cloud), since_ms=self._since_ms)
+            counted, trouble = beside.count_logs(self.drill.use(Cloud), since_ms=self.since_ms)
             self.trouble += trouble
         seen = self.so_far()
         return Watched(
             seen.seconds, seen.series, tuple(counted), seen.connections, seen.alarms, tuple(self.trouble)
         )
 
-    def _ask(self, target: Target) -> None:
-        asking, samples = target.open(), self.samples[target.name]
+    def _ask(self, targets: list[Target]) -> None:
+        """One after another: asked at once, each would make AWS start another sandbox of the function."""
         every = self.drill.system.watch.every
+        asked = [(target, target.open()) for target in targets]
         try:
-            while not self._stop.is_set():
-                began = self.now_us()
-                outcome = asking.ask()
-                samples.append(Sample(began, self.now_us() - began, outcome, cold=not samples))
-                pause(every, stop=self._stop)
+            for target, asking in asked:
+                self._ask_once(target, asking, cold=not self._cold_counts)
+            self._warmed.release()
+            for target, asking in cycle(asked):
+                if pause(every, stop=self._stop):
+                    return
+                self._ask_once(target, asking, cold=False)
         except Exception as error:  # noqa: BLE001  a thread's last word: the record must say that it ended
-            self.trouble.append(f"{target.name}: asking it broke off with {type(error).__name__}")
+            self.trouble.append(f"{targets[0].group}: asking it broke off with {type(error).__name__}")
         finally:
-            asking.close()
+            for _, asking in asked:
+                asking.close()
+
+    def _ask_once(self, target: Target, asking: Asking, *, cold: bool) -> None:
+        began = self.now_us()
+        outcome = asking.ask()
+        self.samples[target.name].append(Sample(began, self.now_us() - began, outcome, cold))
 
     def _look_at_database(self) -> None:
         bench = self.drill.use(Bench)
@@ -141,10 +179,27 @@ class Watching:
             self.trouble.append(f"alarms could not be looked at: {error.found}")
 
 
-def targets_for(drill: Drill) -> list[Target]:
-    """What the system has that can be asked. Raises NotApplicable when there is nothing."""
-    if found := targets_of(drill):
-        return found
+def longest(seconds: float) -> float:
+    """How long a watch of that many seconds may take where answers come slowly."""
+    return max(4 * seconds, AT_MOST_SECONDS)
+
+
+def watched_targets(drill: Drill) -> list[Target]:
+    """What `[watch] ask` names of what can be asked, or all of it.
+
+    Raises:
+        SystemFileError: it names something that cannot be asked.
+        NotApplicable: there is nothing that could be.
+    """
+    found, wanted = targets_of(drill), drill.system.watch.ask
+    if unknown := sorted(set(wanted) - {target.group for target in found}):
+        raise SystemFileError(
+            f"{unknown[0]!r} is nothing that can be asked now",
+            where=f"{drill.system.source}: watch.ask",
+            remedy=f"name some of: {', '.join(sorted({target.group for target in found})) or 'nothing yet'}",
+        )
+    if chosen := [target for target in found if not wanted or target.group in wanted]:
+        return chosen
     raise NotApplicable(
         f"system {drill.system.name} has nothing that a watch could ask: no API, no service,"
         " no function with a `payload`"
@@ -163,7 +218,7 @@ class Watch(Act):
     name = "watch"
 
     def prepare(self, drill: Drill) -> None:
-        targets_for(drill)
+        watched_targets(drill)
 
     def describe(self, drill: Drill) -> JsonObject:
         spec = drill.system.watch
@@ -171,12 +226,13 @@ class Watch(Act):
 
     def run(self, drill: Drill) -> JsonObject:
         spec = drill.system.watch
-        watching = Watching(drill, targets_for(drill))
+        watching = Watching(drill, watched_targets(drill))
         watching.start()
         try:
+            watching.warm_up()
             eventually(
                 lambda: watching.enough(seconds=spec.duration, visible_rise=spec.visible_rise),
-                within=AT_MOST * spec.duration + ANSWER_SECONDS,
+                within=longest(spec.duration) + ANSWER_SECONDS,
                 what="the system was watched",
             )
         except AttemptFailed as error:

@@ -1,0 +1,31 @@
+@function @api @release @database @performance
+Feature: The system is slow but alive
+  A slowness is no outage: it is measured against its threshold and looked into first. Only when the
+  threshold has held is the release rolled back, and only a comparison of many answers says that it is
+  as fast as before.
+
+  Scenario: A slowness that lasts is rolled back once its threshold has held
+    Given the current release is deployed
+    And the system is watched while it is well
+    When a release that is broken by slow is deployed
+    And the slowness is looked into
+    And the release is rolled back if the threshold has held
+    And the system is watched after the rollback
+    Then it was rolled back when the threshold had held, and not before
+    And the investigation says where the time goes
+    And the system is as fast as it was before
+    And errors, latency, logs and saturation are what they were before
+    And every function is what it was before
+    And every api is what it was before
+
+  Scenario: A slowness that passes is looked into, and nothing is rolled back
+    Given the current release is deployed
+    And the system is watched while it is well
+    And another session locks every table for a while
+    When the slowness is looked into
+    And the release is rolled back if the threshold has held
+    And the system is watched after the rollback
+    Then nothing was rolled back, for the threshold did not hold
+    And the investigation says that the time goes into the database
+    And errors, latency, logs and saturation are what they were before
+    And every function is what it was before

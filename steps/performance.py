@@ -1,0 +1,42 @@
+"""Phrases about a system that is slow but alive."""
+
+from __future__ import annotations
+
+from pytest_bdd import given, parsers, then, when
+
+from rollproof.checks import performance as checks
+from rollproof.components.aws import performance
+from rollproof.drill.drill import Drill
+from rollproof.faults.slowness import TablesLocked
+
+
+@given("another session locks every table for a while")
+def tables_locked(drill: Drill) -> None:
+    drill.require(TablesLocked())
+
+
+@when("the slowness is looked into")
+def looked_into(drill: Drill) -> None:
+    drill.attempt(performance.Investigate())
+
+
+@when("the release is rolled back if the threshold has held")
+def rolled_back_if_held(drill: Drill) -> None:
+    performance.roll_back_once_held(drill)
+
+
+@then("it was rolled back when the threshold had held, and not before")
+@then("nothing was rolled back, for the threshold did not hold")
+def decided(drill: Drill) -> None:
+    spec = drill.system.watch
+    drill.verify(checks.rolled_back_once_held, latency_seconds=spec.latency, hold_seconds=spec.hold)
+
+
+@then("the investigation says where the time goes")
+def located(drill: Drill) -> None:
+    drill.verify(checks.slowness_located)
+
+
+@then(parsers.re(r"the investigation says that the time goes into (?P<part>.+)"))
+def located_in(drill: Drill, part: str) -> None:
+    drill.verify(checks.slowness_located, part=part)
