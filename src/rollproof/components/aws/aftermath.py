@@ -6,10 +6,12 @@ has to cover the calls that the drill itself made since, or nobody can tell.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from rollproof.components.aws.clients import calling, code_of
-from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.cloud import BEFORE, Cloud
 from rollproof.components.aws.function import Functions, Serving
 from rollproof.components.aws.logs import Request, read_lines, requests_of
 from rollproof.diagnosis.symptoms import symptoms_in
@@ -93,18 +95,50 @@ def requests_since(cloud: Cloud, group: str, *, since_ms: int, known: int) -> li
     return found
 
 
-def read_metrics(drill: Drill, label: str) -> None:
-    """Sums of the metrics of each function over the whole scenario until now, under a label.
+def read_metrics(drill: Drill, label: str, *, errors: Mapping[str, int] | None = None) -> None:
+    """Sums of the metrics of each function over the whole scenario until now, recorded under a label.
 
     Sums, because a minute is the finest that there is: what came after a moment is a difference of two.
+    They are read again until they cover the calls that this drill has made, or time is up.
+
+    Args:
+        errors: how many each function is known to have raised since the metrics were read for `before`.
     """
+    first = {item["function"]: item for item in _recorded(drill, BEFORE)}
+    items: list[Any] = []
+
+    def settled() -> bool:
+        items[:] = _read(drill)
+        return all(_covers(item, first.get(item["function"], {}), errors or {}) for item in items)
+
+    try:
+        eventually(settled, within=patience(drill.use(Cloud)), what="the metrics cover what was called")
+    except AttemptFailed as error:
+        if code_of(error):
+            raise
+    drill.recorder.note("metrics.read", {"label": label, "items": items})
+
+
+def _read(drill: Drill) -> list[Any]:
     cloud, functions = drill.use(Cloud), drill.use(Functions)
     started = datetime.fromisoformat(drill.history.events[0].at)
-    items: list[Json] = []
-    for key, serving in (functions.before or functions.there()).items():
-        counted = {name: _sum(cloud, serving.name, name, started) for name in METRICS}
-        items.append({"function": key, "calls": functions.calls_since(key, 0), **counted})
-    drill.recorder.note("metrics.read", {"label": label, "items": items})
+    return [
+        {"function": key, "calls": functions.calls_since(key, 0)}
+        | {name: _sum(cloud, serving.name, name, started) for name in METRICS}
+        for key, serving in (functions.before or functions.there()).items()
+    ]
+
+
+def _recorded(drill: Drill, label: str) -> list[Any]:
+    found = [event for event in drill.history.all("metrics.read") if event.data.get("label") == label]
+    items = found[-1].data["items"] if found else []
+    assert isinstance(items, list)
+    return items
+
+
+def _covers(item: Any, first: Any, errors: Mapping[str, int]) -> bool:
+    seen = (item["Errors"] or 0) - (first.get("Errors") or 0)
+    return (item["Invocations"] or 0) >= item["calls"] and seen >= errors.get(item["function"], 0)
 
 
 def _sum(cloud: Cloud, name: str, metric: str, started: datetime) -> float | None:
@@ -124,17 +158,5 @@ def _sum(cloud: Cloud, name: str, metric: str, started: datetime) -> float | Non
 
 @observer("function metrics")
 def look_at_metrics(drill: Drill) -> None:
-    """The metrics once more, when they cover the calls that this drill has made, or time is up."""
-    cloud = drill.use(Cloud)
-
-    def settled() -> bool:
-        read_metrics(drill, "after")
-        event = drill.history.last("metrics.read")
-        items = event.data["items"] if event is not None else []
-        assert isinstance(items, list)
-        return all((item["Invocations"] or 0) >= item["calls"] for item in items)
-
-    try:
-        eventually(settled, within=patience(cloud), what="the metrics cover what was called")
-    except AttemptFailed:
-        return
+    """The metrics once more."""
+    read_metrics(drill, "after")

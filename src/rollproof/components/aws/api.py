@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -68,11 +69,17 @@ class Answer:
 
 
 class Apis:
-    """The APIs that a scenario has met: one that was there once has to answer from then on."""
+    """The APIs that a scenario has met: one that was there once has to answer from then on.
+
+    Attributes:
+        known: where each is, by key.
+        found: paths besides the declared ones that answered 200 while all was well.
+    """
 
     def __init__(self, drill: Drill) -> None:
         self.cloud = drill.use(Cloud)
         self.known: dict[str, Place] = {}
+        self.found: dict[str, list[str]] = {}
 
     def find(self) -> dict[str, Place]:
         """Every declared API whose stack is there. What was found before stays, with its address."""
@@ -80,6 +87,26 @@ class Apis:
             if key not in self.known and (place := located(self.cloud, key, spec)) is not None:
                 self.known[key] = place
         return self.known
+
+    def paths(self, key: str) -> tuple[str, ...]:
+        """What is asked of an API: its health first, then the declared paths, then those that were found."""
+        return (*paths_of(self.cloud.system.api[key]), *self.found.get(key, []))
+
+    def answers(self, key: str) -> list[Answer]:
+        return [ask(self.known[key], path) for path in self.paths(key)]
+
+    def discover(self, facts: Fingerprint) -> None:
+        """Takes on each GET route that needs nothing and answers 200 now: it has to do so later, too."""
+        for fact in facts.facts.values():
+            key, _, route = fact.name.partition(" ")
+            method, _, path = route.partition(" ")
+            if fact.kind != "route" or method != "GET" or "{" in path or key not in self.known:
+                continue
+            if (
+                path not in {known.partition("?")[0] for known in self.paths(key)}
+                and ask(self.known[key], path).well
+            ):
+                self.found.setdefault(key, []).append(path)
 
 
 def located(cloud: Cloud, key: str, spec: Api) -> Place | None:
@@ -149,21 +176,51 @@ def _verify(place: Place) -> bool:
 
 
 def paths_of(spec: Api) -> tuple[str, ...]:
-    """What is asked of an API when it is looked at; the health first."""
+    """The paths that are declared; the health first."""
     return tuple(dict.fromkeys((spec.health, *spec.paths)))
 
 
 def answers_of(cloud: Cloud, place: Place) -> list[Answer]:
+    """How an API answers on its declared paths."""
     return [ask(place, path) for path in paths_of(cloud.system.api[place.key])]
+
+
+def event_of(spec: Api, path: str) -> dict[str, object]:
+    """The event that API Gateway makes of a GET, as far as handlers look at it (payload 1.0 or 2.0)."""
+    parts = urlsplit(path)
+    query = dict(parse_qsl(parts.query))
+    if spec.kind == "http":
+        http = {"method": "GET", "path": parts.path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"}
+        return {
+            "version": "2.0",
+            "routeKey": f"GET {parts.path}",
+            "rawPath": parts.path,
+            "rawQueryString": parts.query,
+            "headers": {},
+            "queryStringParameters": query,
+            "requestContext": {"http": http, "stage": spec.stage, "routeKey": f"GET {parts.path}"},
+            "isBase64Encoded": False,
+        }
+    return {
+        "resource": parts.path,
+        "path": parts.path,
+        "httpMethod": "GET",
+        "headers": {},
+        "queryStringParameters": query or None,
+        "pathParameters": None,
+        "requestContext": {"httpMethod": "GET", "path": parts.path, "stage": spec.stage},
+        "body": None,
+        "isBase64Encoded": False,
+    }
 
 
 @service.verifier
 def _verify_apis(drill: Drill, ran: list[str]) -> list[str]:
     """Health and declared paths of each API that was met; of none when the drill is not in an account."""
     problems: list[str] = []
-    for key, place in _places(drill):
+    for key, _ in _places(drill):
         spec = drill.system.api[key]
-        for answer in answers_of(drill.use(Cloud), place):
+        for answer in drill.use(Apis).answers(key):
             ran.append(f"{'health' if answer.path == spec.health else answer.path} of API {key}")
             problems += [] if answer.well else [f"API {key}: {answer.said}"]
     return problems
@@ -186,13 +243,12 @@ def _places(drill: Drill) -> list[tuple[str, Place]]:
 @observer("apis")
 def look_at_apis(drill: Drill) -> None:
     """Asks every API that was met for its health and its declared paths, once."""
-    cloud = drill.use(Cloud)
-    items: list[Json] = []
-    for key, place in drill.use(Apis).find().items():
-        items += [
-            {"api": key, "path": answer.path, "status": answer.status, "error": answer.error}
-            for answer in answers_of(cloud, place)
-        ]
+    apis = drill.use(Apis)
+    items: list[Json] = [
+        {"api": key, "path": answer.path, "status": answer.status, "error": answer.error}
+        for key in apis.find()
+        for answer in apis.answers(key)
+    ]
     drill.recorder.note("apis.asked", {"items": items})
 
 

@@ -27,6 +27,7 @@ LATEST = "$LATEST"
 SETTLE_SECONDS = 120.0
 """How long a function may be Pending or its update InProgress after a change of code or network."""
 _DOWNLOAD_SECONDS = 60.0
+_ANSWERED = "statusCode"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,11 @@ class Call:
     @property
     def well(self) -> bool:
         return not self.error and not self.refusal
+
+    @property
+    def raised(self) -> bool:
+        """Whether the function let an exception through, so that Lambda counts an error."""
+        return bool(self.error) and not self.error.startswith(_ANSWERED)
 
 
 class Functions:
@@ -169,15 +175,18 @@ class Functions:
         except (httpx.HTTPError, httpx.InvalidURL, zipfile.BadZipFile):
             return ""
 
-    def call(self, key: str, qualifier: str) -> Call:
-        """Has a version or alias answer the declared event. Raises AttemptFailed when AWS cannot be asked."""
+    def call(self, key: str, qualifier: str, *, event: Mapping[str, object] | None = None) -> Call:
+        """Has a version or alias answer an event, the declared one if none is given.
+
+        Raises AttemptFailed or EnvironmentUnavailable when AWS cannot be asked.
+        """
         spec = self.declared()[key]
         name = self.cloud.fill(spec.name)
         self.calls.setdefault(key, []).append(self.cloud.drill.history.events[-1].seq)
         try:
             with calling("calling a function", where=f"{name}:{qualifier}"):
                 answer = self.cloud.client("lambda").invoke(
-                    FunctionName=name, Qualifier=qualifier, Payload=json.dumps(spec.payload).encode()
+                    FunctionName=name, Qualifier=qualifier, Payload=json.dumps(event or spec.payload).encode()
                 )
                 body = answer["Payload"].read()
         except AttemptFailed as error:
@@ -224,7 +233,7 @@ def _call(answer: Mapping[str, Any], body: bytes) -> Call:
         )
     status = said.get("statusCode")
     if isinstance(status, int) and status >= 500:
-        return Call(version, f"statusCode {status}", text=str(said.get("body", "")))
+        return Call(version, f"{_ANSWERED} {status}", text=str(said.get("body", "")))
     return Call(version)
 
 

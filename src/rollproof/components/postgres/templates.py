@@ -63,7 +63,7 @@ class Templates:
         self._templates: dict[int, str] = {}
         self.kept: list[KeptRows] = []
         self._roles = self._make_roles()
-        self._seed_at = self._position_of_seed()
+        self.seed_at = self._position_of_seed()
 
     def _make_roles(self) -> list[tuple[str, str]]:
         with self.session.recorder.acting("roles.create", {"items": list(self.spec.all_roles)}):
@@ -103,8 +103,8 @@ class Templates:
     def at(self, count: int) -> str:
         """The template with the first `count` migrations applied; made when first asked for."""
         if count not in self._templates:
-            if self._nearest(count) < self._seed_at < count:
-                self.at(self._seed_at)  # so that the rows are loaded once, whatever is asked for later
+            if self._nearest(count) < self.seed_at < count:
+                self.at(self.seed_at)  # so that the rows are loaded once, whatever is asked for later
             self._templates[count] = self._build(self._nearest(count), count)
         return self._templates[count]
 
@@ -191,7 +191,7 @@ class Templates:
         False when it is not.
         """
         seed = self.spec.seed
-        if seed is None or applied != self._seed_at:
+        if seed is None or applied != self.seed_at:
             return False
         if seed.sql is not None:
             self.runner(database, limit=seed.limit).run(Script.read(self.system.root / seed.sql))
