@@ -8,6 +8,7 @@ from rollproof.checks import (
     diagnosing,
     diagnosis,
     emergency,
+    functions,
     guided,
     kinds,
     notified,
