@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -206,10 +207,81 @@ def test_another_kind_of_database_is_refused(tmp_path: Path, opened: Open, runne
     own = ENV.replace("connectable =", 'config.set_main_option("sqlalchemy.url", "sqlite://")\nconnectable =')
     project = Project.make(tmp_path, env=own)
     project.table("aaa1")
-    source = opened(project.ini)
+    source = opened(project.ini, env="own")
     with pytest.raises(EnvironmentUnavailable, match="sqlite3"):
         source.apply(source.load().named("aaa1"), runner)
     assert tables(runner) == set()
+
+
+SQLITE = ENV.replace("connectable =", 'config.set_main_option("sqlalchemy.url", "sqlite://")\nconnectable =')
+GIVEN = """\
+from alembic import context
+
+connection = context.config.attributes.get("connection")
+if connection is None:
+    raise RuntimeError("run the migrations with the application's own command")
+context.configure(connection=connection)
+with context.begin_transaction():
+    context.run_migrations()
+"""
+IDLE = "import os\nif os.environ.get('NEVER_SET'):\n    raise SystemExit(1)\n"
+
+
+@pytest.mark.parametrize(
+    ("env", "remark"),
+    [
+        (SQLITE, r"env.py is not run \(env.py connects to something .*sqlite3.* plain environment"),
+        (GIVEN, r'env.py is given a connection in config.attributes\["connection"\]'),
+        (IDLE, r"env.py is not run \(env.py has run no migrations\)"),
+    ],
+    ids=["another database", "a connection is wanted", "nothing is run"],
+)
+def test_an_env_py_that_does_not_work_here_has_another_in_its_place_and_that_is_said(
+    tmp_path: Path, opened: Open, runner: PsqlRunner, env: str, remark: str
+) -> None:
+    project = Project.make(tmp_path, env=env)
+    project.table("aaa1")
+    project.table("bbb2", "aaa1")
+    source = opened(project.ini)
+    assert walk(source, runner) == ["aaa1", "bbb2"]
+    remarks = source.remarks  # type: ignore[attr-defined]
+    assert len(remarks) == 1
+    assert re.match(remark, remarks[0])
+
+
+def test_a_server_that_is_no_scratch_server_gets_what_env_py_does_or_nothing(
+    tmp_path: Path, opened: Open, runner: PsqlRunner
+) -> None:
+    project = Project.make(tmp_path, env=SQLITE)
+    project.table("aaa1")
+    source = opened(project.ini)
+    staging = dataclasses.replace(runner, server=dataclasses.replace(runner.server, private=False))
+    with pytest.raises(EnvironmentUnavailable, match="sqlite3"):
+        source.apply(source.load().named("aaa1"), staging)
+    assert tables(runner) == set()
+
+
+def test_an_env_py_that_has_run_a_revision_is_never_replaced(
+    tmp_path: Path, opened: Open, runner: PsqlRunner
+) -> None:
+    project = Project.make(tmp_path)
+    project.table("aaa1")
+    project.add("bbb2", "aaa1", up="raise RuntimeError('of its own')")
+    source = opened(project.ini)
+    history = source.load()
+    source.apply(history.named("aaa1"), runner)
+    with pytest.raises(AttemptFailed, match="of its own"):
+        source.apply(history.named("bbb2"), runner)
+    assert source.remarks == []  # type: ignore[attr-defined]
+
+
+def test_a_configuration_file_that_is_filled_in_later_leads_to_the_scripts_beside_it(
+    tmp_path: Path,
+) -> None:
+    project = Project.make(tmp_path, ini=INI.replace("%(here)s/migrations", "{alembic_dir}"))
+    assert [(found.path, found.why) for found in adapter.find(tmp_path)] == [
+        (project.root / "migrations", "env.py of Alembic")
+    ]
 
 
 def test_a_variable_that_env_py_takes_its_url_from_is_set(

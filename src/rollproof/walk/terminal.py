@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from types import TracebackType
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from rollproof.walk.reports.plain import details
 from rollproof.walk.wording import EXPLAINED, HEADLINES, headline, reservations, say_estimates, say_to_mend
 
 _STYLES = {True: "green", False: "red"}
+_ALIKE = 3
+"""Migrations of which the same is to be said that are written out."""
 _SHOWN = 6
 """Lines that say what is wrong with one migration while the walk goes on; the files have them all."""
 
@@ -35,6 +38,7 @@ class Terminal:
             transient=True,
         )
         self.task: TaskID = self.progress.add_task("walking", total=total)
+        self._same: Counter[tuple[str, ...]] = Counter()
 
     def __enter__(self) -> Terminal:
         self.progress.start()
@@ -44,11 +48,14 @@ class Terminal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.progress.stop()
+        for (said, *_), count in self._same.items():
+            if count > _ALIKE:
+                self._say(f"… and {count - _ALIKE} more like those above: {said}", "bold red")
 
     def told(self, result: RevisionResult) -> None:
         """Moves the bar on, and says what is wrong."""
         self.progress.update(self.task, advance=1, description=printable(result.id)[:40])
-        if result.passes:
+        if result.passes or self._is_like_many(result):
             return
         self._say(f"{printable(result.id)}: {headline(result)}", "bold red")
         lines = details(result)
@@ -56,6 +63,14 @@ class Terminal:
             self._say(f"    {line}", "")
         if len(lines) > _SHOWN:
             self._say(f"    … and {len(lines) - _SHOWN} more lines, all of them with --json", "dim")
+
+    def _is_like_many(self, result: RevisionResult) -> bool:
+        """True for the fourth and every further one of which there is nothing else to say."""
+        if result.differences or result.rows or result.again_differences:
+            return False
+        alike = (headline(result), *(failure.found for failure in result.failures))
+        self._same[alike] += 1
+        return self._same[alike] > _ALIKE
 
     def _say(self, text: str, style: str) -> None:
         self.progress.console.print(Text(text, style=style), soft_wrap=True, highlight=False)

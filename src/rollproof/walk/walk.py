@@ -68,6 +68,7 @@ def walk(
         gathered.warnings.append(_INTERRUPTED.format(done=len(gathered.results), all=len(judged)))
     finally:
         source.close()
+    gathered.warnings += getattr(source, "remarks", [])
     return WalkResult(
         source.tool,
         history.where,

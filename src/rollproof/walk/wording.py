@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from rollproof.model.durations import say_duration
@@ -36,6 +37,8 @@ EXPLAINED = {
 
 UNTOUCHED = "they changed nothing here, so that nothing is proven of their rollbacks"
 """Of migrations that found nothing to change, such as rows of a certain kind."""
+_NAMED = 5
+"""migrations that are named in a sentence"""
 NO_ROWS = "rows were not compared: a loss of data would go unseen"
 
 _AGAIN = {
@@ -54,8 +57,15 @@ def reservations(result: WalkResult) -> tuple[str, ...]:
     """What a reader must know before believing that all is sound; one sentence each."""
     said = [] if result.rows_compared else [NO_ROWS]
     if untouched := result.untouched:
-        said.append(f"{', '.join(one.id for one in untouched)}: {UNTOUCHED}")
+        said.append(f"{listed(one.id for one in untouched)}: {UNTOUCHED}")
     return tuple(said)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in a sentence; of many the first ones, and how many more there are."""
+    every = list(names)
+    more = len(every) - _NAMED
+    return ", ".join(every[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def say_to_mend(result: WalkResult) -> str:

@@ -26,6 +26,8 @@ _REMEDY = (
     "give env.py the URL through `environment` (values may hold {url}), or through `-x` with the option `x`"
 )
 
+SEVERAL = "migrates several databases"
+
 
 class Connections:
     """What one step's connections may be, and what was seen of them.
@@ -77,7 +79,7 @@ class Connections:
         """Refuses a connection that was not seen to be one to the database under drill."""
         if len(self.led_from) > 1:
             raise Refused(
-                "env.py migrates several databases (" + ", ".join(self.led_from) + "), and one is walked",
+                f"env.py {SEVERAL} (" + ", ".join(self.led_from) + "), and one is walked",
                 remedy="point env.py at one of them, with the option `x` or `environment`",
                 environment=True,
             )

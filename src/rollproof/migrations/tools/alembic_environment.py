@@ -9,7 +9,8 @@ import importlib
 import importlib.util
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ class Environment:
         text: of env.py; empty when there is none.
         inside: what it takes for granted that it is run inside of: flask, anyio, or nothing.
         plain: run a plain environment in its place.
+        gives_connection: hand env.py a connection, as programs do that call Alembic themselves.
     """
 
     def __init__(self, config: Any, directory: Any, *, inside: str = "") -> None:
@@ -39,7 +41,7 @@ class Environment:
         self.path = Path(directory.dir, "env.py")
         self.text = self.path.read_text(encoding="utf-8", errors="replace") if self.path.is_file() else ""
         self.inside = inside or _told_inside(self.text)
-        self.plain = False
+        self.plain = self.gives_connection = False
         self._code: Any = None
         directory.run_env = self._run
 
@@ -79,7 +81,24 @@ class Environment:
         if self._code is None:
             self._code = spec.loader.get_code("env_py")  # type: ignore[attr-defined]
         module = importlib.util.module_from_spec(spec)
-        exec(self._code, module.__dict__)  # noqa: S102  it is the project's own env.py
+        with self._connection():
+            exec(self._code, module.__dict__)  # noqa: S102  it is the project's own env.py
+
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        """`config.attributes["connection"]`, where many an env.py takes its connection from."""
+        if not self.gives_connection or context.is_offline_mode():
+            yield
+            return
+        engine = sqlalchemy.create_engine(url_of_config(self.config), poolclass=NullPool)
+        with engine.connect() as connection:
+            self.config.attributes["connection"] = connection
+            try:
+                yield
+                if connection.in_transaction() and hasattr(connection, "commit"):
+                    connection.commit()
+            finally:
+                self.config.attributes.pop("connection", None)
 
     def _run_plain(self) -> None:
         engine = sqlalchemy.create_engine(url_of_config(self.config), poolclass=NullPool)

@@ -52,12 +52,15 @@ def find_places(root: Path) -> list[Found]:
     """Configuration files below `root`, and folders of scripts that no configuration file is near."""
     found: list[Found] = []
     taken: set[Path] = set()
+    templates: set[Path] = set()
     for folder in survey(root):
         for name in folder.files:
             path = folder.path / name
             if name.endswith(".ini") and (sections := _sections(path)):
                 found.append(Found(_TOOL, path, f"{name} names a script location", Certainty.SURE))
-                taken |= {place for _, location in sections if (place := _resolved(location, path.parent))}
+                places = {place for _, location in sections if (place := _resolved(location, path.parent))}
+                taken |= places
+                templates |= set() if places else {path}
             elif name == "pyproject.toml" and (location := _toml_location(path)):
                 found.append(Found(_TOOL, path, "[tool.alembic] in pyproject.toml", Certainty.SURE))
                 taken |= {place for place in [_resolved(location, path.parent)] if place}
@@ -66,6 +69,8 @@ def find_places(root: Path) -> list[Found]:
         for folder in survey(root)
         if _is_scripts(folder.path, folder.files) and folder.path.resolve() not in taken
     ]
+    if bare:  # a configuration file that is filled in later leads nowhere, and there is where it would lead
+        found = [item for item in found if item.path not in templates]
     return found + [Found(_TOOL, path, "env.py of Alembic", Certainty.SURE) for path in bare]
 
 

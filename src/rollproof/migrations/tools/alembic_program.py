@@ -49,6 +49,11 @@ else:
     alembic_environment = beside("alembic_environment.py")
 
 _NO_RUN = "see to it that it calls context.configure and context.run_migrations, also online"
+_PLAIN_ONE = (
+    "the revisions run in a plain environment of Alembic's, in one transaction each; "
+    "what env.py sets, such as schemas, is not there"
+)
+_GIVEN = 'env.py is given a connection in config.attributes["connection"], as it does not make one of its own'
 _PLAIN = "or run a plain environment in its place: option env = plain"
 
 
@@ -61,7 +66,10 @@ class _Session:
     applied: Any
     wanted: dict[str, str]
     x: list[str]
-    drivername = ""
+    server: dict[str, Any]
+    driver = drivername = ""
+    may_choose = False
+    remark = ""
     connections = alembic_connections.Connections()
 
 
@@ -88,6 +96,11 @@ def load(order: dict[str, Any]) -> dict[str, Any]:
         session.config, session.script, inside=order["inside"]
     )
     own = (_own_url(session.config), os.environ.get("DATABASE_URL"))
+    session.driver, session.may_choose, session.remark = (
+        order["driver"],
+        not order["env"] and order["redirect"],
+        "",
+    )
     session.drivername = order["driver"] or address.drivername(own, session.environment.text)
     # What is imported with the revisions may insist on having a URL, though nothing is to connect yet.
     _tell(address.NOWHERE)
@@ -161,7 +174,7 @@ def _own_url(config: Any) -> str | None:
 
 def point(order: dict[str, Any]) -> dict[str, Any]:
     """`{server}`: says which database the next steps are for."""
-    _session.connections.server = order["server"]
+    _session.connections.server = _session.server = order["server"]
     _tell(order["server"])
     return {}
 
@@ -204,6 +217,36 @@ def step(order: dict[str, Any]) -> dict[str, Any]:
     With `may_skip` what it follows and is not applied is written into the ledger as if it were.
     """
     one = _Step(order)
+    try:
+        answer = _run(one, order)
+    except Refused as refused:
+        # A server that is no scratch server gets what env.py does, or nothing.
+        if not (refused.environment and one.may_skip and not one.reached and _try_another(refused)):
+            raise
+        return step(order)
+    _session.may_choose = False
+    return answer
+
+
+def _try_another(refused: Refused) -> bool:
+    """The next environment to try where env.py ran nothing: with a connection given to it, then a plain one.
+
+    Only before the first revision that ran: env.py has shown that it works from then on.
+    """
+    session, environment = _session, _session.environment
+    if not session.may_choose or environment.plain or alembic_connections.SEVERAL in str(refused):
+        return False
+    if environment.gives_connection:
+        environment.gives_connection, environment.plain = False, True
+        session.remark = f"env.py is not run ({session.remark}): {_PLAIN_ONE}"
+    else:
+        environment.gives_connection, session.remark = True, str(refused)
+    session.drivername = session.driver or address.drivername((), "", plain=True)
+    _tell(session.server)
+    return True
+
+
+def _run(one: _Step, order: dict[str, Any]) -> dict[str, Any]:
     session = _session
     session.connections.reset(order["held_query"])
     target = one.revision.revision if one.up else (graph.parents_of(one.revision) or ["base"])[0]
@@ -220,6 +263,14 @@ def step(order: dict[str, Any]) -> dict[str, Any]:
     if not one.runs:
         raise Refused("env.py has run no migrations", where=_env(), remedy=_NO_RUN, environment=True)
     return one.answer()
+
+
+def _remark() -> str:
+    """How env.py was made to work, when it did not by itself."""
+    environment = _session.environment
+    if environment.gives_connection:
+        return _GIVEN
+    return str(_session.remark) if environment.plain else ""
 
 
 def _env() -> str:
@@ -272,6 +323,7 @@ class _Step:
             "names": seen.names,
             "autocommit": seen.autocommit,
             "led_from": list(seen.led_from),
+            "remark": _remark(),
         }
 
     def _one(self, heads: Any) -> Any:

@@ -52,6 +52,8 @@ class AlembicSource:
         self.python = project_python(settings.python, place.cwd, place.where.parent)
         self.facts: dict[str, str] = {"python": str(self.python)}
         """versions of Alembic and SQLAlchemy and the driver, once loaded"""
+        self.remarks: list[str] = []
+        """what has come out since the history was loaded, one sentence each"""
         self._worker = NativeWorker(self.python, _PROGRAM, _environment(settings), place.cwd)
         self._skipped: set[str] = set()
         self._pointed: tuple[str, ...] | None = None
@@ -138,6 +140,8 @@ class AlembicSource:
         seconds = time.monotonic() - started
         self._skipped |= set(answer["skipped"])
         self._skipped.discard(revision)
+        if (remark := answer["remark"]) and remark not in self.remarks:
+            self.remarks.append(remark)
         self._check(answer, migration, runner, up=up)
         incomplete = _HELD_OUTSIDE if answer["autocommit"] else ""
         return ScriptRun(seconds, locks=locks_of(answer, incomplete=incomplete))
