@@ -34,7 +34,7 @@ FIELDS = frozenset(
     """
     undo healed private pid created port host user major server_version system_identifier versions
     git python platform packages argv worker plan objectives components seed parts head cause
-    severity decision unread left_out
+    severity decision unread left_out attribute
     """.split()
 )
 

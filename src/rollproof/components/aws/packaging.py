@@ -126,11 +126,13 @@ class Packager:
             self.cloud.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
 
     def _upload_asset(self, asset: FileAsset) -> None:
-        bucket, key = self._here(asset.bucket), self._here(asset.key)
+        bucket, key = self.here(asset.bucket), self.here(asset.key)
         body = zipped(asset.source) if asset.packaging == "zip" else asset.source.read_bytes()
         self.put(bucket, key, body)
 
-    def _here(self, text: str) -> str:
+    def here(self, text: object) -> str:
+        """A text, or Fn::Sub, of a cloud assembly with account and region filled in."""
+        text = str(text["Fn::Sub"]) if isinstance(text, dict) and "Fn::Sub" in text else str(text)
         endpoint = self.cloud.endpoint
         known = {"AccountId": endpoint.account, "Region": endpoint.region, "Partition": "aws"}
         for name, value in known.items():

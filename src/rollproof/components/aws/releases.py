@@ -10,8 +10,11 @@ from rollproof.components.aws import stack as stacks
 from rollproof.components.aws import stackfacts  # noqa: F401  its reader registers itself
 from rollproof.components.aws.assembly import StackSource, read_release
 from rollproof.components.aws.cloud import BEFORE, Cloud, readable
+from rollproof.components.aws.digests import digest_of
+from rollproof.components.aws.held.base import tidy
 from rollproof.components.aws.packaging import Packager, parameters_of
 from rollproof.components.aws.sam import transformed
+from rollproof.components.aws.templates import effective, transforms
 from rollproof.components.commands import fill_in, run_command
 from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act
@@ -33,6 +36,7 @@ class Deployments:
         self.cloud = drill.use(Cloud)
         self.packager = Packager(self.cloud)
         self.names: list[str] = []
+        self.digests: dict[str, str] = {}
 
     def release(self, which: str) -> Release:
         """A release by what a feature calls it: `current`, `previous`, `broken:<kind>`, or its name.
@@ -82,10 +86,23 @@ class Deployments:
         """One stack, to its end; recorded. Raises AttemptFailed when it did not succeed."""
         template = transformed(self.drill, self.packager.template(source), source)
         source = replace(source, template=template)
+        self.digests.pop(source.name, None)
+        if not transforms(template):
+            self.digests[source.name] = digest_of(tidy(effective(template)))
         parameters = self.parameters(release, source)
         done = stacks.deploy(self.cloud, source, self.packager.reference(template), parameters)
         record(self.drill, done)
-        return expect_success(self.cloud, done)
+        return expect_success(done)
+
+    def deploy_all(self, release: Release, sources: Sequence[StackSource]) -> list[stacks.Operation]:
+        """Stack after stack, to the first that fails.
+
+        Raises AttemptFailed: that one failed; or one is in a state that cannot be deployed to, and
+        then none is touched.
+        """
+        for source in sources:
+            stacks.expect_settled(self.cloud, source.name)
+        return [self.deploy(release, source) for source in sources]
 
     def parameters(self, release: Release, source: StackSource) -> dict[str, str]:
         """Values of the parameters that the template declares.
@@ -120,8 +137,7 @@ class Deployments:
 
 def record(drill: Drill, done: stacks.Operation) -> None:
     """Notes what became of a stack, with all its events."""
-    cloud = drill.use(Cloud)
-    failure = None if done.succeeded else stacks.deepest_failure(cloud, done.events)
+    failure = None if done.succeeded else stacks.first_failure(done.events)
     said: dict[str, Json] = {
         "name": done.stack,
         "decision": done.change,
@@ -134,11 +150,11 @@ def record(drill: Drill, done: stacks.Operation) -> None:
     drill.recorder.note("stack.operation", said)
 
 
-def expect_success(cloud: Cloud, done: stacks.Operation) -> stacks.Operation:
+def expect_success(done: stacks.Operation) -> stacks.Operation:
     """Raises AttemptFailed, naming the event that was the cause, for an operation that failed."""
     if done.succeeded:
         return done
-    cause = stacks.deepest_failure(cloud, done.events)
+    cause = stacks.first_failure(done.events)
     said = f"{cause.logical} ({cause.kind}): {cause.reason}" if cause else "no event says why"
     raise AttemptFailed(
         f"it ended in {done.status}; the first to fail was {said}",
@@ -182,10 +198,7 @@ class _OfRelease(Act):
         command = self.own_command(drill)
         if command is not None:
             return run_own(drill, command, release)
-        done = [
-            deployments.deploy(release, source)
-            for source in deployments.sources(release, self.which_stacks())
-        ]
+        done = deployments.deploy_all(release, deployments.sources(release, self.which_stacks()))
         return {"changes": {item.stack: item.change for item in done}, "count": len(done)}
 
 
@@ -305,6 +318,18 @@ class RememberResources(Act):
         kinds = self.kinds or tagged_kinds(drill)
         cloud.look(BEFORE, *kinds)
         return {"items": list(kinds)}
+
+
+@dataclass(frozen=True)
+class RememberRelease(Act):
+    """Reads what the stacks are with the release that is there, to compare a later deploy of it with."""
+
+    name = "resources.remember"
+
+    def run(self, drill: Drill) -> JsonObject:
+        cloud = drill.use(Cloud)
+        cloud.look(f"release {cloud.release}", "stack")
+        return {"version": cloud.release}
 
 
 def tagged_kinds(drill: Drill) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from rollproof.components.aws.assembly import StackSource
 from rollproof.components.aws.clients import calling, code_of
 from rollproof.components.aws.cloud import Cloud
 from rollproof.errors import AttemptFailed, BadInput
+from rollproof.journal.redaction import cut
 from rollproof.model.json import Json
 from rollproof.waiting import eventually
 
@@ -35,13 +36,21 @@ REMEDIES = {
     "UPDATE_ROLLBACK_FAILED": "continue rolling it back, skipping resources that cannot be restored",
 }
 """What a stack needs before it can be deployed to (CloudFormation User Guide, stack status codes)."""
+NESTED = "AWS::CloudFormation::Stack"
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _CANCELLED = "cancelled"
+LONGEST = 1000
+"""characters kept of what an event says"""
 
 
 @dataclass(frozen=True, slots=True)
 class StackEvent:
-    """One event of a stack, as CloudFormation tells it."""
+    """One event of a stack, as CloudFormation tells it.
+
+    Attributes:
+        logical: id of the resource; with the path to it, for one of a nested stack.
+        own: it is of the stack itself, not of a resource in it.
+    """
 
     logical: str
     kind: str
@@ -50,6 +59,7 @@ class StackEvent:
     physical: str
     token: str
     at: str
+    own: bool
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> StackEvent:
@@ -57,10 +67,11 @@ class StackEvent:
             logical=said["LogicalResourceId"],
             kind=said["ResourceType"],
             status=said["ResourceStatus"],
-            reason=said.get("ResourceStatusReason", ""),
+            reason=cut(said.get("ResourceStatusReason", ""))[:LONGEST],
             physical=said.get("PhysicalResourceId", ""),
             token=said.get("ClientRequestToken", ""),
             at=said["Timestamp"].isoformat(),
+            own=said.get("PhysicalResourceId", "") == said["StackId"],
         )
 
     def to_json(self) -> dict[str, Json]:
@@ -189,8 +200,7 @@ def deploy(
             ChangeSetName=name, StackName=source.name, ClientRequestToken=token, **more
         )
     ended = wait_until_settled(cloud, source.name, limit=source.limit)
-    events = tuple(events_of(cloud, source.name, token=token))
-    return Operation(source.name, change, ended, time.monotonic() - started, events)
+    return Operation(source.name, change, ended, time.monotonic() - started, told(cloud, source.name, token))
 
 
 def _change_set(
@@ -265,31 +275,34 @@ def events_of(cloud: Cloud, name: str, *, token: str = "") -> list[StackEvent]:
     return found[::-1]
 
 
+def told(cloud: Cloud, name: str, token: str) -> tuple[StackEvent, ...]:
+    """The events of one operation, those within nested stacks that failed behind their stack's own."""
+    found: list[StackEvent] = []
+    events = events_of(cloud, name, token=token)
+    for event in events:
+        found.append(event)
+        if event.kind == NESTED and event.status.endswith("_FAILED") and not event.own and event.physical:
+            found += _within(cloud, event, since=events[0].at)
+    return tuple(found)
+
+
+def _within(cloud: Cloud, nested: StackEvent, *, since: str) -> list[StackEvent]:
+    """What happened in a nested stack meanwhile."""
+    inner = told(cloud, nested.physical, "")
+    return [replace(e, logical=f"{nested.logical}/{e.logical}") for e in inner if e.at >= since]
+
+
 def first_failure(events: Sequence[StackEvent]) -> StackEvent | None:
-    """The event that made an operation fail: not the stack's own, not one cancelled because of it."""
+    """The event that made an operation fail: not the stack's own, not one cancelled because of it.
+
+    Where that is a nested stack, the first within it.
+    """
     failed = [
         event
         for event in events
-        if event.status.endswith("_FAILED")
-        and event.physical != stack_of(events)
-        and _CANCELLED not in event.reason.lower()
+        if event.status.endswith("_FAILED") and not event.own and _CANCELLED not in event.reason.lower()
     ]
-    return failed[0] if failed else None
-
-
-def stack_of(events: Sequence[StackEvent]) -> str:
-    """Id of the stack that events are of: its own events bear it as the physical id."""
-    own = [event.physical for event in events if event.kind == "AWS::CloudFormation::Stack"]
-    return own[0] if own else ""
-
-
-def deepest_failure(cloud: Cloud, events: Sequence[StackEvent]) -> StackEvent | None:
-    """The first failure; where that is a nested stack, the first within it."""
-    found = first_failure(events)
-    if found is None or found.kind != "AWS::CloudFormation::Stack" or not found.physical:
-        return found
-    try:
-        within = deepest_failure(cloud, [e for e in events_of(cloud, found.physical) if e.at >= events[0].at])
-    except AttemptFailed:
-        return found
-    return replace(within, logical=f"{found.logical}/{within.logical}") if within else found
+    if not failed or failed[0].kind != NESTED:
+        return failed[0] if failed else None
+    inner = [event for event in failed if event.logical.startswith(f"{failed[0].logical}/")]
+    return first_failure(inner) or failed[0]

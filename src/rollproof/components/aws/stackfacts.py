@@ -12,14 +12,13 @@ from rollproof.components.aws.cloud import Cloud, reader
 from rollproof.components.aws.digests import Digests, digest_of
 from rollproof.components.aws.held.base import Asked, Held, Unreadable, read, tidy
 from rollproof.components.aws.held.resolve import Scope
-from rollproof.components.aws.stack import describe
-from rollproof.components.aws.templates import Template, parse
+from rollproof.components.aws.stack import NESTED, describe
+from rollproof.components.aws.templates import Template, effective, parse
 from rollproof.errors import AttemptFailed
 from rollproof.model.fingerprint import Fact, Fingerprint
 from rollproof.model.json import Json
 from rollproof.model.resources import LEFT_OUT, UNREAD
 
-NESTED = "AWS::CloudFormation::Stack"
 NOTHING_TO_READ = frozenset(
     {"AWS::CloudFormation::WaitConditionHandle", "AWS::CloudFormation::WaitCondition", "AWS::CDK::Metadata"}
 )
@@ -83,7 +82,7 @@ def _attributes(cloud: Cloud, said: Mapping[str, Any], template: Template) -> di
     digests = cloud.drill.use(Digests)
     parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in said.get("Parameters", [])}
     found: dict[str, Json] = {
-        "template": digest_of(tidy(template)),
+        "template": digest_of(tidy(effective(template))),
         "tags": {tag["Key"]: tag["Value"] for tag in said.get("Tags", [])},
         "termination protection": bool(said.get("EnableTerminationProtection")),
         "policy": _policy(cloud, str(said["StackId"])),
@@ -108,7 +107,7 @@ def resources_of(cloud: Cloud, said: Mapping[str, Any], template: Template, *, n
             summaries += page["StackResourceSummaries"]
     there = [item for item in summaries if not item["ResourceStatus"].startswith("DELETE_COMPLETE")]
     ids = {item["LogicalResourceId"]: item.get("PhysicalResourceId", "") for item in there}
-    scope = _scope(cloud, said, ids)
+    scope = scope_of(cloud, said, ids)
     declared = template.get("Resources") or {}
     return [
         Held(
@@ -121,7 +120,8 @@ def resources_of(cloud: Cloud, said: Mapping[str, Any], template: Template, *, n
     ]
 
 
-def _scope(cloud: Cloud, said: Mapping[str, Any], physical: Mapping[str, str]) -> Scope:
+def scope_of(cloud: Cloud, said: Mapping[str, Any], physical: Mapping[str, str]) -> Scope:
+    """What references of a stack's template stand for; `physical`: ids of its resources by logical id."""
     endpoint = cloud.endpoint
     values = {
         p["ParameterKey"]: p.get("ResolvedValue") or p.get("ParameterValue", "")

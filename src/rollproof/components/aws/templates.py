@@ -113,6 +113,11 @@ def resources(template: Template) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, item
 
 
+def effective(template: Template) -> Template:
+    """What of a template has an effect: CloudFormation sees no change where only the rest differs."""
+    return {name: value for name, value in template.items() if name not in ("Description", "Metadata")}
+
+
 def _nodes(value: object) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
