@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -15,6 +17,7 @@ from rollproof.fingerprint.queries import query
 Connection = psycopg.Connection[Any]
 """Whatever its rows look like: the cursors of this room choose their own."""
 
+_SETTING = re.compile(r'^SET LOCAL "?(\w+)"? = (.+?);', re.MULTILINE)
 OLDEST = 13
 """The oldest major version that the queries are written for."""
 
@@ -44,6 +47,19 @@ def snapshot(conn: Connection, *, doing: str) -> Iterator[Connection]:
             yield conn
     except psycopg.Error as error:
         raise explained(error, doing=doing) from error
+
+
+@cache
+def settings_text(major: int, **more: str) -> str:
+    """What `snapshot` sets until the end of its transaction, and `more`, as one SELECT to be prepared."""
+    found = {name: value.strip("'") for name, value in _SETTING.findall(query("settings", major=major))}
+    return setting_text({**found, **more})
+
+
+def setting_text(values: Mapping[str, str]) -> str:
+    """Sets these until the end of the transaction; the names and values are this package's own."""
+    calls = (f"set_config('{name}', '{value}', true)" for name, value in values.items())
+    return f"SELECT {', '.join(calls)}"
 
 
 def major_of(conn: Connection) -> int:

@@ -29,12 +29,10 @@ again.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import psycopg
@@ -48,8 +46,7 @@ from rollproof.fingerprint.incremental_statements import GRANTED, Statement, sca
 from rollproof.fingerprint.incremental_states import States
 from rollproof.fingerprint.incremental_store import WHOLE, Entry, FactStore
 from rollproof.fingerprint.pipeline import SYNC, Answer, Ask, Pipeline
-from rollproof.fingerprint.queries import query
-from rollproof.fingerprint.snapshot import explained, major_of
+from rollproof.fingerprint.snapshot import explained, major_of, setting_text, settings_text
 from rollproof.model.fingerprint import Fact, Fingerprint
 
 _DOING = "taking the database's fingerprint"
@@ -62,7 +59,6 @@ _PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", 
 """Beside the settings of every snapshot: statements are planned once, not for each set of objects; and as for
 few: joined by index, where a hash would take in all of pg_class or pg_depend."""
 _ALL_AT_ONCE = {"enable_hashjoin": "on", "enable_mergejoin": "on"}
-_SETTING = re.compile(r'^SET LOCAL "?(\w+)"? = (.+?);', re.MULTILINE)
 _MARKER = "SELECT pg_snapshot_xmin(pg_current_snapshot())::xid::text"
 _SHOWN = 10
 _FEW, _SHARE = 300, 2
@@ -188,7 +184,7 @@ class CatalogWatch:
         return self.look_after(first, judge)  # somebody deallocated the statements; they are made again
 
     def _look(self, first: str | None, judge: Callable[[list[tuple[Any, ...]]], bool]) -> Fingerprint | None:
-        begin = [_BEGIN, _settings(self._major)]
+        begin = [_BEGIN, Ask(settings_text(self._major, **_PLANNING))]
         known = self._known
         scan = [Ask(scan_text(self._major), (known.kept.marker,))] if known else [Ask(_MARKER)]
         ahead = [Ask(first), SYNC] if first else []
@@ -279,7 +275,7 @@ class CatalogWatch:
 
     def _read_all(self) -> None:
         everything = statements(self._major)
-        asks = [_setting(_ALL_AT_ONCE), *(Ask(statement.whole) for statement in everything)]
+        asks = [Ask(setting_text(_ALL_AT_ONCE)), *(Ask(statement.whole) for statement in everything)]
         _, *answers = self._pipeline.send(asks)
         results = list(zip(everything, answers, strict=True))
         results.sort(key=lambda result: result[0].name != _SCHEMAS)
@@ -345,18 +341,6 @@ class CatalogWatch:
             for row in rows
         ]
         self._store.replace(statement.name, oids, new)
-
-
-@cache
-def _settings(major: int) -> Ask:
-    """The settings of every snapshot, until the end of the transaction, as one statement."""
-    found = {name: value.strip("'") for name, value in _SETTING.findall(query("settings", major=major))}
-    return _setting({**found, **_PLANNING})
-
-
-def _setting(values: Mapping[str, str]) -> Ask:
-    calls = (f"set_config('{name}', '{value}', true)" for name, value in values.items())
-    return Ask(f"SELECT {', '.join(calls)}")
 
 
 def _same(one: Fact | None, other: Fact | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -84,7 +84,13 @@ class Filler:
         self._started = False
         self._facts: Fingerprint | None = None
 
-    def top_up(self, facts: Fingerprint | None = None, changed: Collection[str] | None = None) -> FillReport:
+    def top_up(
+        self,
+        facts: Fingerprint | None = None,
+        changed: Collection[str] | None = None,
+        *,
+        counts: Mapping[str, int] | None = None,
+    ) -> FillReport:
         """Fills what is empty: new tables, tables that lost all rows, columns that came.
 
         Args:
@@ -92,6 +98,8 @@ class Filler:
                 the one given last. Give it each time, or never.
             changed: qualified names of the tables, or partitions, that were made, altered or dropped
                 since the last call; None when that is not known.
+            counts: qualified name -> how many rows it holds now, where somebody has just looked; of
+                tables that are not among them the server is asked.
 
         Raises:
             PreconditionNotMet: a transaction is open on the connection.
@@ -103,7 +111,7 @@ class Filler:
             changed = changed_tables(self._facts, facts)
         self._facts = facts
         try:
-            tasks, values = self._read_soundly(changed)
+            tasks, values = self._read_soundly(changed, counts)
             return self._fill(tasks, values)
         except psycopg.Error as error:
             raise explained(error, doing=_DOING) from error
@@ -136,19 +144,25 @@ class Filler:
         self._known = pickle.loads(remembered)  # noqa: S301  # never from outside: see `remembered`
         self._started, self._facts = False, None
 
-    def _read_soundly(self, changed: Collection[str] | None) -> tuple[list[Memory], Values]:
+    def _read_soundly(
+        self, changed: Collection[str] | None, counts: Mapping[str, int] | None
+    ) -> tuple[list[Memory], Values]:
         with suppress(*_STALE):
-            return self._read(changed)
+            return self._read(changed, counts)
         self._reader.forget()
-        return self._read(None)
+        return self._read(None, None)
 
-    def _read(self, changed: Collection[str] | None) -> tuple[list[Memory], Values]:
+    def _read(
+        self, changed: Collection[str] | None, counts: Mapping[str, int] | None
+    ) -> tuple[list[Memory], Values]:
         """The tables to be looked after, in the order in which they can be filled."""
         names = changed if self._started else None
+        if names is not None and not names and self._is_full(counts or {}):
+            return [], Values({}, seed=self._seed)
         with self._reader.transaction():
             touched = self._take_in(names) if names is None or names else set()
             filled = {oid: memory.shape for oid, memory in self._known.items() if memory.rows or memory.own}
-            empty = self._reader.empty(filled, touched)
+            empty = self._empty(filled, touched, counts or {})
             for oid in empty:
                 self._known[oid].empties()
             if emptied := {self._known[oid].shape.qualified for oid in empty - touched}:
@@ -159,6 +173,20 @@ class Filler:
         self._started = True
         order = in_order(memory.shape for memory in wanted)
         return [self._known[shape.oid] for shape in order], Values(types, seed=self._seed)
+
+    def _is_full(self, counts: Mapping[str, int]) -> bool:
+        """True when it is known, without asking, that no table lacks anything."""
+        return all(
+            memory.failed or (not memory.was_emptied and counts.get(memory.shape.qualified))
+            for memory in self._known.values()
+        )
+
+    def _empty(self, filled: Mapping[int, Shape], touched: set[int], counts: Mapping[str, int]) -> set[int]:
+        told = {oid for oid, shape in filled.items() if shape.qualified in counts}
+        asked = {oid: shape for oid, shape in filled.items() if oid not in told}
+        return {oid for oid in told if not counts[filled[oid].qualified]} | (
+            self._reader.empty(asked, touched) if asked else set()
+        )
 
     def _take_in(self, names: Collection[str] | None) -> set[int]:
         """Brings what is known of these tables up to date; their oids, also of those that are gone."""

@@ -77,7 +77,7 @@ class Reader:
             return settings
         self._ready = True
         left = self._left_over()
-        shapes = f"PREPARE {self._prefix}_shapes (text[]) AS {sql_text('shapes')}"
+        shapes = f"PREPARE {self._prefix}_shapes (text[]) AS {sql_text('shapes', named=True)}"
         types = f"PREPARE {self._prefix}_types (bigint[]) AS {sql_text('types')}"
         return [*left, *settings, shapes, types]
 
@@ -94,8 +94,9 @@ class Reader:
 
     def shapes(self, names: Collection[str] | None) -> list[Shape]:
         """The tables of these names that there are; all for None."""
-        listed = None if names is None else list(names)
-        call = sql.SQL("EXECUTE {} ({})").format(sql.Identifier(f"{self._prefix}_shapes"), listed)
+        if names is None:
+            return [shape_of(row) for row in self.run([sql_text("shapes")])[-1]]
+        call = sql.SQL("EXECUTE {} ({})").format(sql.Identifier(f"{self._prefix}_shapes"), list(names))
         return [shape_of(row) for row in self.run([call.as_string(self._conn)])[-1]]
 
     def types(self, shapes: Iterable[Shape]) -> Mapping[int, Type]:

@@ -19,9 +19,8 @@ from psycopg import Cursor, errors, pq, sql
 from psycopg.rows import tuple_row
 
 from rollproof.fingerprint.kept import column_summary
-from rollproof.fingerprint.queries import query
 from rollproof.fingerprint.rows import row_hash
-from rollproof.fingerprint.snapshot import Connection, explained, major_of, snapshot
+from rollproof.fingerprint.snapshot import Connection, explained, major_of, settings_text, snapshot
 from rollproof.fingerprint.tables import LARGE_OBJECTS, KeyKind, UserTable
 from rollproof.rowgen.rowstate import RowState, Summary, TableState
 from rollproof.rowgen.sqltext import sql_text
@@ -132,23 +131,31 @@ class RowWatch:
         level = "ISOLATION LEVEL REPEATABLE READ, READ ONLY"
         begin = f"BEGIN {level}" if self._conn.autocommit else f"SET TRANSACTION {level}"
         try:
-            settings = query("settings", major=major_of(self._conn)).rstrip().rstrip(";")
-            yield [begin, settings, "SET LOCAL plan_cache_mode = force_generic_plan"]
+            yield [begin, f"EXECUTE {self._prefix}_settings" if self._listed else self._settings]
             self._conn.commit()
         except BaseException:
             if not self._conn.closed:
                 self._conn.rollback()
             raise
 
+    @property
+    def _settings(self) -> str:
+        return settings_text(major_of(self._conn), plan_cache_mode="force_generic_plan")
+
     def _list(self, first: list[str], changed: Collection[str] | None) -> None:
         """Brings the list of tables up to date, and says which statements must be prepared anew."""
         listing = f"{self._prefix}_tables"
         if not self._listed:
             self._execute(first)
-            first = [*self._left_over(), f"PREPARE {listing} (text[], bigint) AS {sql_text('watched')}"]
-        names = None if changed is None else list(changed)
-        call = sql.SQL("EXECUTE {} ({}, {})").format(sql.Identifier(listing), names, BIG)
-        *_, (_, rows) = self._execute([*first, call.as_string(self._conn)])
+            prepare = f"PREPARE {listing} (bigint, text[]) AS {sql_text('watched', named=True)}"
+            settings = f"PREPARE {self._prefix}_settings AS {self._settings}"
+            first = [*self._left_over(), prepare, settings]
+        if changed is None:
+            call = sql_text("watched").replace("$1", str(BIG))
+        else:
+            text = sql.SQL("EXECUTE {} ({}, {})").format(sql.Identifier(listing), BIG, list(changed))
+            call = text.as_string(self._conn)
+        *_, (_, rows) = self._execute([*first, call])
         found = {row[0]: row for row in rows}
         new = {name: _watched(row) for name, row in found.items() if self._wanted(row)}
         looked_at = set(self._tables) - {LARGE_OBJECTS.qualified} if changed is None else {*changed, *found}

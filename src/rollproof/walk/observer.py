@@ -83,6 +83,7 @@ class Observer:
         self._conn: Connection[Any] | None = None
         self._filling: Connection[Any] | None = None
         self._server: ServerState | None = None
+        self._changed: set[str] = set()
         self._watch: CatalogWatch | None = None
         self._rows: RowWatch | None = None
         self._filler: Filler | None = None
@@ -145,11 +146,11 @@ class Observer:
         """Tables whose storage was written anew between the last two looks."""
         return self._watch.rewritten() if self._watch else ()
 
-    def fill(self, facts: Fingerprint | None) -> FillReport:
-        """Gives every empty table rows. Raises as `look`."""
+    def fill(self, state: State | None) -> FillReport:
+        """Gives every empty table rows. Raises as `look`. state: as of the last look; None after changes."""
         if not self.settings.rows:
             return FillReport()
-        return self._insist(lambda: self._fill(facts))
+        return self._insist(lambda: self._fill(state))
 
     def filled(self) -> frozenset[str]:
         """Tables that hold made-up rows, by their names at the last `fill`: a rename takes rows along."""
@@ -243,7 +244,9 @@ class Observer:
         self.meanwhile()
         # Without its name: a database made anew has another one and is the same to those who compare.
         facts = Fingerprint(found.facts)
-        rows = self._rows.look(self._watch.changed_tables()) if self._rows else None
+        self._changed |= self._watch.changed_tables()
+        rows = self._rows.look(self._changed) if self._rows else None
+        self._changed = set()
         return State(facts, rows, server, self.ledger)
 
     def _is_tidy(self, rows: list[tuple[Any, ...]]) -> bool:
@@ -265,9 +268,14 @@ class Observer:
             self._missed = error if "differing" in error.facts else None  # any other has its own reason
             raise
 
-    def _fill(self, facts: Fingerprint | None) -> FillReport:
+    def _fill(self, state: State | None) -> FillReport:
         self._connected()
         assert self._filler is not None
+        assert self._watch is not None
+        if state is not None and state.rows is not None:
+            return self._filler.top_up(state.facts, counts=state.rows.tables)
+        facts = Fingerprint(self._watch.look().facts)
+        self._changed |= self._watch.changed_tables()
         return self._filler.top_up(facts)
 
     def _empty_known(self, tables: Collection[str]) -> set[str]:

@@ -215,7 +215,7 @@ class Track:
         """Gives every empty table rows; those that could not be given any, and could before or are new."""
         started = time.monotonic()
         try:
-            report = self.observer.fill(self.state.facts)
+            report = self.observer.fill(self.state)
         except EnvironmentUnavailable:
             raise
         except RollproofError as error:

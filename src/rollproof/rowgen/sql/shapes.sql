@@ -1,4 +1,5 @@
--- What rows of a table must look like. $1: qualified names of tables, or of partitions of theirs; all when null.
+-- What rows of a table must look like. $1: qualified names of tables, or of partitions of theirs.
+-- Without the line that ends in "named", of all tables.
 -- Left out: the server's own tables, those of extensions, temporary ones; partitions are told with their root.
 SELECT c.oid::int8 AS oid, format('%I.%I', n.nspname, c.relname) AS qualified,
        n.nspname AS schema, quote_ident(n.nspname) AS quoted_schema, c.relname AS name, c.relkind::text AS kind,
@@ -43,6 +44,5 @@ WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.oid >= 16384
   AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
                   WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-  AND ($1 IS NULL
-       OR c.oid = ANY (ARRAY(SELECT coalesce(pg_catalog.pg_partition_root(to_regclass(x)), to_regclass(x)) FROM unnest($1) AS x)))
+  AND c.oid = ANY (ARRAY(SELECT coalesce(pg_catalog.pg_partition_root(to_regclass(x)), to_regclass(x)) FROM unnest($1) AS x)) --named
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C";

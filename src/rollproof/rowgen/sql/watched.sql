@@ -1,5 +1,5 @@
--- Tables whose rows are watched: those of fingerprint/sql/user_tables.sql, but only those among $1, qualified names
--- of tables or of partitions of theirs; all when $1 is null. A table larger than $2 bytes on disk is "big".
+-- Tables whose rows are watched: those of fingerprint/sql/user_tables.sql, but only those among $2, qualified names
+-- of tables or of partitions of theirs; without the line that ends in "named", all. A table larger than $1 bytes on disk is "big".
 SELECT format('%I.%I', n.nspname, c.relname) AS qualified, n.nspname AS schema, c.relname AS name,
        quote_ident(n.nspname) AS quoted_schema,
        c.relkind = 'p' AS partitioned,
@@ -14,7 +14,7 @@ SELECT format('%I.%I', n.nspname, c.relname) AS qualified, n.nspname AS schema, 
        END AS leaves,
        c.relkind = 'p' AND EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t
                                    JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE l.relkind = 'f') AS has_foreign_leaves,
-       c.relkind = 'r' AND c.relpages > 0 AND pg_catalog.pg_table_size(c.oid) > $2 AS big
+       c.relkind = 'r' AND c.relpages > 0 AND pg_catalog.pg_table_size(c.oid) > $1 AS big
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_index i ON i.indrelid = c.oid AND i.indisprimary AND i.indisvalid
@@ -28,6 +28,5 @@ CROSS JOIN LATERAL (
 ) a
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.oid >= 16384
   AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast'
-  AND ($1 IS NULL
-       OR c.oid = ANY (ARRAY(SELECT coalesce(pg_catalog.pg_partition_root(to_regclass(x)), to_regclass(x)) FROM unnest($1) AS x)))
+  AND c.oid = ANY (ARRAY(SELECT coalesce(pg_catalog.pg_partition_root(to_regclass(x)), to_regclass(x)) FROM unnest($2) AS x)) --named
 ORDER BY n.nspname COLLATE "C", c.relname COLLATE "C";
