@@ -80,6 +80,7 @@ def history(order: Mapping[str, Any]) -> dict[str, Any]:
         "broken": reader.broken,
         "versions": {"Django": django.get_version(), "driver": _driver(), "python": sys.version.split()[0]},
         "ledger": session.executor.recorder.Migration._meta.db_table,
+        "replaced": beside("django_program_project").replaced(),
     }
 
 

@@ -40,6 +40,11 @@ class _Ready(BaseException):
     """manage.py has come to the point where it hands over to Django."""
 
 
+_OTHERS = ("sqlite", "spatialite", "mysql", "oracle", "mssql", "sql_server")
+POSTGIS = "django.contrib.gis.db.backends.postgis"
+_replaced: list[str] = []
+
+
 def bring_up(project: Mapping[str, Any]) -> str:
     """Imports the project's settings and apps; the alias whose migrations are run.
 
@@ -133,13 +138,31 @@ def _take_databases(project: Mapping[str, Any]) -> None:
             _settings_name(),
         )
     mirrors = {alias, *project["mirrors"], *_mirrors(databases, alias)}
+    engine = project["engine"] or _in_place_of(str(own["ENGINE"]))
     taken = {
-        name: _leading_nowhere(own, project["engine"]) if name in mirrors else {"ENGINE": _DUMMY}
+        name: _leading_nowhere(own, engine) if name in mirrors else {"ENGINE": _DUMMY}
         for name in {*databases, "default", alias, *project["mirrors"]}
     }
     databases.clear()
     databases.update(taken)
     _forget_connections(taken)
+
+
+def _in_place_of(engine: str) -> str:
+    """The engine for PostgreSQL that takes another one's place; empty where the settings' own will do.
+
+    Settings often name a file of SQLite where no variable says otherwise: with DATABASE_URL unread, say.
+    """
+    name = engine.rpartition(".")[2].lower()
+    if not any(other in name for other in _OTHERS):
+        return ""
+    _replaced.append(engine)
+    return POSTGIS if "spatialite" in name or ".gis." in engine else POSTGRES
+
+
+def replaced() -> str:
+    """The settings' own engine, where one for PostgreSQL takes its place; else empty."""
+    return _replaced[-1] if _replaced else ""
 
 
 def _forget_connections(names: Iterable[str]) -> None:

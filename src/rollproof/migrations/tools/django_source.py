@@ -262,6 +262,10 @@ class DjangoSource:
 
     def _warnings(self) -> list[str]:
         said = []
+        if engine := self._answer["replaced"]:
+            said.append(
+                f"the settings' own engine is {engine}: the migrations are run on PostgreSQL in its place"
+            )
         if unmigrated := self._answer["with_tables"]:
             said.append(
                 f"{', '.join(unmigrated)}: apps with models and no migrations; their tables are made by "
