@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rollproof import __version__, cli_migrations
+from rollproof import __version__, cli_environment, cli_migrations
 from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
 from rollproof.cli_guide import guide_command
@@ -29,6 +29,7 @@ app = typer.Typer(
 drill_app = typer.Typer(help="Run drills as a plan says.", no_args_is_help=True)
 app.add_typer(drill_app, name="drill")
 app.add_typer(cli_migrations.app, name="migrations")
+app.add_typer(cli_environment.app, name="environment")
 app.command("decide")(decide_command)
 app.command("guide")(guide_command)
 

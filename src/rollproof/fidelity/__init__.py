@@ -1,6 +1,29 @@
 """Does this endpoint do what AWS does? Found out by small experiments, not by a list of names."""
 
-from rollproof.fidelity import cloudformation
+from rollproof.fidelity import (
+    cloudformation,
+    cloudfront,
+    cloudwatch,
+    dynamodb,
+    lambda_,
+    lambdas,
+    secretsmanager,
+    settings,
+)
 from rollproof.fidelity.registry import Experiment, Fidelity, Finding, experiment, rely_on
 
-__all__ = ["Experiment", "Fidelity", "Finding", "cloudformation", "experiment", "rely_on"]
+__all__ = [
+    "Experiment",
+    "Fidelity",
+    "Finding",
+    "cloudformation",
+    "cloudfront",
+    "cloudwatch",
+    "dynamodb",
+    "experiment",
+    "lambda_",
+    "lambdas",
+    "rely_on",
+    "secretsmanager",
+    "settings",
+]
