@@ -77,3 +77,29 @@ Feature: The API answers 500 after a deploy
     And every function answers with the version that served before
     And every function is what it was before
     And the logs hold no error since then
+
+  @commands
+  Scenario: A bug in the handlers is rolled back by the system's own commands
+    Given the current release serves, and every function and API answers
+    When a release goes out whose fault is handler-bug
+    And the cause is diagnosed from logs, metrics and configuration
+    And the last good revision is checked out, built and deployed by the system's own commands
+    Then the diagnosis says handler-bug
+    And what was done mends that cause
+    And the revision that served before was checked out and deployed
+    And every API answers on all its paths
+    And every function answers with the code that served before
+    And every function is what it was before
+    And the logs hold no error since then
+
+  @canary
+  Scenario: A broken canary is rolled back by taking its share of the calls away
+    Given aliases with weights split calls as on AWS
+    And the current release serves, and every function and API answers
+    When the fault is put in that broken-canary stands for
+    And the cause is diagnosed from logs, metrics and configuration
+    And every function's alias is moved to the version that served before
+    Then the diagnosis says handler-bug
+    And every function answers with the version that served before
+    And requests are answered by that version alone
+    And every function is what it was before

@@ -7,6 +7,7 @@ from pytest_bdd import given, parsers, then, when
 from rollproof.checks import diagnosing
 from rollproof.checks import functions as checks
 from rollproof.components.aws import aliases
+from rollproof.components.aws.checkout import RollBackByCheckout
 from rollproof.components.aws.diagnosing import ApplyExpected, DiagnoseFunctions
 from rollproof.components.aws.releases import DeployRelease
 from rollproof.components.postgres.acts import StageCurrent
@@ -15,6 +16,7 @@ from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput
 from rollproof.faults.function import FAULTS
 from rollproof.faults.network import PutNetworkBetween, ReconnectDatabase
+from rollproof.fidelity import rely_on
 
 
 @given("the functions reach the database through a network")
@@ -61,6 +63,21 @@ def rolled_back(drill: Drill) -> None:
 @when("the migrations that the ledger lacks are applied")
 def expected_applied(drill: Drill) -> None:
     drill.attempt(ApplyExpected())
+
+
+@given("aliases with weights split calls as on AWS")
+def weights_split(drill: Drill) -> None:
+    rely_on(drill, "alias-weights-split")
+
+
+@when("the last good revision is checked out, built and deployed by the system's own commands")
+def checked_out(drill: Drill) -> None:
+    drill.attempt(RollBackByCheckout())
+
+
+@then("the revision that served before was checked out and deployed")
+def revision_deployed(drill: Drill) -> None:
+    drill.verify(checks.revision_deployed)
 
 
 @when("the database can be reached again")

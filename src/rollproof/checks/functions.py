@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollproof.checks.evidence import as_list, as_object, lines, need
+from rollproof.checks.evidence import as_list, as_object, ended, lines, need
 from rollproof.checks.registry import check
-from rollproof.journal import Event, History
+from rollproof.journal import Event, History, Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
@@ -216,3 +216,29 @@ def apis_answer(history: History) -> Verdict:
 def _said(item: Item) -> str:
     path, status = item["path"], item["status"]
     return f"{path} answers {status}" if status else f"{path}: {item.get('error')}"
+
+
+@check(
+    "revision-deployed",
+    "the last good revision was checked out and deployed",
+    answers=("checkout.roll_back",),
+)
+def revision_deployed(history: History) -> Verdict:
+    """It was looked up in the log, and what was checked out when it was deployed is that very commit."""
+    event = need(_newest_end(history, "checkout.roll_back"), "a rollback by the system's own commands")
+    if event.kind is Kind.UNKNOWN:
+        return unknown(f"how the rollback ended nobody can tell: {event.data.get('found', '')}")
+    if event.kind is Kind.FAIL:
+        return refuted(f"the system's own commands failed: {event.data.get('found', '')}")
+    head, good = str(event.data.get("head")), str(event.data.get("against"))
+    if head != good:
+        return refuted(
+            f"commit {head[:12]} was deployed, and release {event.data.get('version')} is {good[:12]}"
+        )
+    steps = [str(step) for step in as_list(event.data.get("steps", []))]
+    return proven(f"commit {head[:12]}: {', '.join(steps)}", steps=len(steps))
+
+
+def _newest_end(history: History, act: str) -> Event | None:
+    found = ended(history, act)
+    return found[-1] if found else None

@@ -87,6 +87,24 @@ class HandlerBug(_OfFunctions):
         return {"items": list(tried)}
 
 
+class BrokenCanary(_OfFunctions):
+    """A version whose handler cannot be loaded gets half of the calls, the rest stays where it was."""
+
+    share = 0.5
+
+    def inject(self, drill: Drill) -> JsonObject:
+        cloud, functions = drill.use(Cloud), drill.use(Functions)
+        tried = [one for one in functions.there().values() if one.alias and functions.tries(one.key)]
+        drill.incident("fault", cause="a broken version got a share of the calls")
+        for serving in tried:
+            broken = serve_changed(drill, serving.key, Handler=NO_HANDLER)
+            move_alias(cloud.aws, replace(serving, weights={broken.version: self.share}))
+        return {"items": [serving.key for serving in tried]}
+
+    def took_hold(self, drill: Drill) -> bool:
+        return any(one.weights for one in drill.use(Functions).there().values())
+
+
 class WrongVariable(_OfFunctions):
     """A release with one environment variable that is wrong."""
 
@@ -163,4 +181,5 @@ FAULTS: Mapping[str, type[Fault]] = {
     "wrong-variable": WrongVariable,
     "missing-migration": MigrationsMissing,
     "database-unreachable": DatabaseUnreachable,
+    "broken-canary": BrokenCanary,
 }

@@ -35,6 +35,10 @@ class Deploy(Spec):
     """deploys `{release}`, which is at `{path}` and `{revision}`, to `{env}`"""
     rollback: Command | None = None
     """goes back to `{release}`; `command` is run where there is none"""
+    install: Command | None = None
+    """installs what a checkout of `{release}` at `{path}` needs, before it is built"""
+    build: Command | None = None
+    """builds it there"""
     test: Command | None = None
     """tests the release that is at `{path}` before it is deployed; exit code 0: it may be"""
     limit: Seconds = 600.0
