@@ -171,6 +171,7 @@ class Api:
             "aws4_request, SignedHeaders=host, Signature=0",
             "Host": "cloudfront.amazonaws.com",
         }
+        self.account = self._headers["Authorization"]
         self._distribution = distribution
         self._local = threading.local()
 
@@ -330,6 +331,7 @@ class Edge:
         """The distribution's own answer, as if a visitor had come over HTTPS."""
         headers = {name: value for name, value in asked.headers.items() if name not in _HOP_BY_HOP}
         headers |= {"host": self._domain, "x-forwarded-proto": "https", "accept-encoding": asked.encodings}
+        headers["authorization"] = self._api.account
         return self._api.send(method, asked.target, headers | more, asked.body)
 
 
