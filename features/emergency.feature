@@ -3,22 +3,25 @@ Feature: An emergency is survived
   it is mended and opened only once that is proven; what is brought back is compared piece by piece with what
   was there; what has to be given up is named.
 
-  @production @function @api @site @database @release
+  @production @function @api @site @database @release @notifications
   Scenario: Production is completely broken: code and data go back together, behind a maintenance page
     Given the release before the newest additive migration
-    And the previous release is deployed
+    And the release before is deployed, its site included
     And clients keep reading and writing
     And the system serves its clients
+    And those concerned can be reached
     And a full backup that restores to an identical copy
     And that migration is deployed
     When a release that is broken by handler-bug is deployed
     And the maintenance page is put up
+    And the team is notified
     And the previous release is deployed again
     And the database is restored from that backup, giving up what was written since
     And code and data are verified behind the page
     And the maintenance page is taken away
     And the service is verified
     Then it was closed first, rolled back whole, verified, and only then opened
+    And the team was told first, and it arrived
     And code and data are both those of the previous release
     And every function is what it was before
     And every row from before that backup is unchanged

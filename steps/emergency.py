@@ -6,7 +6,7 @@ from pytest_bdd import given, then, when
 
 from rollproof.checks import emergency as checks
 from rollproof.checks import procedure
-from rollproof.components.aws import maintenance, releases, shutdown
+from rollproof.components.aws import maintenance, releases, shutdown, site_acts
 from rollproof.components.aws.behind import VerifyBehind
 from rollproof.components.clients import EndMaintenance, StartMaintenance
 from rollproof.components.postgres import acts
@@ -25,9 +25,11 @@ ITEM_LOSS = ["table.detect", "table.writes.stop", "table.restore", "table.writes
 COMPROMISED = ["system.shut", "secret.rotate", "secret.end_sessions", "system.open"]
 
 
-@given("the previous release is deployed")
+@given("the release before is deployed, its site included")
 def previous_deployed(drill: Drill) -> None:
     drill.require(releases.DeployRelease("previous"))
+    if any(spec.builds and spec.distribution for spec in drill.system.site.values()):
+        drill.require(site_acts.PublishBuild("previous"))
     drill.require(releases.RememberResources())
 
 

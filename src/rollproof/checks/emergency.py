@@ -58,6 +58,8 @@ def front_as_before(history: History) -> Verdict:
     if not before or not before[-1]:
         return unknown("nobody asked what clients ask while all was well")
     wanted = [name for name, said in before[-1].items() if said == SERVED]
+    if not wanted or not after:
+        return unknown("nothing was served while all was well, or nobody asked at the end")
     wrong = [
         f"{name}: {after[-1].get(name, 'not there')}" for name in wanted if after[-1].get(name) != SERVED
     ]

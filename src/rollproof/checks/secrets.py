@@ -69,6 +69,10 @@ def old_credential_refused(history: History) -> Verdict:
         return unknown("whether an old credential is refused cannot be told", *lines(unsure))
     if not old:
         return unknown("no credential can be tried: what it opens is not declared")
+    if untried := [secret.key for secret in _seen(history) if secret.key not in old]:
+        return unknown(
+            "not every old credential can be tried: what it opens is not declared", *lines(untried)
+        )
     if never := [key for key in old if before.get((key, "old")) != ACCEPTED]:
         return unknown("an old credential was not let in before either", *lines(never))
     return proven(f"{len(old)} old credentials were let in before and are refused now", refused=len(old))

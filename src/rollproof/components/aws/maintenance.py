@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rollproof.components.aws.clients import calling
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.shutdown import SERVED, Gate, ask_front, tags_of, wait_until_shut
 from rollproof.components.aws.site_bench import Sites
+from rollproof.components.aws.site_change import invalidate
 from rollproof.components.aws.site_place import Place
 from rollproof.components.aws.stack import outputs_of
 from rollproof.components.commands import fill_in, run_command
@@ -19,7 +18,6 @@ from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed, SystemFileError
 from rollproof.model.json import JsonObject
 from rollproof.model.spec import Command
-from rollproof.waiting import eventually
 
 SHOWN = "maintenance page"
 MARK = "rollproof-maintenance"
@@ -90,7 +88,7 @@ class Maintenance:
                 ContentType="text/html; charset=utf-8",
                 CacheControl="no-store",
             )
-        invalidate(self.cloud, place)
+        invalidate(self.cloud.aws, place.distribution, ["/*"], limit=place.spec.propagation)
 
     def hide(self, name: str) -> None:
         """Puts the front page back as it was, headers and all. Raises AttemptFailed."""
@@ -101,7 +99,7 @@ class Maintenance:
             s3.copy_object(Bucket=place.bucket, Key=key, CopySource=copied, MetadataDirective="COPY")
             s3.delete_object(Bucket=place.bucket, Key=key + KEPT)
         del self.kept[name]
-        invalidate(self.cloud, place)
+        invalidate(self.cloud.aws, place.distribution, ["/*"], limit=place.spec.propagation)
 
     def end(self) -> None:
         """Everything as it was before."""
@@ -113,24 +111,6 @@ class Maintenance:
 def front_key(place: Place) -> str:
     """Key of the page that a site opens with."""
     return f"{place.folder}{place.root or place.spec.index}"
-
-
-def invalidate(cloud: Cloud, place: Place) -> None:
-    """Has every edge ask anew, and waits until they do. Raises AttemptFailed."""
-    client: Any = cloud.client("cloudfront")
-    paths = {"Quantity": 1, "Items": ["/*"]}
-    with calling("invalidating what edges keep", where=place.distribution):
-        made = client.create_invalidation(
-            DistributionId=place.distribution,
-            InvalidationBatch={"Paths": paths, "CallerReference": secrets.token_hex(8)},
-        )["Invalidation"]["Id"]
-
-    def done() -> bool:
-        with calling("waiting for the invalidation", where=place.distribution):
-            found = client.get_invalidation(DistributionId=place.distribution, Id=made)
-        return bool(found["Invalidation"]["Status"] == "Completed")
-
-    eventually(done, within=place.spec.propagation, what="every edge has dropped what it kept")
 
 
 def ask_pages(drill: Drill) -> dict[str, str]:
