@@ -191,7 +191,7 @@ def _show(found: Sequence[Examined]) -> None:
             item.experiment.id,
             item.experiment.claim,
             item.word,
-            item.finding.said,
+            item.said,
             ", ".join(item.features) or "-",
         )
     Console().print(table)

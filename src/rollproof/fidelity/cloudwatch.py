@@ -207,4 +207,5 @@ def _p95(aws: Aws, prefix: str) -> list[float]:
         Period=300,
         ExtendedStatistics=["p95"],
     )
-    return [float(point["ExtendedStatistics"]["p95"]) for point in said["Datapoints"]]
+    told = [point.get("ExtendedStatistics", {}).get("p95") for point in said["Datapoints"]]
+    return [float(value) for value in told if value is not None]

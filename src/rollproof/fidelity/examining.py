@@ -32,13 +32,18 @@ class Examined:
     def word(self) -> str:
         return WORDS[self.finding.holds]
 
+    @property
+    def said(self) -> str:
+        """What was seen, on one line: an endpoint may answer with a page of HTML."""
+        return " ".join(self.finding.said.split())
+
     def to_json(self) -> dict[str, Json]:
         return {
             "id": self.experiment.id,
             "claim": self.experiment.claim,
             "source": self.experiment.source,
             "outcome": self.word,
-            "found": self.finding.said,
+            "found": self.said,
             "seconds": round(self.seconds, 2),
             "features": list(self.features),
         }
@@ -94,7 +99,7 @@ def expect_account(endpoint: AwsEndpoint) -> None:
 def table_of(examined: Sequence[Examined]) -> str:
     """The findings as a table in Markdown."""
     rows = [
-        f"| `{item.experiment.id}` | {item.experiment.claim} | {item.word} | {item.finding.said} | "
+        f"| `{item.experiment.id}` | {item.experiment.claim} | {item.word} | {item.said} | "
         f"{', '.join(item.features) or '-'} |"
         for item in examined
     ]

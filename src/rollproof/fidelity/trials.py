@@ -6,7 +6,8 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -21,7 +22,10 @@ _TRUST = {
         {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     ],
 }
-_LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+_LOGS = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}],
+}
 
 
 @contextmanager
@@ -30,7 +34,7 @@ def trial_function(aws: Aws, name: str, code: str, **variables: str) -> Iterator
     iam, functions = aws.client("iam"), aws.client("lambda")
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(_TRUST))["Role"]["Arn"]
     try:
-        iam.attach_role_policy(RoleName=name, PolicyArn=_LOGS)
+        iam.put_role_policy(RoleName=name, PolicyName=name, PolicyDocument=json.dumps(_LOGS))
 
         def made() -> bool:
             try:
@@ -55,8 +59,13 @@ def trial_function(aws: Aws, name: str, code: str, **variables: str) -> Iterator
         finally:
             functions.delete_function(FunctionName=name)
     finally:
-        iam.detach_role_policy(RoleName=name, PolicyArn=_LOGS)
-        iam.delete_role(RoleName=name)
+        _remove_role(iam, name)
+
+
+def _remove_role(iam: Any, name: str) -> None:
+    with suppress(iam.exceptions.NoSuchEntityException):
+        iam.delete_role_policy(RoleName=name, PolicyName=name)
+    iam.delete_role(RoleName=name)
 
 
 def settle(aws: Aws, name: str) -> None:
