@@ -42,7 +42,7 @@ _RESTRICTED = frozenset(
     }
 )
 """Catalogs of whose objects the facts can be read one by one; "untold" is what has no facts."""
-_GRANTED = ("pg_class", "pg_proc", "pg_type", "pg_namespace", "pg_foreign_data_wrapper", "pg_foreign_server")
+_GRANTED = ("pg_proc", "pg_type", "pg_namespace", "pg_foreign_data_wrapper", "pg_foreign_server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Reached:
 
     def also(self, catalog: str, oids: Iterable[int]) -> Reached:
         """With these objects."""
-        more = {name: self.oids.get(name, frozenset()).union(oids) for name in (catalog, GRANTED, ANY)}
+        more = {name: self.oids.get(name, frozenset()).union(oids) for name in (catalog, ANY)}
         return Reached({**self.oids, **more}, self.rare)
 
 

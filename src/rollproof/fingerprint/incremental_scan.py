@@ -151,6 +151,11 @@ class Kept:
         """Those of these objects that are there, as far as their catalog's keys are oids."""
         return self._keys[catalog].keys() & oids
 
+    def constraints(self, oids: Iterable[int], *, owned: bool) -> set[int]:
+        """Those of these constraints that are there, and belong to a relation or, not `owned`, to a type."""
+        owners = self._keys["pg_constraint"]
+        return {oid for oid in oids if oid in owners and bool(owners[oid]) == owned}
+
     def commented(self, oids: Iterable[int]) -> set[int]:
         """Those of these objects that somebody wrote a comment on."""
         return set(self._keys["pg_description"].values()).intersection(oids)

@@ -4,8 +4,9 @@ There is one source of truth, the files of `catalog.QUERIES`. Lines that are com
 how to run a statement for a few objects alone:
 
 - `--of pg_trigger: t.oid AS watched_oid,` tells of which catalog's objects the rows are, and adds their
-  oids as a column. `pg_class iI` stands for relations of these kinds (relkind), `granted` for
-  objects that have owners and grants, `any` for those of all catalogs.
+  oids as a column. `pg_class iI` stands for relations of these kinds (relkind), `pg_constraint owned`
+  for constraints of relations and `free` for others, `granted` for objects with owners and grants that
+  are no relations, `any` for those of all catalogs.
 - `--only AND t.oid = ANY ($1)` restricts the statement to the objects with the oids in $1.
 - `--every look` before a statement: what it reads cannot be watched (catalogs that all databases share,
   or that only a superuser may read) and is little, so that its whole result is compared each time.
@@ -39,7 +40,7 @@ class Statement:
     Attributes:
         name: its file and its number in it: `tables 1`.
         catalog: of which catalog's objects its rows are; `GRANTED`, `ANY`, or empty for a rare statement.
-        kinds: of which kinds the relations are that it is about; empty when it is about others, too.
+        kinds: of which kinds the relations are that it is about, or the constraints.
         whole: its text, with the column `watched_oid` unless it is rare.
         only: its text for the objects whose oids are in $1; empty for a rare statement.
         every_look: its result is compared at every look.

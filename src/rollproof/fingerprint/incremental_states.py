@@ -12,8 +12,9 @@ from rollproof.model.fingerprint import Fact
 
 SEQUENCES = "sequences 1"
 _STATES = "sequence states"
-_TOGETHER = 16
-"""Sequences in one statement: more make an unchanged look faster, a changed sequence dearer."""
+_TOGETHER, _LOOSE = 32, 3
+"""Sequences in one statement, and statements beyond those that would do, before all are grouped anew: more
+together make an unchanged look faster, a changed sequence dearer."""
 
 
 class States:
@@ -79,7 +80,7 @@ class States:
             self._oids[name], self._steps[name] = oid, step
         broken = [text for text, names in self._groups.items() if any(name not in there for name in names)]
         loose = new + [name for text in broken for name in self._groups[text] if name in there]
-        if (len(self._groups) - len(broken)) * _TOGETHER > 2 * len(there) + 4 * _TOGETHER:
+        if len(self._groups) - len(broken) > _LOOSE + len(there) // _TOGETHER:
             broken, loose = list(self._groups), list(there)
         for text in broken:
             del self._groups[text]

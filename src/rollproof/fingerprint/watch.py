@@ -53,6 +53,7 @@ _DOING = "taking the database's fingerprint"
 _SCHEMAS = "schemas 1"
 _TABLES = "tables 1"
 _COMMENTS = "comments 1"
+_CONSTRAINTS = "pg_constraint"
 _BEGIN = Ask("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 _COMMIT = Ask("COMMIT")
 _PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_hashjoin": "off", "enable_mergejoin": "off"}
@@ -74,6 +75,8 @@ class _Known:
 
     def there(self, statement: Statement, oids: Collection[int]) -> Collection[int]:
         """Those of these objects that a statement may have something to say about."""
+        if statement.catalog == _CONSTRAINTS:
+            return self.kept.constraints(oids, owned=statement.kinds == "owned")
         if statement.kinds:
             return self.relations.of_kinds(statement.kinds, oids)
         if statement.name == _COMMENTS:

@@ -2,7 +2,7 @@
 -- constraint's name and is told here. Left out, as the parent's definition brings them along: the copies of a
 -- foreign key in partitions, and constraint triggers, which are listed as triggers.
 SELECT 'constraint' AS kind,
-       --of pg_constraint: o.oid AS watched_oid,
+       --of pg_constraint owned: o.oid AS watched_oid,
        format('%I on %I.%I', o.conname, n.nspname, c.relname) AS name, n.nspname AS schema,
        format('%s %I.%I', CASE c.relkind WHEN 'f' THEN 'foreign table' ELSE 'table' END, n.nspname, c.relname) AS parent,
        CASE o.contype WHEN 'c' THEN 'check' WHEN 'f' THEN 'foreign key' WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique'
@@ -35,7 +35,7 @@ WHERE c.oid >= 16384 AND c.relpersistence <> 't' AND n.nspname !~ '^pg_toast' AN
                   WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
 
 SELECT 'constraint' AS kind,
-       --of pg_constraint: o.oid AS watched_oid,
+       --of pg_constraint free: o.oid AS watched_oid,
        format('%I on domain %I.%I', o.conname, n.nspname, t.typname) AS name, n.nspname AS schema,
        format('domain %I.%I', n.nspname, t.typname) AS parent,
        CASE o.contype WHEN 'n' THEN 'not null' ELSE 'check' END AS type,

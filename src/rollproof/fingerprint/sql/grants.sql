@@ -16,7 +16,31 @@ WITH object (oid, kind, name, schema, owner, usual, acl) AS (
     WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.oid >= 16384 AND c.relpersistence <> 't'
       --only AND a.attrelid = ANY ($1)
       AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
-    UNION ALL
+),
+entry AS (
+    SELECT o.oid, o.kind, o.name, o.schema, x.grantee, o.owner, x.privilege_type, x.grantor, x.is_grantable
+    FROM object o CROSS JOIN LATERAL aclexplode(coalesce(o.acl, o.usual)) x
+),
+privilege AS (
+    SELECT oid, kind, name, schema, grantee, owner, privilege_type,
+           CASE WHEN bool_or(is_grantable) AND grantee <> owner THEN 'with grant option' ELSE 'granted' END
+               || coalesce(' by ' || string_agg(quote_ident(pg_get_userbyid(grantor))
+                                                || CASE WHEN is_grantable THEN ' with grant option' ELSE '' END, ', '
+                                                ORDER BY pg_get_userbyid(grantor)) FILTER (WHERE grantor <> owner), '') AS how
+    FROM entry
+    GROUP BY oid, kind, name, schema, grantee, owner, privilege_type
+)
+SELECT 'grant' AS kind,
+       --of pg_class rpvmfS: oid AS watched_oid,
+       format('on %s %s to %s', kind, name,
+              CASE grantee WHEN 0 THEN 'PUBLIC' WHEN owner THEN 'its owner' ELSE quote_ident(pg_get_userbyid(grantee)) END) AS name,
+       schema, kind || ' ' || name AS parent,
+       jsonb_object_agg(privilege_type, how) AS attributes
+FROM privilege
+GROUP BY oid, kind, name, schema, grantee, owner;
+
+-- The same of what is no relation.
+WITH object (oid, kind, name, schema, owner, usual, acl) AS (
     SELECT p.oid, CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'w' THEN 'window function' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
            format('%I.%I(%s)', n.nspname, p.proname, oidvectortypes(p.proargtypes)), n.nspname, p.proowner,
            acldefault('f', p.proowner), p.proacl
