@@ -68,6 +68,7 @@ class Visit:
         self._ended: set[str] = set()
         self._refused: set[str] = set()
         self._loaded = False
+        self._document = ""
 
     def run(self, url: str) -> Opened:
         for domain in ("Page", "Runtime", "Log", "Network"):
@@ -139,6 +140,8 @@ class Visit:
 
     def _begun(self, params: dict[str, Any]) -> None:
         """Two processes tell of one request, so that its beginning may be heard after its end."""
+        if params["requestId"] == params.get("loaderId"):
+            self._document = params["requestId"]
         if params["requestId"] not in self._ended:
             self._under_way[params["requestId"]] = params["request"]["url"]
 
@@ -160,7 +163,9 @@ class Visit:
             self._opened.failed.append(f"{why} {_short(url)}")
 
     def _load(self, _: dict[str, Any]) -> None:
+        """The document has ended by now, though Chromium does not always say so of one it was handed."""
         self._loaded = True
+        self._under_way.pop(self._document, None)
 
     def _thrown(self, params: dict[str, Any]) -> None:
         details = params["exceptionDetails"]
