@@ -11,7 +11,7 @@ READY  := $(VENV)/.ready
 help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
 	@echo "make test       the project's own tests"
-	@echo "make sabotage   prove that every check can say no"
+	@echo "make sabotage   prove that every check can say no (FEW=1: one saboteur a check or so)"
 	@echo "make kill       kill a drill of the reference system at each of its events, and the like (slow)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      how long what takes"
@@ -38,7 +38,7 @@ lint: $(READY)
 	$(BIN)/mypy src steps
 
 sabotage: $(READY)
-	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider features systems/alquimista/features/decision.feature --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider $(if $(FEW),--covering) features systems/alquimista/features/decision.feature --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 kill: $(READY)
 	$(BIN)/pytest -q -n 2 -m slow tests/examples --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code

@@ -114,7 +114,19 @@ def _run_sql(drill: Drill, statements: Sequence[str]) -> None:
             conn.execute(statement.encode())
 
 
+def covering(saboteurs: Sequence[Saboteur]) -> list[Saboteur]:
+    """A few of them by which every check that any of them refutes is refuted; those that refute most first."""
+    left = {check for saboteur in saboteurs for check in saboteur.refutes}
+    chosen: list[Saboteur] = []
+    for saboteur in sorted(saboteurs, key=lambda one: -len(one.refutes)):
+        if saboteur.refutes & left:
+            chosen.append(saboteur)
+            left -= saboteur.refutes
+    return chosen
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--covering", action="store_true", help="only as many as it takes to refute every check")
     parser.addoption("--saboteurs", type=Path, default=FOLDER, help="folder with the saboteurs' .toml files")
     parser.addoption("--saboteur", default="", help="only saboteurs with this text in their names")
 
@@ -126,9 +138,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
     template = template_of(metafunc.function)
     wanted = metafunc.config.getoption("saboteur")
+    every = read_saboteurs(metafunc.config.getoption("saboteurs"))
     chosen = [
         saboteur
-        for saboteur in read_saboteurs(metafunc.config.getoption("saboteurs"))
+        for saboteur in (covering(every) if metafunc.config.getoption("covering") else every)
         if template is not None
         and template.name == saboteur.scenario.partition(" | ")[0]
         and wanted in saboteur.name

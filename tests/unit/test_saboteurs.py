@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import rollproof.checks
 from rollproof.checks import all_checks
-from tests.sabotage.plugin import hook_named, read_saboteurs
+from tests.sabotage.plugin import covering, hook_named, read_saboteurs
 
 assert rollproof.checks
 
@@ -24,3 +24,12 @@ def test_saboteurs_have_names_of_their_own_and_hooks_that_exist() -> None:
     names = [saboteur.name for saboteur in saboteurs]
     assert len(names) == len(set(names))
     assert all(callable(hook_named(saboteur.hook)) for saboteur in saboteurs if saboteur.hook)
+
+
+def test_the_covering_few_refute_every_check_that_all_of_them_do() -> None:
+    every = read_saboteurs()
+    few = covering(every)
+    assert {check for one in few for check in one.refutes} == {
+        check for one in every for check in one.refutes
+    }
+    assert len(few) < len(every)
