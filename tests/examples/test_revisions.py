@@ -91,3 +91,48 @@ def test_a_folder_without_a_history_is_one_clear_error(empty_project: Project) -
 def test_workers_share_them(history: Project) -> None:
     ran = history.run_apart("--rollproof-migrations", "-n", "2")
     ran.assert_outcomes(passed=2, failed=1)
+
+
+COUNTING = """
+import os
+from pathlib import Path
+import rollproof.walk.walk as module
+
+real = module.walk
+
+
+def counted(*arguments, **named):
+    with Path(os.environ["WALKS"]).open("a") as file:
+        file.write("a walk\\n")
+    return real(*arguments, **named)
+
+
+module.walk = counted
+"""
+
+
+def test_several_workers_walk_once_and_find_the_same(
+    history: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history.write("conftest.py", COUNTING)
+    walks = history.root / "walks"
+    monkeypatch.setenv("WALKS", str(walks))
+    alone = history.run_apart("--rollproof-migrations", "-v", "-p", "no:xdist")
+    assert walks.read_text().count("a walk") == 1
+    walks.unlink()
+    shared = history.run_apart("--rollproof-migrations", "-v", "-n", "2", "--dist", "each")
+    assert walks.read_text().count("a walk") == 1
+    alone.assert_outcomes(passed=2, failed=1)
+    shared.assert_outcomes(passed=4, failed=2)
+    said = "column public.shop.name: added"
+    assert (alone.stdout.str().count(said), shared.stdout.str().count(said)) == (1, 2)
+
+
+def test_workers_say_alike_why_a_history_cannot_be_walked(
+    history: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROLLPROOF_PG_BIN", str(history.root))
+    ran = history.run_apart("--rollproof-migrations", "-n", "2")
+    ran.assert_outcomes(failed=3)
+    assert "Traceback" not in ran.stdout.str()
+    assert ran.stdout.str().count("initdb, postgres, psql, pg_dump, pg_restore are missing") >= 3

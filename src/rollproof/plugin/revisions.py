@@ -4,6 +4,7 @@
 
 The histories are those of the declared systems, or the one that is found below the path. They are
 walked once, when the first of their tests runs, and only the migrations that were selected are judged.
+Under pytest-xdist one worker walks, and the others wait for what it finds.
 """
 
 from __future__ import annotations
@@ -67,22 +68,50 @@ class History:
         return found[0]
 
     def _walk(self, asking: RevisionItem) -> None:
+        from rollproof.plugin.shared import once
+
+        mine = [item for item in asking.session.items if isinstance(item, RevisionItem)]
+        ids = tuple(item.migration.id for item in mine if item.history is self)
+        parts = (self.name, self.source.load().where, *ids)
+        found = once(asking.config, "migrations", parts, lambda: self._found(ids))
+        if isinstance(found, _Failed):
+            self.failed = found.error()
+        else:
+            self.result = _with_baseline(asking.config, found)
+
+    def _found(self, ids: tuple[str, ...]) -> WalkResult | _Failed:
+        """Walks the history; whoever else needs what was found gets it from this process."""
         from rollproof.walk.place import scratch_environment
         from rollproof.walk.settings import WalkSettings
         from rollproof.walk.walk import walk
 
-        mine = [item for item in asking.session.items if isinstance(item, RevisionItem)]
-        ids = tuple(item.migration.id for item in mine if item.history is self)
         roles = self.system.database.all_roles if self.system and self.system.database else ()
         try:
             with scratch_environment(self.system) as opened:
                 result = walk(self.source, opened.postgres(), WalkSettings(only=ids, roles=tuple(roles)))
         except RollproofError as error:
-            self.failed = error
-            return
+            return _Failed.of(error)
         if result.interrupted:
             raise KeyboardInterrupt
-        self.result = _with_baseline(asking.config, result)
+        return result
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """An error that can be handed to another process."""
+
+    kind: type[RollproofError]
+    found: str
+    doing: str
+    where: str
+    remedy: str
+
+    @classmethod
+    def of(cls, error: RollproofError) -> _Failed:
+        return cls(type(error), error.found, error.doing, error.where, error.remedy)
+
+    def error(self) -> RollproofError:
+        return self.kind(self.found, doing=self.doing, where=self.where, remedy=self.remedy)
 
 
 class RevisionItem(pytest.Item):
