@@ -12,7 +12,8 @@ from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 SERVED, SHOWN = "served", "maintenance page"
 SITE = "site "
-CLOSED = ("maintenance.on", "system.shut", "table.writes.stop")
+MAY_RUN = "concurrency"
+"""Kind of a function's fact that says how many of it may run at once."""
 
 
 def _looks(history: History, label: str) -> list[Mapping[str, str]]:
@@ -90,11 +91,13 @@ def rolled_back_together(history: History) -> Verdict:
 
 
 def _code_differences(history: History) -> list[str]:
-    """Differences of the functions. NotRecorded when nobody looked at them while all was well."""
+    """Differences of the functions, but for whether they may run: that is no part of a release.
+
+    NotRecorded when nobody looked at them while all was well.
+    """
     found = [event for event in history.all("resources.compared") if event.data.get("kind") == "function"]
     event = need(found[-1] if found else None, "how the functions compare with before")
     need(event if event.data.get("count") else None, "any function before")
-    return [
-        str(Difference.from_json(as_object(item)))
-        for item in as_list(history.attachment(event.data["differences"]))
-    ]
+    listed = as_list(history.attachment(event.data["differences"]))
+    differences = [Difference.from_json(as_object(item)) for item in listed]
+    return [str(found) for found in differences if found.kind != MAY_RUN]
