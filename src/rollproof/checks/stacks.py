@@ -11,13 +11,14 @@ from rollproof.model.fingerprint import Difference
 from rollproof.model.json import Json
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
-DEPLOYS = ("release.deploy", "release.roll_back")
+FAILING = ("release.deploy", "release.deploy_failing")
+DEPLOYS = (*FAILING, "release.roll_back")
 RETURNED = frozenset({"UPDATE_ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE"})
 WELL = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"})
 _STACK = "AWS::CloudFormation::Stack"
 
 
-@check("stack-returned", "the stack returned by itself", answers=("release.deploy",))
+@check("stack-returned", "the stack returned by itself", answers=FAILING)
 def stack_returned(history: History) -> Verdict:
     """Each stack whose deploy failed ended rolled back, and nobody did anything about it meanwhile."""
     failed = _failed_operations(history)
@@ -42,7 +43,7 @@ def _name(event: Event) -> str:
     "failed-stack-restored",
     "the stack that failed holds what it held before",
     sees=("resources",),
-    answers=("release.deploy",),
+    answers=FAILING,
 )
 def failed_stack_restored(history: History) -> Verdict:
     """Every resource of each stack whose deploy failed is what it was; other stacks that moved are named."""
@@ -66,7 +67,7 @@ def failed_stack_restored(history: History) -> Verdict:
     )
 
 
-@check("failure-named", "the event that failed first is named", answers=("release.deploy",))
+@check("failure-named", "the event that failed first is named", answers=FAILING)
 def failure_named(history: History) -> Verdict:
     """The named event is the first that failed of all that were recorded, and it says why."""
     failed = _failed_operations(history)
@@ -195,7 +196,7 @@ def deploy_refused(history: History, *, because: str) -> Verdict:
     return proven(f"{last.data.get('where', '')}: {found}")
 
 
-@check("rollback-continued", "the stuck stack has recovered", answers=("release.deploy",))
+@check("rollback-continued", "the stuck stack has recovered", answers=FAILING)
 def rollback_continued(history: History) -> Verdict:
     """A rollback that had failed was continued to its end."""
     stuck = [e for e in _failed_operations(history) if e.data.get("status") == "UPDATE_ROLLBACK_FAILED"]

@@ -41,7 +41,7 @@ class DeployFailing(Act):
     phase: Literal["create", "update"]
     nested: bool = False
     code: bool = False
-    name = "release.deploy"
+    name = "release.deploy_failing"
 
     def declared(self, drill: Drill) -> Release | None:
         if self.nested or self.code:

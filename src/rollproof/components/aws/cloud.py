@@ -17,7 +17,7 @@ from rollproof.errors import PreconditionNotMet
 from rollproof.fingerprint import compare
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import Json
-from rollproof.model.resources import LEFT_OUT, UNREAD
+from rollproof.model.resources import LEFT_OUT, MISSING, UNREAD
 
 Reader = Callable[["Cloud"], Fingerprint]
 _READERS: dict[str, Reader] = {}
@@ -118,8 +118,8 @@ class Cloud:
                 "against": against,
                 "kind": kind,
                 "count": len(before.facts),
-                "unread": unread(before, self.seen[label][kind], kind=UNREAD),
-                "left_out": unread(before, self.seen[label][kind], kind=LEFT_OUT),
+                "unread": unread(before, self.seen[label][kind], kinds=(UNREAD, MISSING)),
+                "left_out": unread(before, self.seen[label][kind], kinds=(LEFT_OUT,)),
                 "differences": self.drill.recorder.journal.attachments.put(
                     [d.to_json() for d in differences]
                 ),
@@ -127,9 +127,9 @@ class Cloud:
         )
 
 
-def unread(*seen: Fingerprint, kind: str) -> list[str]:
+def unread(*seen: Fingerprint, kinds: tuple[str, ...]) -> list[str]:
     """What nobody here could read, so that nothing is known of it: `Shop-dev/Gate (Custom::Gate)`."""
-    facts = [fact for fingerprint in seen for fact in fingerprint.facts.values() if fact.kind == kind]
+    facts = [fact for fingerprint in seen for fact in fingerprint.facts.values() if fact.kind in kinds]
     return sorted({f"{fact.name} ({fact.attributes.get('type')})" for fact in facts})
 
 

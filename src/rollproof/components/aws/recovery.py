@@ -25,7 +25,7 @@ from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import AttemptFailed
 from rollproof.model.json import Json, JsonObject
-from rollproof.model.resources import UNREAD
+from rollproof.model.resources import MISSING, UNREAD
 
 STUCK = "UPDATE_ROLLBACK_FAILED"
 TO_DELETE = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
@@ -210,7 +210,7 @@ def _state(drill: Drill, name: str) -> dict[str, Json]:
     said = stacks.describe(cloud, name)
     facts = [fact for fact in cloud.seen["now"]["stack"].facts.values() if fact.name.startswith(f"{name}/")]
     held = resources_of(cloud, said, template_of(cloud, name), name=name) if said else []
-    there = {fact.name for fact in facts}
+    there = {fact.name for fact in facts if fact.kind != MISSING}
     nested = {one.name for one in held if one.kind == stacks.NESTED or one.kind in NOTHING_TO_READ}
     own = cloud.seen["now"]["stack"].facts.get(("stack", name))
     return {

@@ -17,7 +17,7 @@ from rollproof.components.aws.templates import Template, effective, parse
 from rollproof.errors import AttemptFailed
 from rollproof.model.fingerprint import Fact, Fingerprint
 from rollproof.model.json import Json
-from rollproof.model.resources import LEFT_OUT, UNREAD
+from rollproof.model.resources import LEFT_OUT, MISSING, UNREAD
 
 NOTHING_TO_READ = frozenset(
     {"AWS::CloudFormation::WaitConditionHandle", "AWS::CloudFormation::WaitCondition", "AWS::CDK::Metadata"}
@@ -159,8 +159,7 @@ def _fact(cloud: Cloud, held: Held, ids: Mapping[str, str], *, parent: str) -> F
             raise
         return Fact(UNREAD, held.name, {"type": held.kind, "why": error.found, **own}, parent)
     if found is None:
-        why = "its stack holds it, and its own API does not know it"
-        return Fact(UNREAD, held.name, {"type": held.kind, "why": why, **own}, parent)
+        return Fact(MISSING, held.name, {"type": held.kind, **own}, parent)
     return Fact(held.kind, held.name, {**own, **_renamed(found, ids)}, parent)
 
 
