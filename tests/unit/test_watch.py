@@ -301,3 +301,52 @@ def test_a_role_that_may_read_little_watches_as_well_as_it_takes_fingerprints(
             assert watch.look().to_json() == take_fingerprint(observer).to_json()
     finally:
         conn.execute("DROP OWNED BY watch_reader CASCADE; DROP SERVER v CASCADE; DROP ROLE watch_reader")
+
+
+def test_a_watch_of_a_copy_goes_on_from_what_is_known_of_the_original(
+    watch: CatalogWatch,
+    conn: psycopg.Connection,
+    observer: psycopg.Connection,
+    pg: PostgresServer,
+    database: str,
+) -> None:
+    conn.execute("CREATE TABLE before_the_copy (id serial PRIMARY KEY)")
+    watch.look()
+    memory = watch.memory()
+    assert memory is not None
+    conn.close()
+    observer.close()
+    copy = f"{database}_copy"
+    with psycopg.connect(pg.conninfo("postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {copy} TEMPLATE {database}")
+        try:
+            with (
+                psycopg.connect(pg.conninfo(copy), autocommit=True) as there,
+                psycopg.connect(pg.conninfo(copy), autocommit=True) as looking,
+            ):
+                again = CatalogWatch(looking, memory=memory)
+                there.execute("DROP VIEW buyers; ALTER TABLE users RENAME born TO birthday")
+                there.execute("SELECT nextval('before_the_copy_id_seq')")
+                there.execute(f"ALTER DATABASE {copy} SET work_mem = '5MB'")
+                again.look()
+                again.check()
+                again.look()
+                assert again.changed_tables() == frozenset()
+        finally:
+            admin.execute(f"DROP DATABASE {copy} WITH (FORCE)")
+
+
+def test_what_a_watch_remembers_is_not_touched_by_its_later_looks(
+    watch: CatalogWatch, conn: psycopg.Connection, observer: psycopg.Connection
+) -> None:
+    memory = watch.memory()
+    assert memory is not None
+    conn.execute("CREATE TABLE later (id serial PRIMARY KEY); DROP TABLE users CASCADE")
+    watch.look()
+    for _ in range(2):
+        again = CatalogWatch(observer, memory=memory)
+        assert again.look().to_json() == take_fingerprint(observer).to_json()
+
+
+def test_a_watch_remembers_nothing_before_its_first_look(observer: psycopg.Connection) -> None:
+    assert CatalogWatch(observer).memory() is None

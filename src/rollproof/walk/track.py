@@ -29,8 +29,9 @@ from rollproof.walk.settings import WalkSettings
 from rollproof.walk.standins import provide
 from rollproof.walk.workdatabase import Copy, WorkDatabase
 
-_WORTH = 10.0
-"""A copy is kept once applying everything since the last one again would take so many times as long."""
+_WORTH, _UNNEEDED = 10.0, 40.0
+"""A copy is kept once applying everything since the last one again would take so many times as long; the
+second number holds as long as none was needed, which is so for most histories to their end."""
 _COPY_GUESS = 0.1
 """seconds that a copy of a small database takes, until one has been measured"""
 _NAMED = re.compile(r'(?:relation|table|column "[^"]+" of relation) "?([\w$.]+)"?')
@@ -107,6 +108,7 @@ class Track:
         self.seconds = {"rebuild": 0.0, "copies": 0.0, "rows": 0.0, "compare": 0.0}
         self._copy_seconds = self._keep_seconds = _COPY_GUESS
         self._debt = 0.0
+        self._rebuilt = False
         self.state = self._begin(begin)
         self.record = Record(source, server, self.observer)
         first = Base(begin.copy, len(self.applied), self.state.server, begin.made, self.observer.remembered())
@@ -264,6 +266,7 @@ class Track:
             at_each: called with how many are still to be applied, first before any is.
         """
         started, spent_before = time.monotonic(), dict(self.seconds)
+        self._rebuilt = True
         base = self.copies.nearest(len(self.applied))
         self._open(base.copy, base.made, base.memory)
         self.observer.put_back(base.server)
@@ -317,7 +320,7 @@ class Track:
     @property
     def worth_a_copy(self) -> bool:
         """True now and then, so that all copies cost little and a rebuild never much."""
-        return self._debt > _WORTH * self._keep_seconds
+        return self._debt > (_WORTH if self._rebuilt else _UNNEEDED) * self._keep_seconds
 
     def _run(
         self,
