@@ -95,10 +95,11 @@ def again_rows(seen: Seen) -> tuple[RowChanges, ...]:
     written = {change.table for change in seen.up.rows} if seen.up else set()
     altered = {item.parent.removeprefix("table ") for item in seen.up.differences} if seen.up else set()
     excused = (written | altered | set(seen.new_tables)) - not_back
-    return tuple(change for change in seen.again.rows if not (change.table in excused and _as_many(change)))
+    return tuple(change for change in seen.again.rows if not (change.table in excused and as_many(change)))
 
 
-def _as_many(change: RowChanges) -> bool:
+def as_many(change: RowChanges) -> bool:
+    """True when only values are other: there are as many rows as before."""
     return not change.missing_table and not change.incomplete and change.lost == change.added
 
 

@@ -179,7 +179,7 @@ class Track:
 
         Tried from the clean state, which is there again afterwards; only where rows may be the reason.
         """
-        tables = self._held() if of_rows(error) else ()
+        tables = self.held() if of_rows(error) else ()
         if not tables:
             return False
         self._empty(tables)
@@ -395,7 +395,7 @@ class Track:
         self.observer.empty(tables)
         self.state = self.look()
 
-    def _held(self) -> tuple[str, ...]:
+    def held(self) -> tuple[str, ...]:
         """Tables that hold made-up rows now."""
         rows = self.state.rows
         return tuple(sorted(name for name in self.filled if rows.tables.get(name))) if rows else ()
@@ -408,7 +408,7 @@ class Track:
         state = state_of(error)
         if not any(state.startswith(part) if part else not state for part in _OF_ROWS) and state != "55006":
             return
-        there = self._held()
+        there = self.held()
         named = {name.rpartition(".")[2] for name in _NAMED.findall(error.found)}
         first = tuple(table for table in there if table.rpartition(".")[2].strip('"') in named)
         yield from dict.fromkeys(tables for tables in (first, there) if tables)

@@ -212,12 +212,18 @@ def _split(gathered: Gathered) -> Mapping[str, float]:
     return dict(gathered.split)
 
 
+def _to_zero(settings: WalkSettings) -> str:
+    """What is compared on that way, too."""
+    rows = "sequences and rows, made-up rows by their number" if settings.rows else "and sequences"
+    return f"to zero and back; on the second way up: schema, {rows}"
+
+
 def _facts(server: PostgresServer, settings: WalkSettings, history: MigrationHistory) -> Mapping[str, str]:
     return {
         "postgres": str(server.major),
         "migrations": str(len(history)),
         "ledger": history.ledger,
-        "depth": "to zero and back" if settings.to_zero else "one step at a time",
+        "depth": _to_zero(settings) if settings.to_zero else "one step at a time",
         "rows": f"{settings.rows_per_table} made up for each empty table"
         if settings.rows
         else "not compared",

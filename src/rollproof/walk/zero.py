@@ -20,10 +20,12 @@ from rollproof.model.fingerprint import Difference, DifferenceClass, Fingerprint
 from rollproof.model.rows import RowChanges
 from rollproof.rowgen.rowstate import RowState
 from rollproof.walk.changes import Changes, changes, lost
+from rollproof.walk.faults import of_rows
 from rollproof.walk.model import RevisionResult
 from rollproof.walk.observer import State
+from rollproof.walk.outcome import as_many
 from rollproof.walk.step import Step
-from rollproof.walk.track import Track
+from rollproof.walk.track import Ran, Track
 
 _COPIES = 8
 """Copies that are kept on the way up, at most twice as many for a while: they shorten a rebuild below."""
@@ -208,7 +210,7 @@ class ToZero:
         return track.state
 
     def _up_again(self, wanted: State) -> Iterator[RevisionResult]:
-        """All the way up once more. Rows are left out: what is made up need not come out the same."""
+        """All the way up once more, with rows made up on the way as the first time."""
         for step in self.steps.values():
             spent = dict(self.track.seconds)
             if step.migration in self.went:
@@ -219,11 +221,15 @@ class ToZero:
 
     def _apply_again(self, step: Step, wanted: State) -> None:
         track = self.track
-        ran = track.run(track.source.apply, step.migration)
+        if tables := track.emptied.get(step.migration.id):
+            track.observer.empty(tables)
+        ran = self._run_again(step.migration)
         step.took("again", ran)
         if ran.error is None:
             track.applied.append(step.migration)
-            found = _schema_only(changes(replace(wanted, rows=None), track.look(), again=True))
+            track.state = track.look()
+            track.fill()
+            found = self._comparable(changes(wanted, track.state, again=True))
             step.seen = replace(step.seen, again=news(found, self.carried) if step.seen.back else None)
             self.carried = found
             return
@@ -233,11 +239,27 @@ class ToZero:
         track.rebuild()
         self.carried = Changes()
 
+    def _run_again(self, migration: Migration) -> Ran:
+        """Made-up rows that are in its way this time, and were not the first time, are taken away."""
+        track = self.track
+        ran = track.run(track.source.apply, migration)
+        if ran.error is None or not of_rows(ran.error) or not (tables := track.held()):
+            return ran
+        track.observer.empty(tables)
+        return track.run(track.source.apply, migration)
 
-def _schema_only(found: Changes) -> Changes:
-    """Without where sequences stand: the rows that moved them need not be there."""
-    kept = tuple(item for item in found.differences if item.klass is not DifferenceClass.SEQUENCE_STATE)
-    return replace(found, differences=kept)
+    def _comparable(self, found: Changes) -> Changes:
+        """Without what need not come out the same.
+
+        Made-up rows are compared by their number: what is in them may depend on what was there. Where a
+        migration failed, or was tried twice, on the first way up, sequences may stand further on.
+        """
+        filled = self.track.filled
+        rows = tuple(change for change in found.rows if not (change.table in filled and as_many(change)))
+        kept = found.differences
+        if self.track.failed or self.track.emptied:
+            kept = tuple(item for item in kept if item.klass is not DifferenceClass.SEQUENCE_STATE)
+        return replace(found, differences=kept, rows=rows)
 
 
 def news(found: Changes, carried: Changes) -> Changes:

@@ -75,3 +75,45 @@ def test_data_lost_far_below_is_seen_once(pg: PostgresServer) -> None:
     ]
     found = walked(pg, history, to_zero=True).migrations
     assert [result.outcome.value for result in found] == ["restored", "restored", "loses_data", "restored"]
+
+
+def test_rows_that_come_out_otherwise_on_the_second_way_up_are_found(pg: PostgresServer) -> None:
+    left = "CREATE TABLE kept (id int); INSERT INTO kept VALUES (1)"
+    seed = "INSERT INTO a SELECT n FROM generate_series(1, 2 + (SELECT count(*)::int FROM kept)) AS n"
+    history = [
+        (left.replace("TABLE", "TABLE IF NOT EXISTS"), "SELECT 1"),
+        ("CREATE TABLE a (id int PRIMARY KEY)", "DROP TABLE a"),
+        (seed, "DELETE FROM a"),
+    ]
+    found = walked(pg, history, to_zero=True).migrations
+    assert found[0].again is Again.DIFFERS
+    assert any("kept" in note for note in found[0].notes)
+
+
+def test_where_sequences_stand_is_compared_on_the_second_way_up(pg: PostgresServer) -> None:
+    up = "CREATE SEQUENCE IF NOT EXISTS s; SELECT nextval('s')"
+    history = [(up, "SELECT setval('s', 1, false)"), ("CREATE TABLE a (id int)", "DROP TABLE a")]
+    found = walked(pg, [("CREATE TABLE b (id int)", "DROP TABLE b"), *history], to_zero=True).migrations
+    assert [one.outcome for one in found] == [Outcome.RESTORED, Outcome.NOT_RESTORED, Outcome.RESTORED]
+
+
+def test_rows_made_up_on_both_ways_are_no_difference(pg: PostgresServer) -> None:
+    history = [
+        (
+            "CREATE TABLE a (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), at timestamptz, n int)",
+            "DROP TABLE a",
+        ),
+        ("CREATE TABLE b (id serial PRIMARY KEY, a uuid REFERENCES a, kind text)", "DROP TABLE b"),
+        ("ALTER TABLE b ADD COLUMN n int NOT NULL DEFAULT 3", "ALTER TABLE b DROP COLUMN n"),
+        ("CREATE TABLE c AS SELECT * FROM a", "DROP TABLE c"),
+        ("ALTER TABLE a ALTER n TYPE text", "ALTER TABLE a ALTER n TYPE int USING n::int"),
+    ]
+    assert verdicts(pg, history, to_zero=True) == [("restored", "same")] * len(history)
+
+
+def test_what_is_compared_on_the_second_way_is_said(pg: PostgresServer) -> None:
+    depths = [walked(pg, CLEAN[:1], to_zero=True, rows=rows).facts["depth"] for rows in (True, False)]
+    assert depths == [
+        "to zero and back; on the second way up: schema, sequences and rows, made-up rows by their number",
+        "to zero and back; on the second way up: schema, and sequences",
+    ]
