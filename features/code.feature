@@ -25,11 +25,10 @@ Feature: The API answers 500 after a deploy
 
   @redeploy
   Scenario: A bug in the handlers is rolled back by deploying the previous release again
-    Given the current release serves, and every function and API answers
+    Given the current release of one API serves, and everything behind it answers
     When a release goes out whose fault is handler-bug
     And the cause is diagnosed from logs, metrics and configuration
-    And the previous release is deployed again
-    And the service is verified
+    And the release before is deployed again
     Then the diagnosis says handler-bug
     And what was done mends that cause
     And every function answers with the code that served before
@@ -40,7 +39,7 @@ Feature: The API answers 500 after a deploy
 
   @variable
   Scenario: A wrong environment variable is told from a bug, and put right by the version before
-    Given the current release serves, and every function and API answers
+    Given the current release of one API serves, and everything behind it answers
     When a release goes out whose fault is wrong-variable
     And the cause is diagnosed from logs, metrics and configuration
     And every function's alias is moved to the version that served before
@@ -53,7 +52,7 @@ Feature: The API answers 500 after a deploy
 
   @database @migration
   Scenario: A migration that was never applied is told from a bug, and applied
-    Given the current release serves, and every function and API answers
+    Given the current release of one API serves, and everything behind it answers
     When the fault is put in that missing-migration stands for
     And the cause is diagnosed from logs, metrics and configuration
     And the migrations that the ledger lacks are applied
@@ -67,7 +66,7 @@ Feature: The API answers 500 after a deploy
   @database @network
   Scenario: A database that cannot be reached is told from a bug, and the code is left alone
     Given the functions reach the database through a network
-    And the current release serves, and every function and API answers
+    And the current release of one API serves, and everything behind it answers
     When the fault is put in that database-unreachable stands for
     And the cause is diagnosed from logs, metrics and configuration
     And the database can be reached again
@@ -80,7 +79,7 @@ Feature: The API answers 500 after a deploy
 
   @commands
   Scenario: A bug in the handlers is rolled back by the system's own commands
-    Given the current release serves, and every function and API answers
+    Given the current release of one API serves, and everything behind it answers
     When a release goes out whose fault is handler-bug
     And the cause is diagnosed from logs, metrics and configuration
     And the last good revision is checked out, built and deployed by the system's own commands
@@ -95,7 +94,7 @@ Feature: The API answers 500 after a deploy
   @canary
   Scenario: A broken canary is rolled back by taking its share of the calls away
     Given aliases with weights split calls as on AWS
-    And the current release serves, and every function and API answers
+    And the current release of one API serves, and everything behind it answers
     When the fault is put in that broken-canary stands for
     And the cause is diagnosed from logs, metrics and configuration
     And every function's alias is moved to the version that served before

@@ -9,7 +9,8 @@ from rollproof.checks import functions as checks
 from rollproof.components.aws import aliases
 from rollproof.components.aws.checkout import RollBackByCheckout
 from rollproof.components.aws.diagnosing import ApplyExpected, DiagnoseFunctions
-from rollproof.components.aws.releases import DeployRelease
+from rollproof.components.aws.function import Functions
+from rollproof.components.aws.releases import DeployRelease, RollBackRelease
 from rollproof.components.postgres.acts import StageCurrent
 from rollproof.components.postgres.bench import Bench
 from rollproof.drill.drill import Drill
@@ -29,15 +30,21 @@ def network(drill: Drill) -> None:
 def known_good(drill: Drill) -> None:
     if drill.system.database is not None and not drill.use(Bench).database:
         drill.require(StageCurrent())
-    drill.require(DeployRelease("current"))
+    drill.require(DeployRelease("current", drill.use(Functions).stacks))
     drill.require(aliases.RememberFunctions())
+
+
+@given("the current release of one API serves, and everything behind it answers")
+def one_api_known_good(drill: Drill) -> None:
+    drill.use(Functions).stacks = aliases.stacks_of_first_api(drill.system)
+    known_good(drill)
 
 
 @when(parsers.re(r"a release goes out whose fault is (?P<kind>[\w-]+)"))
 def broken_release(drill: Drill, kind: str) -> None:
     """The system's own release that is broken in this way, or else a fault that breaks any system so."""
     if any(release.broken == kind for release in drill.system.release):
-        drill.attempt(DeployRelease(f"broken:{kind}"))
+        drill.attempt(DeployRelease(f"broken:{kind}", drill.use(Functions).stacks))
     else:
         fault(drill, kind)
 
@@ -58,6 +65,11 @@ def diagnosed(drill: Drill) -> None:
 @when("every function's alias is moved to the version that served before")
 def rolled_back(drill: Drill) -> None:
     drill.attempt(aliases.RollBackFunctions())
+
+
+@when("the release before is deployed again")
+def deployed_again(drill: Drill) -> None:
+    drill.attempt(RollBackRelease(stacks=drill.use(Functions).stacks))
 
 
 @when("the migrations that the ledger lacks are applied")

@@ -14,7 +14,7 @@ SOURCES = ("logs", "answers", "metrics", "configuration")
 FITTING: Mapping[str, tuple[str, ...]] = {
     "missing-migration": ("migration.apply", "function.roll_back", "release.roll_back", "checkout.roll_back"),
     "handler-bug": ("function.roll_back", "release.roll_back", "checkout.roll_back"),
-    "wrong-variable": ("variables.restore", "settings.restore", "function.roll_back", "release.roll_back"),
+    "wrong-variable": ("settings.roll_back", "function.roll_back", "release.roll_back", "checkout.roll_back"),
     "database-unreachable": ("database.connect",),
     "permission": ("permission.restore", "release.roll_back"),
     "throttled": ("concurrency.restore", "release.roll_back"),

@@ -72,7 +72,9 @@ def _wrong(key: str, was: Item, now: Item | None, by: str) -> list[str]:
 
 
 @check(
-    "served-by-version", "requests are answered by the version that served before", sees=("function logs",)
+    "served-by-version",
+    "requests are answered by the version that served before",
+    sees=("functions", "function logs"),
 )
 def served_by_version(history: History) -> Verdict:
     """Whatever calls the functions, API included, reaches the alias: the logs name no other version.

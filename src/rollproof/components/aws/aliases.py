@@ -19,6 +19,7 @@ from rollproof.errors import (
     RollproofError,
 )
 from rollproof.model.json import Json, JsonObject
+from rollproof.model.system import System
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,29 @@ class RememberFunctions(Act):
             {"label": BEFORE, "items": [serving.to_json() for serving in functions.before.values()]},
         )
         return {"count": len(functions.before)}
+
+
+def stacks_of_first_api(system: System) -> tuple[str, ...]:
+    """Keys of the stacks that the first declared API with functions behind it needs, in any order.
+
+    Empty, which is all of them, when no API says which functions and stacks it is made of.
+    """
+    for api in system.api.values():
+        stacks = [api.stack, *(system.function[key].stack for key in api.functions if key in system.function)]
+        if api.functions and all(stacks):
+            return _with_needed(system, [str(stack) for stack in stacks])
+    return ()
+
+
+def _with_needed(system: System, wanted: list[str]) -> tuple[str, ...]:
+    """These stacks, and those that are deployed before them."""
+    found: dict[str, None] = {}
+    while wanted:
+        key = wanted.pop()
+        if key in system.stack and key not in found:
+            found[key] = None
+            wanted += system.stack[key].after
+    return tuple(found)
 
 
 def _ill_apis(drill: Drill) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rollproof.components.aws.function import Functions
 from rollproof.components.aws.releasehistory import ReleaseHistory
 from rollproof.components.aws.releases import Deployments, run_own
 from rollproof.components.commands import fill_in, run_command
@@ -57,7 +58,7 @@ class RollBackByCheckout(Act):
         if command := deploy.rollback or deploy.command:
             run_own(drill, command, release)
             return
-        for source in deployments.sources(release, ()):
+        for source in deployments.sources(release, drill.use(Functions).stacks):
             deployments.deploy(release, source)
 
 

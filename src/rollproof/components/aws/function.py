@@ -105,12 +105,14 @@ class Functions:
     Attributes:
         before: what served when all was well, by key; what a rollback goes back to.
         calls: after which event each function was called by this drill itself, by key.
+        stacks: keys of the stacks that the scenario deploys; all when empty.
     """
 
     def __init__(self, drill: Drill) -> None:
         self.cloud = drill.use(Cloud)
         self.before: dict[str, Serving] = {}
         self.calls: dict[str, list[int]] = {}
+        self.stacks: tuple[str, ...] = ()
         self._codes: dict[str, str] = {}
 
     def declared(self) -> dict[str, Function]:
