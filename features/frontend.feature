@@ -7,6 +7,7 @@ Feature: A broken frontend is rolled back
   @versions
   Scenario: A page that does not load is taken back by restoring the objects' versions
     Given visitors have been served the previous build of the site, and are served the current one
+    And the bucket of the site keeps versions that can be restored
     And a build of the site whose symptom is page-does-not-load is published
     When the site is looked at as its visitors see it
     And the versions from before of the site's objects are restored
@@ -24,6 +25,7 @@ Feature: A broken frontend is rolled back
   @versions
   Scenario: What a broken build left is removed once no page asks for it any more
     Given visitors have been served the previous build of the site, and are served the current one
+    And the bucket of the site keeps versions that can be restored
     And a build of the site whose symptom is missing-asset is published
     When the site is looked at as its visitors see it
     And the versions from before of the site's objects are restored
@@ -36,6 +38,7 @@ Feature: A broken frontend is rolled back
   @origin-path
   Scenario: A script error is taken back by serving the previous build's folder again
     Given visitors are served the current build of the site from a folder of its own
+    And the distribution of the site follows its origin path
     And a build of the site whose symptom is script-error is published
     When the site is looked at as its visitors see it
     And the site is served from the previous build's folder again

@@ -6,8 +6,10 @@ from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import site as checks
 from rollproof.components.aws import site_acts as acts
+from rollproof.components.aws import site_rollback as rollback
 from rollproof.drill.drill import Drill
 from rollproof.faults import site as faults
+from rollproof.fidelity import rely_on
 
 
 @given("visitors have been served the previous build of the site, and are served the current one")
@@ -20,35 +22,46 @@ def served_apart(drill: Drill) -> None:
     acts.stage(drill, apart=True)
 
 
+@given("the bucket of the site keeps versions that can be restored")
+def keeps_versions(drill: Drill) -> None:
+    rely_on(drill, "s3-versions")
+    drill.require(rollback.ExpectVersions())
+
+
+@given("the distribution of the site follows its origin path")
+def follows_origin_path(drill: Drill) -> None:
+    rely_on(drill, "cloudfront-origin-path")
+
+
 @given(parsers.re(r"a build of the site whose symptom is (?P<symptom>[\w-]+) is published"))
 def broken(drill: Drill, symptom: str) -> None:
     drill.require(faults.BrokenBuild(symptom))
-    drill.require(acts.Invalidate())
+    drill.require(rollback.Invalidate())
 
 
 @when("the site is looked at as its visitors see it")
 def looked_at(drill: Drill) -> None:
-    drill.attempt(acts.LookAtSites(acts.BROKEN))
+    drill.attempt(acts.LookAtSites())
 
 
 @when("the versions from before of the site's objects are restored")
 def restored(drill: Drill) -> None:
-    drill.attempt(acts.RestoreVersions())
+    drill.attempt(rollback.RestoreVersions())
 
 
 @when("the site is served from the previous build's folder again")
 def switched(drill: Drill) -> None:
-    drill.attempt(acts.SwitchOrigin())
+    drill.attempt(rollback.SwitchOrigin())
 
 
 @when("the previous build of the site is published again")
 def republished(drill: Drill) -> None:
-    drill.attempt(acts.PublishBuild(acts.CURRENT, rollback=True))
+    drill.attempt(acts.PublishBuild(rollback=True))
 
 
 @when("what the edges keep of the site is invalidated")
 def invalidated(drill: Drill) -> None:
-    drill.attempt(acts.Invalidate())
+    drill.attempt(rollback.Invalidate())
 
 
 @when("the site is verified")
@@ -58,7 +71,7 @@ def verified(drill: Drill) -> None:
 
 @when("what the broken build of the site left is removed")
 def cleaned_up(drill: Drill) -> None:
-    drill.attempt(acts.CleanUp())
+    drill.attempt(rollback.CleanUp())
 
 
 @then("its visitors could see the fault")

@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from rollproof.components.aws.releases import Deployments
-from rollproof.components.aws.site_acts import BROKEN, publish
+from rollproof.components.aws.site_acts import publish
 from rollproof.components.aws.site_bench import Sites
 from rollproof.components.aws.site_build import BuiltFile, built_file
 from rollproof.components.aws.site_change import remove
 from rollproof.components.aws.site_references import SCRIPT, kind_of
+from rollproof.components.aws.site_undo import BROKEN
 from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput, NotApplicable
 from rollproof.faults.base import Fault

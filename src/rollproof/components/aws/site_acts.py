@@ -2,105 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollproof.components import service
 from rollproof.components.aws import site  # noqa: F401  the reader registers itself
-from rollproof.components.aws.clients import Aws
-from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.releases import Deployments, DeployRelease, RememberResources
 from rollproof.components.aws.site_bench import Sites
-from rollproof.components.aws.site_change import (
-    invalidate,
-    invalidations,
-    put_files,
-    remove,
-    restore_versions,
-    serve_from,
-)
-from rollproof.components.aws.site_references import HTML, kind_of
+from rollproof.components.aws.site_build import BuiltFile
+from rollproof.components.aws.site_change import put_files, serve_from
+from rollproof.components.aws.site_undo import AFTER, BROKEN, CHANGED, CURRENT, SiteAct, note_invalidations
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
-from rollproof.drill.healing import healer
-from rollproof.errors import AttemptFailed, NotApplicable, NotProvenHere, PreconditionNotMet, RollproofError
-from rollproof.model.json import Json, JsonObject
+from rollproof.errors import AttemptFailed, NotApplicable, NotProvenHere
+from rollproof.model.json import JsonObject
 from rollproof.waiting import eventually
 
-CURRENT, BROKEN, CHANGED, AFTER = "current", "broken", "changed", "after"
-_HERE: dict[str, Aws] = {}
-"""accounts that a drill of this process works in, by their numbers: where a healer gets credentials"""
-
 
 @dataclass(frozen=True)
-class _SiteAct(Act):
-    """Base: done to every site. In an account that does not go away with the drill it is undone."""
-
-    def prepare(self, drill: Drill) -> None:
-        drill.use(Sites).names()
-
-    def undo(self, drill: Drill) -> JsonObject | None:
-        cloud, sites = drill.use(Cloud), drill.use(Sites)
-        if cloud.endpoint.private:
-            return None
-        _HERE[cloud.endpoint.account] = cloud.aws
-        return {
-            "kind": "aws.site",
-            "account": cloud.endpoint.account,
-            "items": [_as_it_is(sites, name) for name in sites.names()],
-        }
-
-
-def _as_it_is(sites: Sites, name: str) -> dict[str, Json]:
-    """What a healer needs: where the site is, what it serves from, the newest version of each key."""
-    place = sites.place(name)
-    latest = {
-        v.key: v.id for v in sites.store.versions(place.bucket, place.home) if v.latest and not v.deleted
-    }
-    return {
-        "bucket": place.bucket,
-        "prefix": place.home,
-        "versions": dict(latest),
-        "distribution": place.distribution,
-        "origin": place.origin,
-        "folder": place.folder,
-        "limit_seconds": place.spec.propagation,
-    }
-
-
-@healer("aws.site")
-def put_back(undo: JsonObject) -> str:
-    """Restores every key's version from before the act, removes what was added, serves from where it did."""
-    account, items = str(undo["account"]), undo["items"]
-    if account not in _HERE:
-        raise RollproofError(
-            f"nobody here has credentials for account {account}",
-            doing="putting a site back",
-            remedy="run the drill again in that account, or restore the versions that the journal names",
-        )
-    assert isinstance(items, list)
-    for item in items:
-        assert isinstance(item, Mapping)
-        _put_one_back(_HERE[account], item)
-    return f"{len(items)} sites put back"
-
-
-def _put_one_back(aws: Aws, item: Mapping[str, Json]) -> None:
-    wanted, bucket, s3 = item["versions"], str(item["bucket"]), aws.client("s3")
-    assert isinstance(wanted, Mapping)
-    there: dict[str, str] = {}
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=str(item["prefix"])):
-        there |= {v["Key"]: v["VersionId"] for v in page.get("Versions", ()) if v["IsLatest"]}
-    lost = {key: str(version) for key, version in wanted.items() if there.get(key) != version}
-    restore_versions(s3, bucket, lost, last=())
-    remove(s3, bucket, sorted(there.keys() - wanted.keys()))
-    distribution, limit = str(item["distribution"]), float(str(item["limit_seconds"]))
-    serve_from(aws, distribution, str(item["origin"]), str(item["folder"]), limit=limit)
-    invalidate(aws, distribution, ["/*"], limit=limit)
-
-
-@dataclass(frozen=True)
-class PublishBuild(_SiteAct):
+class PublishBuild(SiteAct):
     """Publishes a release's build of every site that has one.
 
     Attributes:
@@ -141,7 +61,7 @@ class PublishBuild(_SiteAct):
         return {"count": count, "version": release.name}
 
 
-def publish(sites: Sites, name: str, release: str, files: list) -> int:  # type: ignore[type-arg]
+def publish(sites: Sites, name: str, release: str, files: Sequence[BuiltFile]) -> int:
     """Puts a build where the site's files are, or into a folder of its own that is then served from."""
     place = sites.place(name)
     folder = f"{place.home}{release}/" if sites.apart else place.home
@@ -154,7 +74,7 @@ def publish(sites: Sites, name: str, release: str, files: list) -> int:  # type:
 
 
 @dataclass(frozen=True)
-class OpenSites(_SiteAct):
+class OpenSites(SiteAct):
     """Finds the way to every site, through an edge of the suite's own where CloudFront does not cache."""
 
     name = "site.open"
@@ -168,7 +88,7 @@ class OpenSites(_SiteAct):
 
 
 @dataclass(frozen=True)
-class LookAtSites(_SiteAct):
+class LookAtSites(SiteAct):
     """Asks for all that pages name, and opens the front page in a browser where there is one.
 
     Attributes:
@@ -201,121 +121,6 @@ class LookAtSites(_SiteAct):
         return {"items": sites.names()}
 
 
-@dataclass(frozen=True)
-class RestoreVersions(_SiteAct):
-    """Makes the version from before of every object the newest again.
-
-    What was added stays while a page of the broken build names it, for that page may still be held by a
-    cache or stand open in a browser; all else that was added is removed.
-    """
-
-    name = "site.restore_versions"
-
-    def prepare(self, drill: Drill) -> None:
-        sites = drill.use(Sites)
-        for name in sites.names():
-            place = sites.place(name)
-            if not sites.store.keeps_versions(place.bucket):
-                raise NotApplicable(f"bucket {place.bucket} keeps no versions, so none can be restored")
-            if not sites.known.get(name) or not sites.known[name].listing:
-                raise PreconditionNotMet("nobody looked at the site before", doing="restoring versions")
-
-    def run(self, drill: Drill) -> JsonObject:
-        sites = drill.use(Sites)
-        drill.incident("decided", decision="restore the objects' versions from before")
-        restored = kept = removed = 0
-        for name in sites.names():
-            place, known = sites.place(name), sites.known[name]
-            newest = [v for v in sites.store.versions(place.bucket, place.home) if v.latest]
-            there = {v.key: v.id for v in newest if not v.deleted}
-            lost = {key: version for key, version in known.listing.items() if there.get(key) != version}
-            held = {place.folder + p.lstrip("/") for p in _held(sites, name)}
-            added = sorted(there.keys() - known.listing.keys())
-            pages = [key for key in lost if kind_of(key, "") == HTML]
-            restore_versions(sites.cloud.client("s3"), place.bucket, lost, last=pages)
-            remove(sites.cloud.client("s3"), place.bucket, [key for key in added if key not in held])
-            restored, kept = restored + len(lost), kept + sum(key in held for key in added)
-            removed += sum(key not in held for key in added)
-            note_invalidations(sites, name, CHANGED)
-        drill.incident("executed")
-        return {"count": restored, "numbers": {"restored": restored, "removed": removed, "kept": kept}}
-
-
-def _held(sites: Sites, name: str) -> set[str]:
-    """Paths that pages of the broken build name."""
-    build = sites.known[name].builds.get(BROKEN)
-    return {named.path for named in build.names} if build is not None else set()
-
-
-@dataclass(frozen=True)
-class SwitchOrigin(_SiteAct):
-    """Serves again from the folder that was served from before."""
-
-    name = "site.switch_origin"
-
-    def run(self, drill: Drill) -> JsonObject:
-        sites = drill.use(Sites)
-        drill.incident("decided", decision="serve the previous build's folder again")
-        switched: dict[str, Json] = {}
-        for name in sites.names():
-            place, known = sites.place(name), sites.known.get(name)
-            if known is None:
-                raise AttemptFailed("nobody looked at the site before", doing="switching the origin path")
-            limit, folder = place.spec.propagation, known.folder
-            sites.carry_over(name, folder)
-            if not serve_from(sites.cloud.aws, place.distribution, place.origin, folder, limit=limit):
-                raise AttemptFailed(
-                    f"it already serves from {folder or 'the root'!r}: there is no folder to go back to",
-                    doing="switching the origin path",
-                    where=f"[site.{name}] {place.distribution}",
-                )
-            switched[name] = folder
-            note_invalidations(sites, name, CHANGED)
-        drill.incident("executed")
-        return {"changes": switched}
-
-
-@dataclass(frozen=True)
-class Invalidate(_SiteAct):
-    """Has every edge drop what it keeps, and waits until all have, at most `propagation` of the site."""
-
-    paths: tuple[str, ...] = ("/*",)
-    name = "site.invalidate"
-
-    def undo(self, drill: Drill) -> JsonObject | None:
-        return None
-
-    def describe(self, drill: Drill) -> JsonObject:
-        return {"items": list(self.paths)}
-
-    def run(self, drill: Drill) -> JsonObject:
-        sites = drill.use(Sites)
-        made: dict[str, Json] = {}
-        for name in sites.names():
-            place = sites.place(name)
-            limit = place.spec.propagation
-            made[name] = invalidate(sites.cloud.aws, place.distribution, self.paths, limit=limit)
-        return {"created": made}
-
-
-@dataclass(frozen=True)
-class CleanUp(_SiteAct):
-    """Removes what was not there before the broken build. Pages of it that still stand open then fail."""
-
-    name = "site.clean_up"
-
-    def run(self, drill: Drill) -> JsonObject:
-        sites = drill.use(Sites)
-        count = 0
-        for name in sites.names():
-            place, known = sites.place(name), sites.known[name]
-            newest = (v for v in sites.store.versions(place.bucket, place.home) if v.latest)
-            added = sorted(v.key for v in newest if not v.deleted and v.key not in known.listing)
-            remove(sites.cloud.client("s3"), place.bucket, added)
-            count += len(added)
-        return {"count": count}
-
-
 def stage(drill: Drill, *, apart: bool = False) -> None:
     """Deploys the sites' stacks, publishes the previous build and then the current, and looks at it.
 
@@ -346,16 +151,6 @@ def look_at_sites(drill: Drill) -> None:
         sites.capture(name, AFTER)
         sites.ask(name, AFTER)
         note_invalidations(sites, name, AFTER)
-
-
-def note_invalidations(sites: Sites, name: str, label: str) -> None:
-    """Which there are by now, so that a later look can tell which were made since."""
-    place = sites.place(name)
-    found: list[Json] = [
-        {"created": one, "status": status, "items": list(paths)}
-        for one, (status, paths) in invalidations(sites.cloud.aws, place.distribution).items()
-    ]
-    sites.drill.recorder.note("site.invalidations", {"name": name, "label": label, "items": found})
 
 
 @observer("site-browser")
