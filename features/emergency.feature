@@ -54,7 +54,7 @@ Feature: An emergency is survived
 
   @data-loss @table @function @release
   Scenario: Items are lost: the table is mended from its backup, item by item
-    Given the current release is deployed
+    Given the tables of the current release are deployed
     And critical tables hold items
     And the system serves its clients
     And a backup of the critical tables
@@ -73,7 +73,7 @@ Feature: An emergency is survived
 
   @data-loss @table @function @release
   Scenario: A table is deleted: it comes back under its own name, with all that a restore leaves out
-    Given the current release is deployed
+    Given the tables of the current release are deployed
     And critical tables hold items
     And the system serves its clients
     And a backup of the critical tables
@@ -90,9 +90,10 @@ Feature: An emergency is survived
 
   @data-loss @table @function @release @point-in-time
   Scenario: Items are lost: the table is restored to the moment before the mistake
-    Given the current release is deployed
+    Given tables here can be restored to any moment
+    And the tables of the current release are deployed
     And critical tables hold items
-    And the critical tables can be restored to any moment
+    And a backup of the critical tables
     And items of the critical tables have been deleted and corrupted by mistake
     When the loss of items is detected
     And writes to the tables are stopped
@@ -122,9 +123,9 @@ Feature: An emergency is survived
     And the system serves its clients as before
     And the service is back within its recovery time objective
 
-  @security @secret @function @api @database @release
+  @security @secret @database @release
   Scenario Outline: A rotation that fails <where> is brought to an end, and nobody is locked out
-    Given the current release is deployed
+    Given the secrets of the current release are deployed, and what they open
     And the credentials are in use
     And a rotation has failed <where>
     When the rotation is finished or taken back

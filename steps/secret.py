@@ -5,9 +5,20 @@ from __future__ import annotations
 from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import secrets as checks
+from rollproof.components.aws import releases
 from rollproof.components.aws import secretacts as acts
+from rollproof.components.postgres.acts import StageCurrent
 from rollproof.drill.drill import Drill
 from rollproof.faults.secret import RotationInterrupted
+
+
+@given("the secrets of the current release are deployed, and what they open")
+def deployed(drill: Drill) -> None:
+    drill.require(StageCurrent())
+    secrets = drill.system.secret.values()
+    opened = [drill.system.api[spec.api] for spec in secrets if spec.api in drill.system.api]
+    stacks = {spec.stack for spec in secrets if spec.stack} | {api.stack for api in opened if api.stack}
+    drill.require(releases.DeployRelease("current", stacks=tuple(sorted(stacks))))
 
 
 @given("somebody else has the credentials, and a connection that they opened")

@@ -6,10 +6,17 @@ from pytest_bdd import given, then, when
 
 from rollproof.checks import emergency
 from rollproof.checks import tables as checks
+from rollproof.components.aws import releases
 from rollproof.components.aws import tableacts as acts
 from rollproof.drill.drill import Drill
 from rollproof.faults import table as faults
 from rollproof.fidelity.registry import rely_on
+
+
+@given("the tables of the current release are deployed")
+def deployed(drill: Drill) -> None:
+    stacks = {spec.stack for spec in drill.system.table.values() if spec.stack}
+    drill.require(releases.DeployRelease("current", stacks=tuple(sorted(stacks))))
 
 
 @given("critical tables hold items")
@@ -23,10 +30,9 @@ def backed_up(drill: Drill) -> None:
     drill.require(acts.BackUpTables())
 
 
-@given("the critical tables can be restored to any moment")
+@given("tables here can be restored to any moment")
 def point_in_time(drill: Drill) -> None:
     rely_on(drill, "dynamodb-point-in-time")
-    drill.require(acts.BackUpTables())
 
 
 @given("items have been written since that backup")
