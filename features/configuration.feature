@@ -63,3 +63,28 @@ Feature: A wrong setting is rolled back, and the code left alone
     And the code was left alone
     And the record of this drill tells no secret
     And the system works
+
+  @alarm @environment
+  Scenario: An alarm rings while a wrong setting breaks the system, and stays armed
+    Given the current release is deployed
+    And the settings are known as they are now
+    And an environment variable has been set to a wrong value
+    When the settings are searched for what changed
+    And the alarms are waited for
+    And what changed is put back from its history
+    Then the wrong setting was felt
+    And an alarm rang while the fault was there
+    And every alarm is what it was before
+    And every settings is what it was before
+
+  @alarm @environment
+  Scenario: The alarm falls silent after the rollback
+    Given the account looks at its alarms by itself
+    And the current release is deployed
+    And the settings are known as they are now
+    And an environment variable has been set to a wrong value
+    When the settings are searched for what changed
+    And the alarms are waited for
+    And what changed is put back from its history
+    Then an alarm rang while the fault was there
+    And the alarms are silent again, and armed

@@ -29,3 +29,11 @@ Feature: The system is slow but alive
     And the investigation says that the time goes into the database
     And errors, latency, logs and saturation are what they were before
     And every function is what it was before
+
+  @alarm
+  Scenario: While the system is well its alarms are silent, and armed
+    Given the current release is deployed
+    When everything that the system answers is asked once
+    Then the system works
+    And the alarms are silent, and armed
+    And every alarm is what it was before

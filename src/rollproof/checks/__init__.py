@@ -1,6 +1,7 @@
 """Judging: pure functions from recorded history to a verdict. No I/O, no clock."""
 
 from rollproof.checks import (
+    alarms,
     backup,
     checklist,
     database,
@@ -31,6 +32,7 @@ from rollproof.checks.registry import Check, all_checks, check
 
 __all__ = [
     "Check",
+    "alarms",
     "all_checks",
     "backup",
     "check",

@@ -23,11 +23,11 @@ ROLLBACKS = ("release.roll_back", "code.roll_back", "alias.roll_back", "settings
 def rolled_back_once_held(history: History, *, latency_seconds: float, hold_seconds: float) -> Verdict:
     """From the samples themselves: a slowness that lasted is rolled back after it did, another is not."""
     threshold = Threshold(latency_seconds, hold_seconds)
-    began, seen = _investigation(history)
     rollbacks = _after_fault(history)
-    early = [event for event in rollbacks if event.seq < began.seq]
-    if early:
-        return refuted(f"{early[0].act} began before anybody had looked into it")
+    looked = history.first(INVESTIGATE, Kind.BEGIN)
+    if rollbacks and (looked is None or rollbacks[0].seq < looked.seq):
+        return refuted(f"{rollbacks[0].act} began before anybody had looked into it")
+    began, seen = _investigation(history)
     if seen.asked < A_FEW:
         return unknown(f"{seen.asked} answers say nothing of a threshold")
     held = first_held(seen.series, threshold)
