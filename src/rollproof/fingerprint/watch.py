@@ -174,17 +174,16 @@ class CatalogWatch:
         """
         self._must_be_idle()
         try:
-            found = self._look(first, judge)
+            with suppress(psycopg.errors.InvalidSqlStatementName):
+                return self._look(first, judge)
+            self._give_up()  # somebody deallocated the statements; they are made again
+            return self._look(first, judge)
         except psycopg.Error as error:
             self._give_up()
-            if not isinstance(error, psycopg.errors.InvalidSqlStatementName):
-                raise explained(error, doing=_DOING) from error
+            raise explained(error, doing=_DOING) from error
         except BaseException:
             self._give_up()
             raise
-        else:
-            return found
-        return self.look_after(first, judge)  # somebody deallocated the statements; they are made again
 
     def _look(self, first: str | None, judge: Callable[[list[tuple[Any, ...]]], bool]) -> Fingerprint | None:
         begin = [_BEGIN, Ask(settings_text(self._major, **_PLANNING))]

@@ -138,7 +138,7 @@ class Track:
             self.database.drop()
         if put_back and self.server.private:
             with suppress(RollproofError, psycopg.Error):
-                self.observer.database = "postgres"
+                self.observer.database, self.observer.memory = "postgres", None
                 self.observer.put_back(self.at_start)
         self.observer.close()
 
