@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -102,6 +103,31 @@ def parameter_pattern(aws: Aws, prefix: str) -> Finding:
     finally:
         client.delete_parameter(Name=name)
     return Finding(False, "a value that does not fit was taken")
+
+
+@experiment(
+    "parameter-policies",
+    "the policies of a parameter are told, each with its text",
+    source=f"{_SSM}, Assigning parameter policies",
+)
+def parameter_policies(aws: Aws, prefix: str) -> Finding:
+    name, client = f"/{prefix}/policies", aws.client("ssm")
+    attributes = {
+        "Type": "NoChangeNotification",
+        "Version": "1.0",
+        "Attributes": {"After": "20", "Unit": "Days"},
+    }
+    client.put_parameter(
+        Name=name, Value="1", Type="String", Tier="Advanced", Policies=json.dumps([attributes])
+    )
+    try:
+        found = _history(aws, name)[-1].get("Policies") or []
+        texts = [policy.get("PolicyText", "") for policy in found]
+    except AttributeError:
+        return Finding(False, "the answer about a parameter with a policy cannot be read by a client")
+    finally:
+        client.delete_parameter(Name=name)
+    return Finding(any("NoChangeNotification" in text for text in texts), f"{len(texts)} policies were told")
 
 
 class _Flags:

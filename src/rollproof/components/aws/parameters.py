@@ -115,7 +115,7 @@ class Parameters:
         }
         if said["Type"] == SECURE and said.get("KeyId"):
             wanted["KeyId"] = said["KeyId"]
-        if policies := _policies_text(said):
+        if policies := policies_text(said):
             wanted["Policies"] = policies
         with calling("setting a parameter", where=said["Name"]):
             return int(self._ssm.put_parameter(**wanted, Overwrite=True)["Version"])
@@ -160,7 +160,7 @@ def policies_of(said: Mapping[str, Any]) -> list[Json]:
     return sorted(one["PolicyText"] if isinstance(one, Mapping) else str(one) for one in found)
 
 
-def _policies_text(said: Mapping[str, Any]) -> str:
+def policies_text(said: Mapping[str, Any]) -> str:
     """As PutParameter takes them: one JSON list."""
     texts = [str(text).strip() for text in policies_of(said)]
     if len(texts) == 1 and texts[0].startswith("["):
