@@ -6,7 +6,7 @@ from pytest_bdd import given, then, when
 
 from rollproof.checks import emergency as checks
 from rollproof.checks import procedure
-from rollproof.components.aws import maintenance, releases, shutdown, site_acts
+from rollproof.components.aws import front, maintenance, releases, shutdown, site_acts
 from rollproof.components.aws.behind import VerifyBehind
 from rollproof.components.clients import EndMaintenance, StartMaintenance
 from rollproof.components.postgres import acts
@@ -35,7 +35,7 @@ def previous_deployed(drill: Drill) -> None:
 
 @given("the system serves its clients")
 def serves(drill: Drill) -> None:
-    drill.require(shutdown.KnowFront())
+    drill.require(front.KnowFront())
 
 
 @when("the maintenance page is put up")

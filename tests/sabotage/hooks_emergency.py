@@ -7,10 +7,12 @@ from typing import Any
 
 from rollproof.components import service
 from rollproof.components.aws import secretacts, tableacts
+from rollproof.components.aws.gate import Gate
 from rollproof.components.aws.maintenance import Maintenance, MaintenanceOff
+from rollproof.components.aws.reopening import give_back
 from rollproof.components.aws.secret import CURRENT, PENDING, Secrets
 from rollproof.components.aws.secretrotation import drop_pending
-from rollproof.components.aws.shutdown import Gate, OpenSystem, give_back
+from rollproof.components.aws.shutdown import OpenSystem
 from rollproof.components.aws.table import Tables
 from rollproof.components.aws.tablebackup import delete_items, put_items, wait_active
 from rollproof.components.aws.tableitems import key_names, scan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rollproof.components.aws.cloud import BEFORE, Cloud
-from rollproof.components.aws.shutdown import Gate
+from rollproof.components.aws.gate import Gate
 from rollproof.components.postgres.admin import connected
 from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act

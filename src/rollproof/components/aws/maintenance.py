@@ -7,7 +7,10 @@ from pathlib import Path
 
 from rollproof.components.aws.clients import calling
 from rollproof.components.aws.cloud import Cloud
-from rollproof.components.aws.shutdown import SERVED, Gate, ask_front, tags_of, wait_until_shut
+from rollproof.components.aws.front import SERVED, ask_front, tags_of
+from rollproof.components.aws.gate import Gate
+from rollproof.components.aws.reopening import KEPT, put_page_back
+from rollproof.components.aws.shutdown import wait_until_shut
 from rollproof.components.aws.site_bench import Sites
 from rollproof.components.aws.site_change import invalidate
 from rollproof.components.aws.site_place import Place
@@ -27,8 +30,6 @@ PAGE = f"""<!doctype html>
 <body><h1>We are at work</h1><p>The service is closed for maintenance and will be back soon.</p></body>
 </html>
 """
-KEPT = ".rollproof-kept"
-"""Ending of the key under which the front page waits while the maintenance page is in its place."""
 
 
 class Maintenance:
@@ -92,12 +93,8 @@ class Maintenance:
 
     def hide(self, name: str) -> None:
         """Puts the front page back as it was, headers and all. Raises AttemptFailed."""
-        place, s3 = self.kept[name], self.cloud.client("s3")
-        key = front_key(place)
-        with calling("taking the maintenance page away", where=name):
-            copied = {"Bucket": place.bucket, "Key": key + KEPT}
-            s3.copy_object(Bucket=place.bucket, Key=key, CopySource=copied, MetadataDirective="COPY")
-            s3.delete_object(Bucket=place.bucket, Key=key + KEPT)
+        place = self.kept[name]
+        put_page_back(self.cloud.client("s3"), place.bucket, front_key(place))
         del self.kept[name]
         invalidate(self.cloud.aws, place.distribution, ["/*"], limit=place.spec.propagation)
 
@@ -155,7 +152,10 @@ class MaintenanceOn(Act):
     name = "maintenance.on"
 
     def undo(self, drill: Drill) -> JsonObject | None:
-        return drill.use(Gate).undo() if drill.system.maintenance.on is None else None
+        if drill.system.maintenance.on is not None or (shut := drill.use(Gate).undo()) is None:
+            return None
+        places = [drill.use(Sites).place(name) for name in drill.use(Maintenance).sites()]
+        return {**shut, "pages": [[place.bucket, front_key(place)] for place in places]}
 
     def run(self, drill: Drill) -> JsonObject:
         maintenance, declared = drill.use(Maintenance), drill.system.maintenance

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from rollproof.components.aws.cloud import BEFORE
-from rollproof.components.aws.shutdown import Gate, ShutSystem, ask_front
+from rollproof.components.aws.front import ask_front
+from rollproof.components.aws.gate import Gate
+from rollproof.components.aws.shutdown import ShutSystem
 from rollproof.components.aws.table import Tables
 from rollproof.components.aws.tablebackup import (
     copy_back,
