@@ -6,14 +6,20 @@ import json
 import re
 from dataclasses import replace
 
+import pytest
 from junitparser import JUnitXml
+from rich.console import Console
 from walk_samples import sample, sound
 
-from rollproof.walk.model import Outcome, WalkResult
+from rollproof.migrations.locks.model import HeldLock, LockReport
+from rollproof.model.fingerprint import Difference, DifferenceClass
+from rollproof.walk.model import Outcome, RevisionResult, WalkResult
 from rollproof.walk.reports.github import render_github
-from rollproof.walk.reports.html import render_html
+from rollproof.walk.reports.html import render_html, say_locks
 from rollproof.walk.reports.junit import render_junit
 from rollproof.walk.reports.plain import render_plain
+from rollproof.walk.terminal import Terminal
+from rollproof.walk.wording import listed, say_difference
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m, 100%\n::error::x"
 
@@ -119,3 +125,47 @@ def test_the_json_has_the_promised_shape() -> None:
     keys = {"id", "verdict", "kind", "differences", "rows", "locks", "seconds", "again"}
     assert all(keys <= one.keys() for one in data["migrations"])
     assert data["totals"]["migrations"] == 9
+
+
+def test_of_another_order_of_columns_only_what_has_moved_is_said() -> None:
+    def order(before: list[str], after: list[str]) -> str:
+        return say_difference(
+            Difference("table", "public.t", "column order", [*before], [*after], DifferenceClass.COLUMN_ORDER)
+        )
+
+    assert order(["a", "b", "c"], ["a", "c", "b"]) == (
+        "table public.t: columns in another order, b comes last"
+    )
+    assert order(["x", "a", "y", "b"], ["a", "b", "y", "x"]).endswith("order, y, x come last")
+    assert order(["a"], ["a"]).startswith("table public.t: column order")
+
+
+def test_of_many_names_the_first_are_said() -> None:
+    assert listed("abc") == "a, b, c"
+    assert listed("abcdefgh") == "a, b, c, d, e and 3 more"
+    assert listed([]) == ""
+
+
+def test_locks_are_said_by_mode() -> None:
+    held = [HeldLock(f"public.t{n}", "AccessExclusiveLock", seconds=n / 1000) for n in range(7)]
+    held += [HeldLock("public.u", "ShareLock"), HeldLock("public.v", "AccessShareLock")]
+    assert say_locks(LockReport(held=tuple(held), rewritten=("public.t1",))) == (
+        "AccessExclusive on public.t0, public.t1, public.t2, public.t3, public.t4 and 2 more"
+        " for at most 6 ms; "
+        "Share on public.u; written anew: public.t1"
+    )
+
+
+def test_a_terminal_says_thrice_what_is_to_be_said_of_many(capsys: pytest.CaptureFixture[str]) -> None:
+    one = RevisionResult("m", 1, Outcome.NO_DOWN)
+    with Terminal(Console(width=100), total=9) as terminal:
+        for number in range(9):
+            terminal.told(replace(one, id=f"m{number}"))
+        terminal.told(RevisionResult("other", 10, Outcome.DID_NOTHING))
+    assert capsys.readouterr().out.splitlines() == [
+        "m0: no rollback",
+        "m1: no rollback",
+        "m2: no rollback",
+        "other: rollback does nothing",
+        "… and 6 more like those above: no rollback",
+    ]

@@ -159,7 +159,9 @@ def of_rows(error: RollproofError) -> bool:
     """True when it may be the rows that a script did not like: it is worth trying without them."""
     if isinstance(error, EnvironmentUnavailable) or error.facts.get("timed_out"):
         return False
-    return state_of(error)[:2] in _OF_ROWS or bool(error.facts.get(refusal.RAISED))
+    state = state_of(error)
+    of_python = not state and bool(error.facts.get("type"))
+    return state[:2] in _OF_ROWS or of_python or bool(error.facts.get(refusal.RAISED))
 
 
 def refuses_rows(error: RollproofError) -> str:
@@ -238,6 +240,10 @@ def _within_text(text: str, start: int, script: Script, line: int, column: int) 
 
 
 _MISSING = re.compile(r'"([^"]+)"|\b(?:column|function|operator class) ([\w$.]+)')
+_OF_PYTHON = re.compile(
+    r"NoSuchTableError: ([\w.]+)|(?:KeyError|LookupError|FieldDoesNotExist|FieldError).*?'(\w+)'"
+)
+"""what a tool written in Python misses; it has no SQLSTATE"""
 _MISSES = ("42P01", "42703", "42704", "42883", "3F000", "")
 """SQLSTATEs of what is not there; a tool's own error has none"""
 
@@ -246,7 +252,8 @@ def rests_on(error: RollproofError, failed: Iterable[Migration]) -> Migration | 
     """The earlier migration, that could not be applied, which makes what this error misses."""
     if state_of(error) not in _MISSES:
         return None
-    names = {name.rpartition(".")[2] for found in _MISSING.findall(error.found) for name in found if name}
+    missing = _MISSING if state_of(error) else _OF_PYTHON
+    names = {name.rpartition(".")[2] for found in missing.findall(error.found) for name in found if name}
     return next((one for one in failed if any(_makes(one, name) for name in names)), None)
 
 

@@ -14,7 +14,15 @@ from rollproof.evidence.wording import printable
 from rollproof.model.durations import say_duration
 from rollproof.walk.model import Outcome, RevisionResult, WalkResult
 from rollproof.walk.reports.plain import details
-from rollproof.walk.wording import EXPLAINED, HEADLINES, headline, reservations, say_estimates, say_to_mend
+from rollproof.walk.wording import (
+    EXPLAINED,
+    HEADLINES,
+    headline,
+    reservations,
+    say_estimates,
+    say_facts,
+    say_to_mend,
+)
 
 _STYLES = {True: "green", False: "red"}
 _ALIKE = 3
@@ -98,6 +106,8 @@ def print_summary(console: Console, result: WalkResult) -> None:
             console.print(Text(f"{printable(one.id)} on tables of that size: {estimates}"), soft_wrap=True)
     for warning in (*result.warnings, *reservations(result)):
         console.print(Text(f"warning: {printable(warning)}", style="yellow"), soft_wrap=True)
+    if result.facts:
+        console.print(Text(f"with {printable(say_facts(result))}", style="dim"), soft_wrap=True)
     console.print(Text(_last_line(result)), soft_wrap=True)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rollproof.model.durations import say_duration
+from rollproof.model.fingerprint import Difference, DifferenceClass
+from rollproof.model.json import Json
 from rollproof.model.rows import RowChanges
 from rollproof.walk.model import Again, Failure, Finding, Outcome, RevisionResult, WalkResult
 
@@ -59,6 +61,36 @@ def reservations(result: WalkResult) -> tuple[str, ...]:
     if untouched := result.untouched:
         said.append(f"{listed(one.id for one in untouched)}: {UNTOUCHED}")
     return tuple(said)
+
+
+def say_facts(result: WalkResult) -> str:
+    """Versions and settings that the verdicts hold for, in one line."""
+    return "; ".join(f"{name}: {value}" for name, value in result.facts.items())
+
+
+def say_difference(difference: Difference) -> str:
+    """A difference for a person: of another order of columns only what has moved."""
+    moved = _now_last(difference.before, difference.after)
+    if difference.klass is not DifferenceClass.COLUMN_ORDER or not moved:
+        return str(difference)
+    verb = "comes" if len(moved) == 1 else "come"
+    return f"{difference.kind} {difference.name}: columns in another order, {listed(moved)} {verb} last"
+
+
+def _now_last(before: Json, after: Json) -> list[str]:
+    """The columns that come last, when the others stand as they stood."""
+    old, new = (_columns(value) for value in (before, after))
+    for count in range(1, len(new)):
+        last = new[-count:]
+        if [name for name in old if name not in last] == new[:-count]:
+            return last
+    return []
+
+
+def _columns(value: Json) -> list[str]:
+    if isinstance(value, list):
+        return [str(name) for name in value]
+    return value.split(", ") if isinstance(value, str) else []
 
 
 def listed(names: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,11 +15,11 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from rollproof.evidence.wording import count_of, printable, shorten
-from rollproof.migrations.locks.model import LockReport
+from rollproof.migrations.locks.model import HeldLock, LockReport
 from rollproof.model.durations import say_duration
 from rollproof.walk.model import Outcome, RevisionResult, WalkResult
 from rollproof.walk.reports.plain import details
-from rollproof.walk.wording import EXPLAINED, HEADLINES, again_remark, headline, reservations, say_estimates
+from rollproof.walk.wording import EXPLAINED, HEADLINES, again_remark, headline, listed, reservations, say_estimates
 
 LONGEST_TEXT = 2000
 """Characters of one text that the page shows; `--json` holds the rest."""
@@ -73,17 +73,21 @@ def say_locks(report: LockReport | None) -> str:
     if report is None:
         return "not looked at"
     strong = [lock for lock in report.held if lock.mode not in _HARMLESS]
-    said = [
-        f"{lock.mode.removesuffix('Lock')} on {lock.relation}"
-        + (f" for {say_duration(lock.seconds)}" if lock.seconds is not None else "")
-        for lock in strong
-    ]
-    said += [f"{table} written anew" for table in report.rewritten]
+    modes = dict.fromkeys(lock.mode for lock in strong)
+    said = [_say_mode(mode, [lock for lock in strong if lock.mode == mode]) for mode in modes]
+    said += [f"written anew: {listed(report.rewritten)}"] if report.rewritten else []
     said += [
         f"readers of {wait.relation} waited {say_duration(wait.reader)}, writers {say_duration(wait.writer)}"
         for wait in report.blocked
     ]
     return "; ".join(said) or "none that keeps others out"
+
+
+def _say_mode(mode: str, locks: Sequence[HeldLock]) -> str:
+    """Which relations a mode was held on, and the longest time that any of them was."""
+    times = [lock.seconds for lock in locks if lock.seconds is not None]
+    most = f" for {'at most ' if len(locks) > 1 else ''}{say_duration(max(times))}" if times else ""
+    return f"{mode.removesuffix('Lock')} on {listed(lock.relation for lock in locks)}{most}"
 
 
 _HARMLESS = frozenset({"AccessShareLock", "RowShareLock", "RowExclusiveLock"})
@@ -120,6 +124,7 @@ def _environment() -> Environment:
         "duration": say_duration,
         "estimates": say_estimates,
         "headline": headline,
+        "listed": listed,
         "locks": say_locks,
         "word": word,
     }

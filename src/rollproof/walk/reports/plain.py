@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rollproof.evidence.wording import printable
 from rollproof.model.durations import say_duration
 from rollproof.walk.model import Failure, Finding, RevisionResult, WalkResult
-from rollproof.walk.wording import HEADLINES, count_loss, headline, reservations, say_estimates, say_failure, say_to_mend, shown
+from rollproof.walk.wording import HEADLINES, count_loss, headline, reservations, say_difference, say_estimates, say_facts, say_failure, say_to_mend, shown
 
 _MOST = 20
 """Findings of one migration that are written out; `--json` has them all."""
@@ -17,7 +17,8 @@ def render_plain(result: WalkResult, *, everything: bool = False) -> str:
     """The walk as text. Migrations that pass get a line only when `everything` is wanted."""
     lines = [line for one in result.migrations for line in _lines(one, everything=everything)]
     lines += [f"warning: {printable(warning)}" for warning in (*result.warnings, *reservations(result))]
-    return "\n".join([*lines, *totals(result)]) + "\n"
+    facts = [f"with {printable(say_facts(result))}"] if everything and result.facts else []
+    return "\n".join([*lines, *facts, *totals(result)]) + "\n"
 
 
 def _lines(result: RevisionResult, *, everything: bool) -> Iterator[str]:
@@ -51,9 +52,10 @@ def _failure(failure: Failure) -> Iterator[str]:
 
 
 def _finding(finding: Finding) -> str:
+    said = say_difference(finding.difference)
     if not finding.cause:
-        return str(finding.difference)
-    return f"{at(finding.cause.path, finding.cause.line)}{finding.difference} ({finding.cause.why})"
+        return said
+    return f"{at(finding.cause.path, finding.cause.line)}{said} ({finding.cause.why})"
 
 
 def at(path: str, line: int | None) -> str:
