@@ -46,6 +46,7 @@ Feature: The API answers 500 after a deploy
     Then the diagnosis says wrong-variable
     And what was done mends that cause
     And every API answers on all its paths
+    And every function answers with the version that served before
     And every function is what it was before
     And requests are answered by that version alone
     And the error metric is back to what it was

@@ -131,12 +131,13 @@ class RollBackFunctions(Act):
 
 
 def _half_way(error: RollproofError, moved: list[Json], target: Serving, count: int) -> AttemptFailed:
+    lost = {"indeterminate": 1} if isinstance(error, EnvironmentUnavailable) else {}
     return AttemptFailed(
         f"only {len(moved)} of {count} aliases were moved; {target.key} refused: {error.found}",
         doing="rolling functions back",
         where=f"{target.name}:{target.alias}",
         remedy="run it again: an alias that was moved stays where it is",
-        facts={**error.facts, "moved": len(moved)},
+        facts={**error.facts, "moved": len(moved), **lost},
     )
 
 

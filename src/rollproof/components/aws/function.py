@@ -119,15 +119,21 @@ class Functions:
         return dict(self.cloud.system.function)
 
     def there(self) -> dict[str, Serving]:
-        """What serves now, of every declared function that is there. Raises AttemptFailed."""
-        found = {}
-        for key in self.declared():
-            try:
-                found[key] = self.serving(key)
-            except AttemptFailed as error:
-                if code_of(error) != "ResourceNotFoundException":
-                    raise
-        return found
+        """What serves now, of every declared function that is there.
+
+        Raises AttemptFailed: a function is there and its alias is not, or AWS refuses to say.
+        """
+        return {key: self.serving(key) for key in self.declared() if self.exists(key)}
+
+    def exists(self, key: str) -> bool:
+        """Whether there is such a function at all. Raises AttemptFailed when AWS refuses to say."""
+        try:
+            self.version(key, LATEST)
+        except AttemptFailed as error:
+            if code_of(error) != "ResourceNotFoundException":
+                raise
+            return False
+        return True
 
     def serving(self, key: str) -> Serving:
         """What serves now.

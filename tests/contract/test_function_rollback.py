@@ -1,0 +1,176 @@
+"""Rolling functions back by their aliases, on an emulator: when it works, and when it must not claim to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rollproof.checks import functions as checks
+from rollproof.components.aws import aliases
+from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.function import Functions
+from rollproof.drill.drill import Drill
+from rollproof.drill.session import DrillSession
+from rollproof.environments.embedded import EmbeddedEnvironment
+from rollproof.errors import PreconditionNotMet
+from rollproof.journal import Kind
+from rollproof.model.verdict import Outcome
+from tests.contract.function_support import ANSWERS, RAISES, SYSTEM, deploy, make, refusing
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DrillSession]:
+    folder = tmp_path_factory.mktemp("functions") / "run"
+    opened = DrillSession(folder=folder, run="functions", environment=EmbeddedEnvironment())
+    yield opened
+    opened.finish("proven")
+
+
+@pytest.fixture
+def drill(session: DrillSession) -> Iterator[Drill]:
+    made = session.drill(f"test-{next(_numbers)}", SYSTEM, about={"name": "test", "tags": ["function"]})
+    yield made
+    made.heal()
+
+
+@pytest.fixture
+def pair(drill: Drill) -> Drill:
+    """Two functions that are known to be well, then a release that breaks both."""
+    cloud = drill.use(Cloud)
+    for name in ("pair-one", "pair-two"):
+        make(cloud, name)
+    drill.require(aliases.RememberFunctions())
+    drill.incident("fault", cause="a release was deployed")
+    for name in ("pair-one", "pair-two"):
+        deploy(cloud, name, RAISES)
+    return drill
+
+
+def _ended(drill: Drill) -> Kind:
+    event = drill.history.last("function.roll_back", Kind.OK, Kind.FAIL, Kind.UNKNOWN)
+    assert event is not None
+    return event.kind
+
+
+def test_all_aliases_go_back_together_and_the_old_versions_answer(pair: Drill) -> None:
+    assert pair.verify(checks.aliases_restored).outcome is Outcome.REFUTED
+    assert pair.attempt(aliases.RollBackFunctions())
+    assert pair.verify(checks.aliases_restored).outcome is Outcome.PROVEN
+    assert pair.verify(checks.served_by_version).outcome is Outcome.PROVEN
+    assert pair.verify(checks.no_errors_logged).outcome is Outcome.PROVEN
+
+
+def test_a_smaller_number_is_not_the_version_before(drill: Drill) -> None:
+    """Version 2 never served: nobody goes back to it although it is the one before 3."""
+    cloud = drill.use(Cloud)
+    for name in ("pair-one", "pair-two"):
+        make(cloud, name)
+    cloud.client("lambda").update_function_code(FunctionName="pair-one", ZipFile=b"PK\x05\x06" + bytes(18))
+    cloud.client("lambda").publish_version(FunctionName="pair-one")
+    drill.require(aliases.RememberFunctions())
+    assert deploy(cloud, "pair-one", RAISES) == "3"
+    assert drill.attempt(aliases.RollBackFunctions())
+    assert drill.use(Functions).serving("one").version == "1"
+
+
+def test_nothing_is_known_to_go_back_to_where_nobody_looked_before(drill: Drill) -> None:
+    make(drill.use(Cloud), "pair-one")
+    assert not drill.attempt(aliases.RollBackFunctions())
+    assert "not known" in drill.failed["function.roll_back"].found
+
+
+def test_a_system_whose_functions_are_not_there_cannot_be_remembered(drill: Drill) -> None:
+    with pytest.raises(PreconditionNotMet, match="none of the declared functions"):
+        drill.require(aliases.RememberFunctions())
+
+
+def test_a_function_without_its_alias_is_an_error_and_not_left_out(drill: Drill) -> None:
+    make(drill.use(Cloud), "pair-one", alias="")
+    with pytest.raises(PreconditionNotMet) as caught:
+        drill.require(aliases.RememberFunctions())
+    assert caught.value.where == "pair-one:LIVE"
+
+
+def test_an_alias_on_latest_has_no_version_to_go_back_to(drill: Drill) -> None:
+    for name in ("pair-one", "pair-two"):
+        make(drill.use(Cloud), name, version="$LATEST")
+    drill.require(aliases.RememberFunctions())
+    assert not drill.attempt(aliases.RollBackFunctions())
+    assert "$LATEST" in drill.failed["function.roll_back"].found
+
+
+def test_a_version_that_retention_has_deleted_stops_the_rollback_before_any_alias_is_moved(
+    pair: Drill,
+) -> None:
+    client = pair.use(Cloud).client("lambda")
+    client.delete_function(FunctionName="pair-two", Qualifier="1")
+    assert not pair.attempt(aliases.RollBackFunctions())
+    assert "is gone" in pair.failed["function.roll_back"].found
+    assert pair.use(Functions).serving("one").version == "2"
+    assert pair.verify(checks.aliases_restored).outcome is Outcome.REFUTED
+
+
+def test_calls_that_are_throttled_at_first_are_made_again(pair: Drill) -> None:
+    seen: list[str] = []
+
+    def first_of_each(method: str, path: str) -> int | None:
+        seen.append(path)
+        return 429 if method == "PUT" and seen.count(path) == 1 else None
+
+    with refusing(pair, first_of_each):
+        assert pair.attempt(aliases.RollBackFunctions())
+    assert pair.verify(checks.aliases_restored).outcome is Outcome.PROVEN
+
+
+@pytest.mark.parametrize("status", [429, 500])
+def test_a_rollback_that_moves_one_of_two_aliases_is_refuted(pair: Drill, status: int) -> None:
+    with refusing(pair, lambda method, path: status if method == "PUT" and "pair-two" in path else None):
+        assert not pair.attempt(aliases.RollBackFunctions())
+    assert "only 1 of 2 aliases" in pair.failed["function.roll_back"].found
+    verdict = pair.verify(checks.aliases_restored)
+    assert verdict.outcome is Outcome.REFUTED
+    assert verdict.findings[0].startswith("two:")
+
+
+def test_functions_that_cannot_be_asked_leave_the_verdict_unknown(pair: Drill) -> None:
+    assert pair.attempt(aliases.RollBackFunctions())
+    with refusing(pair, lambda method, path: 500):
+        assert pair.verify(checks.aliases_restored).outcome is Outcome.UNKNOWN
+        assert pair.verify(checks.no_errors_logged).outcome is Outcome.UNKNOWN
+
+
+def test_an_emulator_that_dies_half_way_leaves_unknown_verdicts_and_nothing_else(tmp_path: Path) -> None:
+    session = DrillSession(folder=tmp_path / "run", run="dies", environment=EmbeddedEnvironment())
+    try:
+        drill = session.drill("dies", SYSTEM, about={"name": "dies", "tags": ["function"]})
+        cloud = drill.use(Cloud)
+        for name in ("pair-one", "pair-two"):
+            make(cloud, name, ANSWERS)
+        drill.require(aliases.RememberFunctions())
+        started = session.journal.events
+        pid = next(
+            event.data["pid"] for event in started if event.act == "emulator.start" and "pid" in event.data
+        )
+        scratch = session.open(SYSTEM).scratch
+
+        def dying(method: str, path: str) -> int | None:
+            if method == "PUT" and "pair-two" in path:
+                os.kill(int(str(pid)), signal.SIGKILL)
+            return None
+
+        with refusing(drill, dying, attempts=1):
+            assert not drill.attempt(aliases.RollBackFunctions())
+        assert _ended(drill) in (Kind.UNKNOWN, Kind.FAIL)
+        assert drill.verify(checks.aliases_restored).outcome is Outcome.UNKNOWN
+        outcome, _ = drill.conclude()
+        assert outcome is Outcome.UNKNOWN
+    finally:
+        session.finish("unknown")
+    assert not scratch.exists()
