@@ -77,7 +77,8 @@ class Site:
     """A rollback of a build without its style sheet; what is told can be changed before it is."""
 
     def __init__(self) -> None:
-        self.builds: dict[str, Any] = copy.deepcopy({"before": OLD, "broken": NEW, "after": OLD})
+        builds = {"before": OLD, "broken": NEW, "after": OLD}
+        self.builds: dict[str, Any] = {label: copy.deepcopy(one) for label, one in builds.items()}
         self.builds["after"]["files"]["/a-2.js"] = NEW["files"]["/a-2.js"]
         self.answers: dict[str, Any] = {
             "before": answers(OLD, OLD),
@@ -93,13 +94,15 @@ class Site:
     def story(self) -> Story:
         told = Story()
         for label in self.builds:
-            about = {"name": "front", "label": label}
+            about: dict[str, Any] = {"name": "front", "label": label}
             told.event("site.build", **about, kept=told.attachments.put(self.builds[label]))
             told.event("site.answers", **about, kept=told.attachments.put(self.answers[label]))
             if label in self.opened:
                 told.event("site.opened", **about, kept=told.attachments.put(self.opened[label]))
             if label in self.invalidated:
-                items = [{"created": i, "status": s, "items": p} for i, s, p in self.invalidated[label]]
+                items: list[Any] = [
+                    {"created": i, "status": s, "items": p} for i, s, p in self.invalidated[label]
+                ]
                 told.event("site.invalidations", **about, items=items)
         return told
 

@@ -71,6 +71,7 @@ class Browsers:
     def __init__(self, session: DrillSession, system: System) -> None:
         self._environment = session.open(system)
         self._browser: Browser | None = None
+        session.on_finish(self.close)
 
     def unsteady(self) -> list[str]:
         return []

@@ -7,7 +7,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -122,6 +122,10 @@ class DrillSession:
         if key not in self._parts:
             self._parts[key] = part(self, system)
         return self._parts[key]  # type: ignore[return-value]  # filed under its own type
+
+    def on_finish(self, closer: Callable[[], None]) -> None:
+        """`closer` runs when the run ends, before the environments that are open now are closed."""
+        self._stack.callback(closer)
 
     def drill(
         self,
