@@ -67,7 +67,7 @@ class SeenItem:
 class SeenItems:
     """All items of a table at one moment, by the keyed digest of the primary key.
 
-    Takes about 200 bytes an item; types are kept once for all items of one shape.
+    Takes about 250 bytes an item; types are kept once for all items of one shape.
     """
 
     table: str
