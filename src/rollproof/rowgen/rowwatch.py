@@ -63,6 +63,14 @@ class _Group:
     large: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a prepared statement returned at the last look, and the states that this made."""
+
+    rows: list[tuple[Any, ...]]
+    states: Mapping[str, TableState]
+
+
 class RowWatch:
     """Looks at all rows of a database, again and again, over a connection that stays open.
 
@@ -87,6 +95,7 @@ class RowWatch:
         self._tables: dict[str, _Watched] = {}
         self._groups: list[_Group] = []
         self._dropped: list[str] = []
+        self._seen: dict[str, _Seen] = {}
         self._listed = False
 
     def look(self, changed: Collection[str] | None = None) -> RowState:
@@ -221,8 +230,15 @@ class RowWatch:
             self._toggle_large_objects()
             return None
         states: dict[str, TableState] = {}
+        seen: dict[str, _Seen] = {}
         for group, (_, rows) in zip(self._groups, results[1:], strict=True):
-            states.update(self._digested(group, rows) if group.large else self._whole(group, rows))
+            before = self._seen.get(group.name)
+            if before is None or before.rows != rows:
+                found = self._digested(group, rows) if group.large else self._whole(group, rows)
+                before = _Seen(rows, dict(found))
+            seen[group.name] = before
+            states.update(before.states)
+        self._seen = seen
         outgrown = {name for name, state in states.items() if self._outgrew(name, state)}
         if outgrown:
             self._large |= outgrown
