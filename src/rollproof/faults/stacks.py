@@ -11,10 +11,12 @@ from typing import Any, Literal
 from rollproof.components.aws.assembly import StackSource
 from rollproof.components.aws.clients import calling, code_of
 from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.held.base import Held
 from rollproof.components.aws.releases import BROKEN, Deployments
+from rollproof.components.aws.sam import transform
 from rollproof.components.aws.stack import NESTED, describe
 from rollproof.components.aws.stackfacts import resources_of, template_of
-from rollproof.components.aws.templates import Template, resources
+from rollproof.components.aws.templates import SAM, Template, resources, transforms
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed, NotApplicable, NotProvenHere
@@ -121,13 +123,20 @@ def changed_code(drill: Drill, source: StackSource) -> dict[str, Mapping[str, st
     if not describe(cloud, source.name):
         return {}
     there = dict(resources(template_of(cloud, source.name)))
-    new = drill.use(Deployments).packager.template(source)
+    new = plain(drill.use(Deployments).packager.template(source), source, cloud)
     found: dict[str, Mapping[str, str]] = {}
     for name, item in resources(new):
         before = _code(there.get(name, {}))
         if item["Type"] == _FUNCTION and before and before != _code(item):
             found[name] = before
     return found
+
+
+def plain(template: Template, source: StackSource, cloud: Cloud) -> Template:
+    """A SAM template as what it becomes, to compare it with what is deployed."""
+    if SAM not in transforms(template):
+        return template
+    return transform(template, where=str(source.path), region=cloud.endpoint.region)
 
 
 def _code(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -171,33 +180,54 @@ def expect_private(cloud: Cloud, why: str) -> None:
 
 
 Hand = Callable[[Any, str, Any], object]
-HANDS: dict[str, tuple[str, str, Hand]] = {
-    _FUNCTION: (
+HANDS: tuple[tuple[str, str, str, Hand], ...] = (
+    (
+        _FUNCTION,
         "lambda",
         "MemorySize",
         lambda api, name, now: api.update_function_configuration(FunctionName=name, MemorySize=int(now) * 2),
     ),
-    "AWS::Logs::LogGroup": (
+    (
+        _FUNCTION,
+        "lambda",
+        "Timeout",
+        lambda api, name, now: api.update_function_configuration(FunctionName=name, Timeout=int(now) + 1),
+    ),
+    (
+        "AWS::Logs::LogGroup",
         "logs",
         "RetentionInDays",
         lambda api, name, now: api.put_retention_policy(
             logGroupName=name, retentionInDays=1 if int(now) != 1 else 3
         ),
     ),
-    "AWS::SQS::Queue": (
+    (
+        "AWS::SQS::Queue",
         "sqs",
         "VisibilityTimeout",
         lambda api, url, now: api.set_queue_attributes(
             QueueUrl=url, Attributes={"VisibilityTimeout": str(int(now) + 1)}
         ),
     ),
-    "AWS::SSM::Parameter": (
+    (
+        "AWS::SSM::Parameter",
         "ssm",
         "Value",
         lambda api, name, now: api.put_parameter(Name=name, Value=f"{now}-by-hand", Overwrite=True),
     ),
-}
-"""Types that people change by hand in the console: API, property, and how."""
+)
+"""What people change by hand in the console: type, API, property, and how."""
+
+
+def change_by_hand(cloud: Cloud, held: Held) -> str:
+    """Changes a property that the template sets; its name, empty when there is none that people change."""
+    for kind, service, attribute, change in HANDS:
+        now = held.properties.get(attribute)
+        if kind == held.kind and held.physical and isinstance(now, str | int):
+            with calling(f"changing {attribute} by hand", where=held.name):
+                change(cloud.client(service), held.physical, now)
+            return attribute
+    return ""
 
 
 class ChangeByHand(Fault):
@@ -210,11 +240,7 @@ class ChangeByHand(Fault):
             name = cloud.fill(spec.name)
             if said := describe(cloud, name):
                 for held in resources_of(cloud, said, template_of(cloud, name), name=name):
-                    service, attribute, change = HANDS.get(held.kind, ("", "", None))
-                    now = held.properties.get(attribute)
-                    if change is not None and held.physical and isinstance(now, str | int):
-                        with calling(f"changing {attribute} by hand", where=held.name):
-                            change(cloud.client(service), held.physical, now)
+                    if attribute := change_by_hand(cloud, held):
                         return self.changed(drill, held.name, held.kind, attribute)
         raise NotApplicable("no stack holds a function, log group, queue or parameter to change by hand")
 

@@ -183,13 +183,7 @@ def _left(cloud: Cloud, held: Held, events: Sequence[StackEvent]) -> str | None:
     try:
         return "items" if read(Asked(cloud, held, cloud.drill.use(Digests))) is not None else None
     except Unreadable:
-        # What was in something that is gone is gone with it, and nobody can be asked for it.
-        return None if _gone_with_its_owner(cloud, held) else "unread"
-
-
-def _gone_with_its_owner(cloud: Cloud, held: Held) -> bool:
-    del cloud
-    return held.kind == "AWS::Lambda::Permission"
+        return "unread"
 
 
 @observer("release")

@@ -11,7 +11,7 @@ from typing import Any
 from rollproof.components.aws.assembly import StackSource
 from rollproof.components.aws.clients import calling, code_of
 from rollproof.components.aws.cloud import Cloud
-from rollproof.errors import AttemptFailed, BadInput
+from rollproof.errors import AttemptFailed
 from rollproof.journal.redaction import cut
 from rollproof.model.json import Json
 from rollproof.waiting import eventually
@@ -184,8 +184,8 @@ def deploy(
     It returns also when the stack rolled itself back: see `Operation.succeeded`.
 
     Raises:
-        BadInput: CloudFormation refuses the template, a parameter or a missing capability.
-        AttemptFailed: the stack is in a state that cannot be deployed to, or a call failed.
+        AttemptFailed: the stack is in a state that cannot be deployed to; CloudFormation refuses the
+            template, a parameter or a missing capability; or a call failed.
     """
     started = time.monotonic()
     status = expect_settled(cloud, source.name)
@@ -250,16 +250,15 @@ def _ready(cloud: Cloud, source: StackSource, change_set: str) -> str | None:
     raise AttemptFailed(f"the change set failed: {reason}", doing="creating a change set", where=source.name)
 
 
-def refused(error: AttemptFailed, source: StackSource) -> AttemptFailed | BadInput:
+def refused(error: AttemptFailed, source: StackSource) -> AttemptFailed:
     """What CloudFormation refuses before it begins, in words that say what to correct."""
-    code, where = code_of(error), f"{source.path} ({source.name})"
-    if code == "InsufficientCapabilitiesException":
+    remedy = (
+        error.remedy or "correct the template or the stack's `parameters`; cfn-lint finds more of the kind"
+    )
+    if "capabilit" in error.found.lower():
         remedy = f"add it to `capabilities` of [stack.{source.key}], if the template may do that"
-        return BadInput(error.found, doing=error.doing, where=where, remedy=remedy)
-    if code in ("ValidationError", "TemplateValidationException"):
-        remedy = "correct the template or the stack's `parameters`; cfn-lint finds more of the kind"
-        return BadInput(error.found, doing=error.doing, where=where, remedy=remedy)
-    return error
+    where = f"{source.path} ({source.name})"
+    return AttemptFailed(error.found, doing=error.doing, where=where, remedy=remedy, facts=error.facts)
 
 
 def events_of(cloud: Cloud, name: str, *, token: str = "") -> list[StackEvent]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rollproof.components.aws.held.base import Asked, Unreadable, reads
+from rollproof.components.aws.held.base import Asked, Unreadable, gone, reads
 
 _IDS = ("RoleId", "UserId", "GroupId", "Arn", "CreateDate")
 
@@ -52,6 +52,8 @@ def policy(asked: Asked) -> Mapping[str, Any]:
             place = {f"{kind}Name": holder, "PolicyName": name}
             said = asked.maybe("iam", f"get_{kind.lower()}_policy", **place)
             found[f"{kind} {holder}"] = said.get("PolicyDocument")
+    if not any(found.values()):
+        raise gone(asked)
     return found
 
 
@@ -83,5 +85,7 @@ def key(asked: Asked) -> Mapping[str, Any]:
 
 @reads("AWS::KMS::Alias")
 def key_alias(asked: Asked) -> Mapping[str, Any]:
-    found = asked.every("kms", "list_aliases", "Aliases")
-    return {"Target": next((a.get("TargetKeyId") for a in found if a["AliasName"] == asked.id), None)}
+    found = [a for a in asked.every("kms", "list_aliases", "Aliases") if a["AliasName"] == asked.id]
+    if not found:
+        raise gone(asked)
+    return {"Target": found[0].get("TargetKeyId")}

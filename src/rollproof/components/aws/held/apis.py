@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rollproof.components.aws.held.base import Asked, Unreadable, reads
+from rollproof.components.aws.held.resolve import ROOT
 
 _IDS = ("id", "rootResourceId", "createdDate", "lastUpdatedDate", "deploymentId", "cacheClusterStatus")
 
@@ -37,9 +38,12 @@ def resource(asked: Asked) -> Mapping[str, Any]:
 
 @reads("AWS::ApiGateway::Method")
 def method(asked: Asked) -> Mapping[str, Any]:
-    place = {"restApiId": asked.given("RestApiId"), "resourceId": asked.given("ResourceId")}
-    said = asked.call("apigateway", "get_method", **place, httpMethod=asked.given("HttpMethod"))
-    return _method(said)
+    api, resource_id = asked.given("RestApiId"), asked.given("ResourceId")
+    if resource_id == f"{api}{ROOT}":
+        found = asked.every("apigateway", "get_resources", "items", restApiId=api)
+        resource_id = next((str(item["id"]) for item in found if item["path"] == "/"), resource_id)
+    place = {"restApiId": api, "resourceId": resource_id}
+    return _method(asked.call("apigateway", "get_method", **place, httpMethod=asked.given("HttpMethod")))
 
 
 def _method(said: Mapping[str, Any]) -> dict[str, Any]:

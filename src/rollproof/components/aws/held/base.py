@@ -106,6 +106,12 @@ class Asked:
         return {str(name): self.digests.of(str(value)) for name, value in sorted((values or {}).items())}
 
 
+def gone(asked: Asked) -> ClientError:
+    """For an API that lists or answers nothing where others raise: what it says of what is not there."""
+    said = {"Error": {"Code": "ResourceNotFoundException", "Message": asked.held.physical}}
+    return ClientError(said, "Read")
+
+
 def _absent(code: str) -> bool:
     return code in GONE or code.startswith("NoSuch") or "NotFound" in code
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rollproof.components.aws.held.base import Asked, Unreadable, reads, tidy
+from rollproof.components.aws.held.base import Asked, gone, reads, tidy
 
 _FUNCTION_VOLATILE = ("FunctionArn", "Version", "MasterArn", "SigningJobArn", "SigningProfileVersionArn")
 
@@ -62,7 +62,7 @@ def permission(asked: Asked) -> Mapping[str, Any]:
     statements = policy.get("Statement") if isinstance(policy, dict) else []
     found = [item for item in statements or [] if isinstance(item, dict) and item.get("Sid") == asked.id]
     if not found:
-        raise Unreadable("its statement is not in the function's policy under its id")
+        raise gone(asked)
     return found[0]
 
 

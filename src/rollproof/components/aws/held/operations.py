@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rollproof.components.aws.held.base import Asked, Unreadable, reads
-
-
-def _absent(asked: Asked) -> Mapping[str, Any]:
-    """A listing that does not have it says that it is gone, as other APIs do by an error."""
-    from botocore.exceptions import ClientError
-
-    raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": asked.id}}, "List")
+from rollproof.components.aws.held.base import Asked, Unreadable, gone, reads
 
 
 @reads("AWS::Logs::LogGroup")
@@ -20,7 +13,7 @@ def log_group(asked: Asked) -> Mapping[str, Any]:
     found = asked.every("logs", "describe_log_groups", "logGroups", logGroupNamePrefix=asked.id)
     group = [item for item in found if item["logGroupName"] == asked.id]
     if not group:
-        return _absent(asked)
+        raise gone(asked)
     tags = asked.maybe("logs", "list_tags_log_group", logGroupName=asked.id).get("tags")
     kept = {key: value for key, value in group[0].items() if key not in ("metricFilterCount", "arn")}
     return {**kept, "tags": tags}
@@ -37,7 +30,10 @@ def log_filter(asked: Asked) -> Mapping[str, Any]:
         filterNamePrefix=asked.id,
     )
     named = [item for item in found if item["filterName"] == asked.id]
-    return named[0] if named else _absent(asked)
+    if not named:
+        raise gone(asked)
+    found_one: dict[str, Any] = named[0]
+    return found_one
 
 
 @reads("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
@@ -46,7 +42,7 @@ def alarm(asked: Asked) -> Mapping[str, Any]:
     kind, key = ("CompositeAlarm", "CompositeAlarms") if composite else ("MetricAlarm", "MetricAlarms")
     found = asked.call("cloudwatch", "describe_alarms", AlarmNames=[asked.id], AlarmTypes=[kind]).get(key)
     if not found:
-        return _absent(asked)
+        raise gone(asked)
     volatile = ("ActionsSuppressedBy", "ActionsSuppressedReason", "EvaluationState")
     return {name: value for name, value in found[0].items() if name not in volatile}
 

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 _IN_SUB = re.compile(r"\$\{([^!}][^}]*)\}")
+_IDS = frozenset({"Id", "ApiId", "RestApiId", "QueueUrl", "Name", "GroupId"})
+"""Attributes that are the id of the resource itself."""
+ROOT = "/"
+"""What stands behind the id of a REST API for the resource that is its root."""
 _ARN_ENDS = re.compile(r"(?i)arn$")
 
 
@@ -64,8 +68,11 @@ class Scope:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
         if not (isinstance(parts, list) and len(parts) == 2 and isinstance(parts[0], str)):
             return None
-        named = isinstance(parts[1], str) and (_ARN_ENDS.search(parts[1]) or parts[1].endswith("Id"))
-        return self.physical.get(parts[0]) if named else None
+        owner = self.physical.get(parts[0])
+        if parts[1] == "RootResourceId" and owner:
+            return f"{owner}{ROOT}"
+        named = isinstance(parts[1], str) and (_ARN_ENDS.search(parts[1]) or parts[1] in _IDS)
+        return owner if named else None
 
     def _sub(self, argument: Any) -> str | None:
         text, own = (argument, {}) if isinstance(argument, str) else (argument[0], argument[1])

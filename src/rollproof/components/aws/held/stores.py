@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rollproof.components.aws.held.base import Asked, Unreadable, reads, tidy
+from rollproof.components.aws.held.base import Asked, Unreadable, gone, reads, tidy
 
 _BUCKET = {
     "Versioning": ("get_bucket_versioning", None),
@@ -37,7 +37,7 @@ def bucket(asked: Asked) -> Mapping[str, Any]:
 
 @reads("AWS::S3::BucketPolicy")
 def bucket_policy(asked: Asked) -> Mapping[str, Any]:
-    return {"Policy": asked.maybe("s3", "get_bucket_policy", Bucket=asked.given("Bucket")).get("Policy")}
+    return asked.call("s3", "get_bucket_policy", Bucket=asked.given("Bucket"))
 
 
 @reads("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable")
@@ -69,6 +69,8 @@ def queue_policy(asked: Asked) -> Mapping[str, Any]:
     for url in _listed(asked, "Queues"):
         said = asked.call("sqs", "get_queue_attributes", QueueUrl=url, AttributeNames=["Policy"])
         found[url] = said.get("Attributes", {}).get("Policy")
+    if not any(found.values()):
+        raise gone(asked)
     return found
 
 
@@ -129,8 +131,10 @@ def rotation(asked: Asked) -> Mapping[str, Any]:
 
 @reads("AWS::SecretsManager::ResourcePolicy")
 def secret_policy(asked: Asked) -> Mapping[str, Any]:
-    said = asked.maybe("secretsmanager", "get_resource_policy", SecretId=asked.given("SecretId"))
-    return {"Policy": said.get("ResourcePolicy")}
+    said = asked.call("secretsmanager", "get_resource_policy", SecretId=asked.given("SecretId"))
+    if not said.get("ResourcePolicy"):
+        raise gone(asked)
+    return {"Policy": said["ResourcePolicy"]}
 
 
 @reads("AWS::SecretsManager::SecretTargetAttachment")
