@@ -10,12 +10,20 @@ from rollproof.fidelity import (
     secretsmanager,
     settings,
 )
-from rollproof.fidelity.registry import Experiment, Fidelity, Finding, experiment, rely_on
+from rollproof.fidelity.registry import (
+    Experiment,
+    Fidelity,
+    Finding,
+    all_experiments,
+    experiment,
+    rely_on,
+)
 
 __all__ = [
     "Experiment",
     "Fidelity",
     "Finding",
+    "all_experiments",
     "cloudformation",
     "cloudfront",
     "cloudwatch",
