@@ -30,10 +30,6 @@ WAITS = {
     "Type": "AWS::CloudFormation::WaitCondition",
     "Properties": {"Handle": {"Ref": "Handle"}, "Timeout": "30"},
 }
-ROLE = {
-    "Type": "AWS::IAM::Role",
-    "Properties": {"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}},
-}
 
 
 @pytest.fixture(scope="module")
@@ -135,24 +131,6 @@ def test_continuing_a_rollback_where_none_is_stuck_fails(session: DrillSession, 
     assert "no stack is in UPDATE_ROLLBACK_FAILED" in drill.failed["stack.continue_rollback"].found
 
 
-def test_a_missing_capability_names_the_key_that_gives_it(session: DrillSession, tmp_path: Path) -> None:
-    drill = shop(session, tmp_path, {"Role": ROLE}, capabilities=[])
-    failed = deploy(drill)
-    assert failed is not None
-    assert "[stack.main]" in failed.remedy
-    assert "CAPABILITY" in failed.found
-
-
-def test_a_template_that_cloudformation_refuses_is_named_with_its_file(
-    session: DrillSession, tmp_path: Path
-) -> None:
-    drill = shop(session, tmp_path, {"Level": parameter({"Ref": "Nothing"})})
-    failed = deploy(drill)
-    assert failed is not None
-    assert "Nothing" in failed.found
-    assert "main.json" in failed.where
-
-
 class Between:
     """A proxy between the clients and the emulator, that answers some calls itself.
 
@@ -163,6 +141,7 @@ class Between:
     def __init__(self, upstream: str) -> None:
         self.answers: dict[str, list[tuple[str, int]]] = {}
         self.upstream = upstream
+        self.message = "not now"
 
     def take(self, action: str) -> tuple[str, int] | None:
         waiting = self.answers.get(action) or self.answers.get("*")
@@ -191,7 +170,7 @@ def between(drill: Drill) -> Iterator[Between]:
             self.wfile.write(content)
 
         def refuse(self, code: str, status: int) -> tuple[int, bytes]:
-            text = f"<R><Error><Code>{code}</Code><Message>not now</Message></Error></R>"
+            text = f"<R><Error><Code>{code}</Code><Message>{proxy.message}</Message></Error></R>"
             return status, text.encode()
 
         def forward(self, body: bytes) -> tuple[int, bytes]:
@@ -258,3 +237,26 @@ def test_credentials_that_expire_while_the_stack_is_changing_do_not_count_as_a_f
         with pytest.raises(EnvironmentUnavailable):
             drill.attempt(DeployRelease())
     assert drill.failed == {}
+
+
+# This emulator asks for no capability and validates no template, so AWS' own answers are put in its place.
+REFUSED = {
+    "InsufficientCapabilitiesException": ("Requires capabilities : [CAPABILITY_IAM]", "[stack.main]"),
+    "ValidationError": ("Unresolved resource dependencies [Nothing]", "correct the template"),
+}
+
+
+@pytest.mark.parametrize("code", REFUSED)
+def test_what_cloudformation_refuses_is_told_with_the_file_and_what_to_do(
+    session: DrillSession, tmp_path: Path, code: str
+) -> None:
+    message, remedy = REFUSED[code]
+    drill = shop(session, tmp_path, {"Level": parameter("1")})
+    with between(drill) as proxy:
+        proxy.message = message
+        proxy.answers = {"CreateChangeSet": [(code, 400)]}
+        failed = deploy(drill)
+    assert failed is not None
+    assert message in failed.found
+    assert remedy in failed.remedy
+    assert "main.json" in failed.where
