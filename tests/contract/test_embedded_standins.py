@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,6 +15,33 @@ from hypothesis import strategies as st
 from psycopg import Connection
 
 from rollproof.environments.base import PostgresServer
+from rollproof.environments.embedded.standins import MARKER, can_be_given_more, with_standins
+
+DEBIAN = Path("/usr/lib/postgresql")
+
+
+def test_an_installation_of_debians_keeps_its_extensions_and_gets_more(tmp_path: Path) -> None:
+    installed = sorted(DEBIAN.glob("*/bin/postgres"))
+    if not installed:
+        pytest.skip("no PostgreSQL of Debian's is installed here")
+    bin_dir = installed[-1].parent
+    assert can_be_given_more(bin_dir)
+    own = with_standins(bin_dir, tmp_path / "programs", None)
+    share = tmp_path / "programs" / "share" / "postgresql" / bin_dir.parent.name
+    assert (share / "extension" / MARKER).is_file()
+    assert (share / "extension" / "plpgsql.control").is_symlink()
+    assert (share / "postgres.bki").is_symlink()
+    assert sorted(path.name for path in own.iterdir()) == ["postgres"]
+    assert with_standins(bin_dir, tmp_path / "programs", None) == own
+    assert not (
+        DEBIAN.parent.parent / "share/postgresql" / bin_dir.parent.name / "extension" / MARKER
+    ).exists()
+
+
+def test_another_layout_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    assert not can_be_given_more(tmp_path / "bin")
+
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=300)
 

@@ -79,8 +79,11 @@ def made_empty(server: PostgresServer, differences: Iterable[Difference]) -> tup
 
 def own_uuids(server: PostgresServer, differences: Iterable[Difference]) -> bool:
     """True when uuid-ossp came, and is the one that Rollproof provides."""
-    came = any(_came(item) and _bare(item.name) == UUID_OSSP for item in differences)
-    return came and server.private and _own_folder(server) is not None
+    if not any(_came(item) and _bare(item.name) == UUID_OSSP for item in differences):
+        return False
+    folder = _own_folder(server) if server.private else None
+    # What the installation itself has is a link there.
+    return folder is not None and not (folder / f"{UUID_OSSP}.control").is_symlink()
 
 
 def _came(item: Difference) -> bool:

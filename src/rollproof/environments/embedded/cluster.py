@@ -138,8 +138,7 @@ class ClusterPlan:
         if not can_be_given_more(programs):
             return programs / "postgres"
         target = self.scratch.folder / "server programs"
-        made = target.exists()
-        return (target / "bin" if made else with_standins(programs, target, self.account)) / "postgres"
+        return with_standins(programs, target, self.account) / "postgres"
 
     @contextmanager
     def _password_file(self) -> Iterator[tuple[str, Path]]:

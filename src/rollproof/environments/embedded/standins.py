@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,8 +20,10 @@ UUID_OSSP = "uuid-ossp"
 MARKER = "rollproof-standins"
 """A file of this name stands in an extension folder that is Rollproof's own, and goes with the server."""
 
-_LAYOUTS = (("share",), ("share", "postgresql"))
+_SHARES = (("share",), ("share", "postgresql"))
 """Where wheels keep what `extension` is in, beside `bin` and `lib`."""
+_DEBIAN = ("lib", "postgresql")
+"""Debian has `lib/postgresql/15/bin` and `share/postgresql/15`; a server finds the one from the other."""
 _CONTROL = """\
 comment = '{comment}'
 default_version = '{version}'
@@ -31,14 +34,14 @@ _COMMENT = "generate universally unique identifiers (UUIDs)"
 
 
 def can_be_given_more(bin_dir: Path) -> bool:
-    """True for an installation of a wheel's layout, whose extensions are found beside the server program."""
-    return _extensions(bin_dir) is not None
+    """True for an installation whose extensions are found from where the server program is."""
+    return _Layout.of(bin_dir) is not None
 
 
 def lacks_uuid_ossp(bin_dir: Path) -> bool:
     """True for such an installation when it comes without that extension."""
-    folder = _extensions(bin_dir)
-    return folder is not None and not (folder / f"{UUID_OSSP}.control").exists()
+    layout = _Layout.of(bin_dir)
+    return layout is not None and not (layout.extensions / f"{UUID_OSSP}.control").exists()
 
 
 def with_standins(bin_dir: Path, target: Path, account: Account | None) -> Path:
@@ -47,16 +50,19 @@ def with_standins(bin_dir: Path, target: Path, account: Account | None) -> Path:
     It has uuid-ossp too; only `postgres` is in it.
 
     Args:
-        target: does not exist yet; nobody but the account can look into it.
+        target: when it is there already, it is left as it is; nobody but the account can look into it.
         account: who the server runs as, when not oneself.
 
     Raises:
         EnvironmentUnavailable: it cannot be made.
     """
-    extensions = _extensions(bin_dir)
-    assert extensions is not None
+    layout = _Layout.of(bin_dir)
+    assert layout is not None
+    own = target / bin_dir.relative_to(layout.root)
+    if target.exists():
+        return own
     try:
-        _link(bin_dir, extensions, target)
+        _link(bin_dir, layout, target)
         target.chmod(0o700)
         if account is not None:
             os.chown(target, account.uid, account.gid)
@@ -66,7 +72,7 @@ def with_standins(bin_dir: Path, target: Path, account: Account | None) -> Path:
             where=str(target),
             remedy="make room there",
         ) from error
-    return target / "bin"
+    return own
 
 
 def stand_in(extensions: Path, name: str, *, script: str, comment: str = "", version: str = "1.0") -> None:
@@ -79,25 +85,48 @@ def stand_in(extensions: Path, name: str, *, script: str, comment: str = "", ver
         (extensions / file).chmod(0o644)
 
 
-def _extensions(bin_dir: Path) -> Path | None:
-    places = (bin_dir.parent.joinpath(*layout, "extension") for layout in _LAYOUTS)
-    return next((place for place in places if place.is_dir()), None)
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How an installation is laid out.
+
+    Attributes:
+        root: the folder that both programs and extensions are below.
+        extensions: the folder of the extensions.
+        linked: folders whose entries the server needs to find where it expects them.
+    """
+
+    root: Path
+    extensions: Path
+    linked: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, bin_dir: Path) -> _Layout | None:
+        """That of the installation with these programs; None when it is another one."""
+        for share in _SHARES:
+            if (place := bin_dir.parent.joinpath(*share, "extension")).is_dir():
+                between = [folder for folder in place.parents if folder.is_relative_to(bin_dir.parent)]
+                return cls(bin_dir.parent, place, (place, *between))
+        *above, major, _ = bin_dir.parts
+        if tuple(above[-2:]) == _DEBIAN:
+            root = bin_dir.parents[3]
+            place = root / "share" / "postgresql" / major / "extension"
+            return cls(root, place, (place, place.parent, bin_dir.parent)) if place.is_dir() else None
+        return None
 
 
-def _link(bin_dir: Path, extensions: Path, target: Path) -> None:
-    root, own = bin_dir.parent, target / extensions.relative_to(bin_dir.parent)
-    (target / "bin").mkdir(parents=True, mode=0o755)
-    link_or_copy(str(bin_dir / "postgres"), str(target / "bin" / "postgres"))
+def _link(bin_dir: Path, layout: _Layout, target: Path) -> None:
+    root, extensions = layout.root, layout.extensions
+    own, programs = (target / folder.relative_to(root) for folder in (extensions, bin_dir))
+    programs.mkdir(parents=True, mode=0o755)
+    link_or_copy(str(bin_dir / "postgres"), str(programs / "postgres"))
     own.mkdir(parents=True, mode=0o755)
-    for folder in (extensions, *extensions.parents):
-        if not folder.is_relative_to(root):
-            break
+    for folder in layout.linked:
         _link_what_is_in(folder, target / folder.relative_to(root))
     (own / MARKER).touch(mode=0o644)
     if lacks_uuid_ossp(bin_dir):
         script = files(__package__).joinpath("sql/uuid_ossp.sql").read_text(encoding="utf-8")
         stand_in(own, UUID_OSSP, script=script, comment=_COMMENT, version="1.1")
-    for folder in (target / "bin", own, *own.parents):
+    for folder in (programs, own, *programs.parents, *own.parents):
         if folder.is_relative_to(target):
             folder.chmod(0o755)  # whoever the server runs as; umask may have it otherwise
 
