@@ -10,8 +10,9 @@ from rollproof.components.aws.cloud import BEFORE, Cloud, readable, reader
 from rollproof.components.aws.function import Functions
 from rollproof.components.aws.parameters import Parameters
 from rollproof.components.aws.setting import Store, Version
-from rollproof.components.aws.targets import Target, targets_of
+from rollproof.components.aws.targets import Target
 from rollproof.components.aws.variables import Variables
+from rollproof.components.aws.watching import watched_targets
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
@@ -148,7 +149,7 @@ class DiagnoseSettings(Act):
 
 def ill_targets(drill: Drill) -> list[str]:
     """What does not answer as it should; all are asked once, at the same time."""
-    targets = targets_of(drill)
+    targets = watched_targets(drill)
     with ThreadPoolExecutor(max(1, min(len(targets), MOST_AT_ONCE))) as pool:
         answers = list(pool.map(_ask_once, targets))
     return [
@@ -197,14 +198,12 @@ class RollBackSettings(Act):
 
 @dataclass(frozen=True)
 class AskSystem(Act):
-    """Asks everything that the system answers, once: does it work?"""
+    """Asks what `[watch] ask` names, or everything that the system answers, once: does it work?"""
 
     name = "system.ask"
 
     def run(self, drill: Drill) -> JsonObject:
-        targets = targets_of(drill)
-        if not targets:
-            raise NotApplicable(f"system {drill.system.name} has nothing that could be asked")
+        targets = watched_targets(drill)
         problems = ill_targets(drill)
         if drill.history.last("incident.executed") is not None and not problems:
             drill.incident("verified")

@@ -27,7 +27,7 @@ from rollproof.workload.samples import AlarmState, Connections, LogCount, Sample
 
 BESIDE_SECONDS = 0.1
 ALARM_SECONDS = 0.5
-AT_LEAST = 25
+AT_LEAST = 21
 """Questions to each target that a watch goes on for, though its time be over…"""
 AT_MOST_SECONDS = 30.0
 """…but never longer than this, or than four times its time."""
