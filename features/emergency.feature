@@ -57,7 +57,7 @@ Feature: An emergency is survived
     Given the tables of the current release are deployed
     And critical tables hold items
     And the system serves its clients
-    And a backup of the critical tables
+    And a backup of the critical tables that restores to identical items
     And items have been written since that backup
     And items of the critical tables have been deleted and corrupted by mistake
     When the loss of items is detected
@@ -76,7 +76,7 @@ Feature: An emergency is survived
     Given the tables of the current release are deployed
     And critical tables hold items
     And the system serves its clients
-    And a backup of the critical tables
+    And a backup of the critical tables that restores to identical items
     And items have been written since that backup
     And the critical tables have been deleted by mistake
     When the loss of items is detected
@@ -93,7 +93,7 @@ Feature: An emergency is survived
     Given tables here can be restored to any moment
     And the tables of the current release are deployed
     And critical tables hold items
-    And a backup of the critical tables
+    And a backup of the critical tables that restores to identical items
     And items of the critical tables have been deleted and corrupted by mistake
     When the loss of items is detected
     And writes to the tables are stopped

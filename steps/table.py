@@ -24,10 +24,11 @@ def filled(drill: Drill) -> None:
     drill.require(acts.FillTables())
 
 
-@given("a backup of the critical tables")
+@given("a backup of the critical tables that restores to identical items")
 def backed_up(drill: Drill) -> None:
     rely_on(drill, "dynamodb-backup")
     drill.require(acts.BackUpTables())
+    drill.require(acts.ProveTableBackups())
 
 
 @given("tables here can be restored to any moment")

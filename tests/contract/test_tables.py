@@ -16,6 +16,7 @@ from rollproof.components.aws.tableacts import (
     BackUpTables,
     DetectItemLoss,
     FillTables,
+    ProveTableBackups,
     RestoreTables,
     WriteItems,
 )
@@ -236,6 +237,14 @@ class TestBadInput:
             make(critical=False).require(BackUpTables())
 
 
+def test_a_backup_is_proven_by_restoring_it_and_leaves_nothing_beside(make: Make) -> None:
+    drill = make()
+    drill.require(FillTables())
+    drill.require(BackUpTables())
+    assert drill.require(ProveTableBackups())["count"] == 60
+    assert client(drill).list_tables()["TableNames"] == ["orders-embedded"]
+
+
 def test_a_backup_taken_while_items_were_written_is_found_out(make: Make) -> None:
     drill = make()
     drill.require(FillTables())
@@ -243,6 +252,8 @@ def test_a_backup_taken_while_items_were_written_is_found_out(make: Make) -> Non
     seen = drill.use(Tables)
     put_items(client(drill), "orders-embedded", [{"pk": {"S": "late"}, "sk": {"N": "1"}}])
     seen.look("backup")
+    with pytest.raises(PreconditionNotMet, match="not what was backed up"):
+        drill.require(ProveTableBackups())
     assert not drill.attempt(RestoreTables())
     assert "not what was backed up" in drill.failed["table.restore"].found
 

@@ -129,19 +129,37 @@ class DetectCompromise(Act):
 
 @dataclass(frozen=True)
 class RotateSecrets(Act):
-    """Rotates every declared secret; one whose users take turns twice, for only then both are new."""
+    """Rotates every declared secret; one whose users take turns twice, for only then both are new.
+
+    One that fails keeps none of the others from being rotated.
+    """
 
     name = "secret.rotate"
 
     def run(self, drill: Drill) -> JsonObject:
         held = drill.use(Secrets)
-        how = {key: self._rotate(held, key) for key in held.declared()}
+        how: list[Json] = []
+        failures: list[AttemptFailed] = []
+        for key in held.declared():
+            try:
+                how.append(f"{key}: {self._rotate(held, key)}")
+            except AttemptFailed as error:
+                failures.append(error)
+        if failures:
+            raise _summed(failures)
         drill.incident("executed")
-        return {"items": [f"{key}: {by}" for key, by in how.items()], "count": len(how)}
+        return {"items": how, "count": len(how)}
 
     def _rotate(self, held: Secrets, key: str) -> str:
         times = 2 if held.declared()[key].strategy == "alternating-users" else 1
         return [rotate(held, key) for _ in range(times)][-1]
+
+
+def _summed(failures: list[AttemptFailed]) -> AttemptFailed:
+    """One error for all; the first one's place and remedy."""
+    first = failures[0]
+    found = "; ".join(f"{error.where}: {error.found}" for error in failures)
+    return AttemptFailed(found, doing="rotating secrets", remedy=first.remedy, facts=first.facts)
 
 
 def rotate(held: Secrets, key: str) -> str:

@@ -27,6 +27,7 @@ from rollproof.components.aws.tablesettings import TableSettings, protect
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import AttemptFailed, PreconditionNotMet
+from rollproof.journal import Kind
 from rollproof.model.json import Json, JsonObject
 
 MADE_UP = 60
@@ -73,6 +74,31 @@ class BackUpTables(Act):
         if not count:
             raise PreconditionNotMet("the critical tables are empty", remedy="declare a `seed` for them")
         return {"tables": list(seen), "count": count}
+
+
+@dataclass(frozen=True)
+class ProveTableBackups(Act):
+    """Restores each backup beside its table and compares every item with what was backed up."""
+
+    name = "table.verify-backup"
+
+    def run(self, drill: Drill) -> JsonObject:
+        tables = drill.use(Tables)
+        for name, backup in tables.backups.items():
+            side = _beside(name)
+            try:
+                restore_beside(tables.client, backup, side)
+                _expect_same(tables, side, name)
+            finally:
+                if is_there(tables.client, side):
+                    drop_table(tables.client, side)
+        count = sum(len(tables.seen["backup"][name].items) for name in tables.backups)
+        return {"tables": list(tables.backups), "count": count}
+
+
+def _beside(name: str) -> str:
+    """A name that no table has; DynamoDB takes at most 255 characters."""
+    return f"{name[:230]}-rollproof-{secrets.token_hex(4)}"
 
 
 @dataclass(frozen=True)
@@ -166,7 +192,7 @@ class RestoreTables(Act):
     def _restore(self, tables: Tables, name: str) -> int:
         if self.by == "replace":
             return _replace(tables, name)
-        side = f"{name[:230]}-rollproof-{secrets.token_hex(4)}"
+        side = _beside(name)
         try:
             if self.by == "time":
                 restore_to_time(tables.client, name, side, _before_the_mistake(tables.drill))
@@ -214,10 +240,11 @@ def _given_up(tables: Tables) -> list[str]:
 
 
 def _before_the_mistake(drill: Drill) -> datetime:
-    fault = drill.history.first("incident.fault")
-    if fault is None:
+    """When the fault began to be injected: what its incident notes is when it was over."""
+    begun = drill.history.last("fault.inject", Kind.BEGIN)
+    if begun is None:
         raise PreconditionNotMet("nobody knows when the mistake was made")
-    return datetime.fromisoformat(fault.at).astimezone(UTC)
+    return datetime.fromisoformat(begun.at).astimezone(UTC)
 
 
 @dataclass(frozen=True)

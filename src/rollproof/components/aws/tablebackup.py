@@ -15,6 +15,7 @@ from rollproof.waiting import eventually
 
 READY_SECONDS = 1800.0
 """How long a backup, a restore or a deletion may take; AWS names no limit, an hour is not unheard of."""
+LAG_SECONDS = 900.0
 BATCH = 25
 """BatchWriteItem takes no more (Amazon DynamoDB API reference)."""
 
@@ -47,12 +48,35 @@ def restore_beside(client: Any, backup: str, target: str) -> None:
 
 
 def restore_to_time(client: Any, table: str, target: str, moment: datetime) -> None:
-    """Restores a table as it was at a moment, to the second, into a table of another name."""
+    """Restores a table as it was at a moment, to the second, into a table of another name.
+
+    The newest moments cannot be restored yet: AWS lags by about five minutes, and is waited for.
+    """
+    eventually(
+        lambda: _restorable(client, table) >= moment,
+        within=LAG_SECONDS,
+        what=f"{table} can be restored to that moment",
+    )
     with calling("restoring the table to a point in time", where=target):
         client.restore_table_to_point_in_time(
             SourceTableName=table, TargetTableName=target, RestoreDateTime=moment.astimezone(UTC)
         )
     wait_active(client, target)
+
+
+def _restorable(client: Any, table: str) -> datetime:
+    with calling("asking up to when the table can be restored", where=table):
+        found = client.describe_continuous_backups(TableName=table)["ContinuousBackupsDescription"]
+    latest = found.get("PointInTimeRecoveryDescription", {}).get("LatestRestorableDateTime")
+    if latest is None:
+        raise AttemptFailed(
+            "its point-in-time recovery is off",
+            doing="restoring the table to a point in time",
+            where=table,
+            remedy="switch it on; until then only backups bring items back",
+        )
+    at: datetime = latest.astimezone(UTC)
+    return at
 
 
 def wait_active(client: Any, table: str) -> None:
