@@ -58,6 +58,9 @@ class DeployFailing(Act):
         name = found.name if found else f"{twin_of(drill, self.phase).name}, made to fail"
         return {"version": name, "kind": f"failing-{self.phase}"}
 
+    def undo(self, drill: Drill) -> JsonObject | None:
+        return drill.use(Deployments).undo()
+
     def run(self, drill: Drill) -> JsonObject:
         deployments, release = drill.use(Deployments), self.declared(drill)
         drill.incident("fault", cause=f"a deploy that fails while its stacks are {self.phase}d")

@@ -16,11 +16,10 @@ from typing import Any
 from rollproof.components.aws.assembly import FileAsset, StackSource
 from rollproof.components.aws.clients import calling, code_of
 from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.stack import BODY_BYTES
 from rollproof.components.aws.templates import Template, read_template, resources
 from rollproof.errors import AttemptFailed, BadInput
 
-BODY_BYTES = 51_200
-"""of a template that may be sent in the call itself (CloudFormation quotas)"""
 BOOTSTRAP_VERSION = "30"
 """what a private account says that its bootstrap stack is, for templates that ask"""
 _EARLIEST = (1980, 1, 1, 0, 0, 0)

@@ -14,6 +14,7 @@ from rollproof.components.aws.digests import digest_of
 from rollproof.components.aws.held.base import tidy
 from rollproof.components.aws.packaging import Packager, parameters_of
 from rollproof.components.aws.sam import transformed
+from rollproof.components.aws.stack_undo import undo_stacks
 from rollproof.components.aws.templates import effective, transforms
 from rollproof.components.commands import fill_in, run_command
 from rollproof.components.postgres.bench import Bench
@@ -104,6 +105,11 @@ class Deployments:
             stacks.expect_settled(self.cloud, source.name)
         return [self.deploy(release, source) for source in sources]
 
+    def undo(self) -> JsonObject | None:
+        """What a healer needs to put every declared stack back."""
+        names = [self.cloud.fill(spec.name) for spec in self.drill.system.stack.values()]
+        return undo_stacks(self.cloud, self.packager, names)
+
     def parameters(self, release: Release, source: StackSource) -> dict[str, str]:
         """Values of the parameters that the template declares.
 
@@ -187,6 +193,10 @@ class _OfRelease(Act):
     def describe(self, drill: Drill) -> JsonObject:
         release = drill.use(Deployments).release(self.which_release())
         return {"version": release.name, "kind": release.broken, "items": list(self.which_stacks())}
+
+    def undo(self, drill: Drill) -> JsonObject | None:
+        """In an account that does not go away with the drill, the stacks get back what they were."""
+        return drill.use(Deployments).undo()
 
     def run(self, drill: Drill) -> JsonObject:
         deployments = drill.use(Deployments)

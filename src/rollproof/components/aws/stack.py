@@ -36,6 +36,8 @@ REMEDIES = {
     "UPDATE_ROLLBACK_FAILED": "continue rolling it back, skipping resources that cannot be restored",
 }
 """What a stack needs before it can be deployed to (CloudFormation User Guide, stack status codes)."""
+BODY_BYTES = 51_200
+"""of a template that may be sent in the call itself (CloudFormation quotas)"""
 NESTED = "AWS::CloudFormation::Stack"
 _NOTHING = ("didn't contain changes", "No updates are to be performed")
 _CANCELLED = "cancelled"

@@ -1,0 +1,123 @@
+"""Putting stacks back after a drill, in an account that does not go away with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rollproof.components.aws import stack as stacks
+from rollproof.components.aws.clients import calling
+from rollproof.components.aws.cloud import Cloud
+from rollproof.drill.healing import healer
+from rollproof.errors import AttemptFailed, RollproofError
+from rollproof.model.json import Json, JsonObject
+
+if TYPE_CHECKING:
+    from rollproof.components.aws.packaging import Packager
+
+HERE: dict[str, Cloud] = {}
+"""Accounts that a drill of this process works in, by their numbers: where a healer gets credentials."""
+LIMIT = 1800.0
+_HIDDEN = "****"
+"""What CloudFormation shows of a parameter with NoEcho."""
+
+
+def undo_stacks(cloud: Cloud, packager: Packager, names: Sequence[str]) -> JsonObject | None:
+    """How the stacks are now, for a healer; None where they go away with the account.
+
+    What they are made of is kept in the account, in the bucket of the release's files: parameters may
+    hold secrets, which no journal may.
+    """
+    if cloud.endpoint.private:
+        return None
+    HERE[cloud.endpoint.account] = cloud
+    items: list[Json] = [_as_it_is(cloud, packager, name) for name in names]
+    return {"kind": "aws.stacks", "account": cloud.endpoint.account, "items": items}
+
+
+def _as_it_is(cloud: Cloud, packager: Packager, name: str) -> dict[str, Json]:
+    said = stacks.describe(cloud, name)
+    if not said or said["StackStatus"] == "REVIEW_IN_PROGRESS":
+        return {"name": name}
+    with calling("reading the template of a stack", where=name):
+        body = cloud.client("cloudformation").get_template(StackName=name)["TemplateBody"]
+    template = body if isinstance(body, str) else json.dumps(body)
+    kept = {"template": template, "parameters": said.get("Parameters", []), "tags": said.get("Tags", [])}
+    key = f"before/{name}.json"
+    packager.put(packager.bucket, key, json.dumps(kept).encode())
+    return {"name": name, "bucket": packager.bucket, "key": key}
+
+
+@healer("aws.stacks")
+def put_back(undo: JsonObject) -> str:
+    """Newest stack first: one that was not there is deleted, the others get their template back."""
+    account, items = str(undo["account"]), undo["items"]
+    if account not in HERE:
+        raise RollproofError(
+            f"nobody here has credentials for account {account}",
+            doing="putting stacks back",
+            remedy="deploy the release that the journal names with the account's own tools",
+        )
+    assert isinstance(items, list)
+    for item in reversed(items):
+        assert isinstance(item, Mapping)
+        _put_one_back(HERE[account], item)
+    return f"{len(items)} stacks as they were"
+
+
+def _put_one_back(cloud: Cloud, item: Mapping[str, Json]) -> None:
+    name = str(item["name"])
+    there = stacks.describe(cloud, name)
+    if "key" in item:
+        _update(cloud, name, item)
+    elif there:
+        with calling("deleting a stack that the drill had made", where=name):
+            cloud.client("cloudformation").delete_stack(StackName=name)
+        _expect(stacks.wait_until_settled(cloud, there["StackId"], limit=LIMIT), name, "", "DELETE_COMPLETE")
+
+
+def _update(cloud: Cloud, name: str, item: Mapping[str, Json]) -> None:
+    place = {"Bucket": str(item["bucket"]), "Key": str(item["key"])}
+    with calling("reading what a stack was before the drill", where=name):
+        kept: dict[str, Any] = json.loads(cloud.client("s3").get_object(**place)["Body"].read())
+    try:
+        with calling("updating a stack to what it was", where=name):
+            cloud.client("cloudformation").update_stack(
+                StackName=name,
+                **_body(cloud, kept["template"], place),
+                Parameters=[_parameter(said) for said in kept["parameters"]],
+                Tags=kept["tags"],
+                Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            )
+    except AttemptFailed as error:
+        if "No updates are to be performed" not in error.found:
+            raise
+    _expect(stacks.wait_until_settled(cloud, name, limit=LIMIT), name, *stacks.TO_UPDATE)
+
+
+def _body(cloud: Cloud, template: str, place: Mapping[str, str]) -> dict[str, str]:
+    """In the call, or by URL when it is too large for that."""
+    if len(template.encode()) <= stacks.BODY_BYTES:
+        return {"TemplateBody": template}
+    key = f"{place['Key']}.template"
+    with calling("uploading the template of a stack", where=key):
+        cloud.client("s3").put_object(Bucket=place["Bucket"], Key=key, Body=template.encode())
+    base = cloud.endpoint.url or f"https://s3.{cloud.endpoint.region}.amazonaws.com"
+    return {"TemplateURL": f"{base}/{place['Bucket']}/{key}"}
+
+
+def _parameter(said: Mapping[str, Any]) -> dict[str, Any]:
+    if said.get("ParameterValue") == _HIDDEN:
+        return {"ParameterKey": said["ParameterKey"], "UsePreviousValue": True}
+    return {"ParameterKey": said["ParameterKey"], "ParameterValue": said.get("ParameterValue", "")}
+
+
+def _expect(status: str, name: str, *wanted: str) -> None:
+    if status not in wanted:
+        raise AttemptFailed(
+            f"it is in {status or 'no state: it is not there'}",
+            doing="putting a stack back",
+            where=name,
+            remedy=stacks.REMEDIES.get(status, "see its events in the console"),
+        )
