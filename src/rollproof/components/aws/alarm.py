@@ -134,10 +134,11 @@ class AwaitAlarm(Act):
 
 
 def _call_functions(drill: Drill) -> None:
-    """Calls each function that has a `payload` once, so that what it does now is counted."""
-    functions = drill.use(Functions)
+    """Calls each function that an alarm watches once, so that what it does now is counted."""
+    functions, cloud = drill.use(Functions), drill.use(Cloud)
+    watched = {one["Value"] for said in described(cloud) for one in said.get("Dimensions") or []}
     for key, spec in functions.declared().items():
-        if spec.payload:
+        if spec.payload and cloud.fill(spec.name) in watched:
             functions.call(key, spec.alias or LATEST)
 
 
