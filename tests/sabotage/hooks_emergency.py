@@ -133,11 +133,15 @@ def stream_forgotten(drill: Drill, act: Act) -> None:
 
 
 def recovery_off(drill: Drill, act: Act) -> None:
-    """Point-in-time recovery is off after the restore."""
-    off = {"PointInTimeRecoveryEnabled": False}
-    _after_restore(
-        drill, lambda c, n: c.update_continuous_backups(TableName=n, PointInTimeRecoverySpecification=off)
-    )
+    """Point-in-time recovery was on, and is off after the restore."""
+    client, name, _ = _table(drill)
+    _recovery(client, name, True)
+    _after_restore(drill, lambda c, n: _recovery(c, n, False))
+
+
+def _recovery(client: Any, name: str, on: bool) -> None:
+    wanted = {"PointInTimeRecoveryEnabled": on}
+    client.update_continuous_backups(TableName=name, PointInTimeRecoverySpecification=wanted)
 
 
 def unprotected(drill: Drill, act: Act) -> None:
