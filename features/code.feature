@@ -26,7 +26,7 @@ Feature: The API answers 500 after a deploy
   @redeploy
   Scenario: A bug in the handlers is rolled back by deploying the previous release again
     Given the current release of one API serves, and everything behind it answers
-    When a release goes out whose fault is handler-bug
+    When the system's own release goes out whose fault is handler-bug
     And the cause is diagnosed from logs, metrics and configuration
     And the release before is deployed again
     Then the diagnosis says handler-bug
@@ -81,7 +81,7 @@ Feature: The API answers 500 after a deploy
   @commands
   Scenario: A bug in the handlers is rolled back by the system's own commands
     Given the current release of one API serves, and everything behind it answers
-    When a release goes out whose fault is handler-bug
+    When the system's own release goes out whose fault is handler-bug
     And the cause is diagnosed from logs, metrics and configuration
     And the last good revision is checked out, built and deployed by the system's own commands
     Then the diagnosis says handler-bug

@@ -49,6 +49,12 @@ def broken_release(drill: Drill, kind: str) -> None:
         fault(drill, kind)
 
 
+@when(parsers.re(r"the system's own release goes out whose fault is (?P<kind>[\w-]+)"))
+def own_broken_release(drill: Drill, kind: str) -> None:
+    """No fault stands in for it: to go back by a deploy, there has to be a deploy to go back from."""
+    drill.attempt(DeployRelease(f"broken:{kind}", drill.use(Functions).stacks))
+
+
 @when(parsers.re(r"the fault is put in that (?P<kind>[\w-]+) stands for"))
 @given(parsers.re(r"the fault is put in that (?P<kind>[\w-]+) stands for"))
 def fault(drill: Drill, kind: str) -> None:

@@ -19,6 +19,7 @@ from rollproof.drill.session import DrillSession
 from rollproof.environments.embedded import EmbeddedEnvironment
 from rollproof.errors import PreconditionNotMet
 from rollproof.journal import Kind
+from rollproof.model.aws import Function
 from rollproof.model.verdict import Outcome
 from tests.contract.function_support import ANSWERS, RAISES, SYSTEM, deploy, make, refusing
 
@@ -137,6 +138,26 @@ def test_a_rollback_that_moves_one_of_two_aliases_is_refuted(pair: Drill, status
     verdict = pair.verify(checks.aliases_restored)
     assert verdict.outcome is Outcome.REFUTED
     assert verdict.findings[0].startswith("two:")
+
+
+def test_a_function_that_was_never_called_has_no_log_to_lose(session: DrillSession) -> None:
+    quiet = {"name": "pair-quiet"}
+    system = SYSTEM.model_copy(
+        update={"function": {**SYSTEM.function, "quiet": Function.model_validate(quiet)}}
+    )
+    drill = session.drill("quiet", system, about={"name": "quiet", "tags": ["function"]})
+    for name in ("pair-one", "pair-two", "pair-quiet"):
+        make(drill.use(Cloud), name)
+    drill.require(aliases.RememberFunctions())
+    assert drill.attempt(aliases.RollBackFunctions())
+    assert drill.verify(checks.no_errors_logged).outcome is Outcome.PROVEN
+
+
+def test_a_log_group_that_was_there_and_is_gone_refutes(pair: Drill) -> None:
+    assert pair.attempt(aliases.RollBackFunctions())
+    pair.look("functions")
+    pair.use(Cloud).client("logs").delete_log_group(logGroupName="/aws/lambda/pair-two")
+    assert pair.verify(checks.no_errors_logged).outcome is Outcome.REFUTED
 
 
 def test_functions_that_cannot_be_asked_leave_the_verdict_unknown(pair: Drill) -> None:

@@ -64,7 +64,7 @@ def _logged(cloud: Cloud, serving: Serving, since_ms: int, known: int) -> dict[s
     except AttemptFailed as error:
         if code_of(error) != "ResourceNotFoundException":
             return said | {"refusal": error.found}
-        return said | {"gone": True}
+        return said | {"gone": serving.key in cloud.drill.use(Functions).logged, "requests": 0}
     begun = [request for request in requests if request.begun]
     failed = [request for request in begun if request.failed]
     errors = sorted({symptom.said for request in failed for symptom in symptoms_in(request.text)})

@@ -9,6 +9,7 @@ from rollproof.components.aws.api import Apis
 from rollproof.components.aws.clients import Aws, calling, code_of
 from rollproof.components.aws.cloud import BEFORE, Cloud
 from rollproof.components.aws.function import LATEST, Functions, Serving
+from rollproof.components.aws.logs import has_group
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import (
@@ -44,6 +45,9 @@ class RememberFunctions(Act):
         cloud.look(BEFORE, *(kind for kind in wanted if kind not in cloud.seen.get(BEFORE, {})))
         if drill.system.api:
             drill.use(Apis).discover(cloud.seen[BEFORE]["api"])
+        functions.logged = frozenset(
+            key for key, serving in functions.before.items() if has_group(cloud, serving.log_group)
+        )
         read_metrics(drill, BEFORE)
         drill.recorder.note(
             "functions.seen",

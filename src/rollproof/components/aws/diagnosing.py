@@ -71,7 +71,7 @@ def gather(drill: Drill) -> tuple[Evidence, Mapping[str, int]]:
     there = functions.there()
     calls = [(key, call) for key, serving in there.items() for call in _calls(functions, serving)]
     tried = [Failure(key, "answer", _text(call)) for key, call in calls if not call.well]
-    unwell = _unwell(drill)
+    unwell = _unwell(drill, but={failure.function for failure in tried})
     expected = bool(tried or unwell)
     logged = [failure for serving in there.values() for failure in _logged(drill, serving, expected)]
     raised = Counter(key for key, call in calls if call.raised)
@@ -104,11 +104,18 @@ def _text(call: Call) -> str:
     return "\n".join(filter(None, [call.refusal, call.kind, call.text, call.error]))
 
 
-def _unwell(drill: Drill) -> list[str]:
-    """APIs of which a path does not answer 200; asking them makes their functions log why."""
-    apis = drill.use(Apis)
-    found = apis.find() if drill.system.api else {}
+def _unwell(drill: Drill, *, but: set[str]) -> list[str]:
+    """APIs of which a path does not answer 200; asking them makes their functions log why.
+
+    Not of those whose only function has failed already when it was sent what the API would send.
+    """
+    apis, declared = drill.use(Apis), drill.system.api
+    found = [key for key in (apis.find() if declared else {}) if not _told(declared[key].functions, but)]
     return [key for key in found if not all(answer.well for answer in apis.answers(key))]
+
+
+def _told(behind: tuple[str, ...], failed: set[str]) -> bool:
+    return len(behind) == 1 and behind[0] in failed
 
 
 def _function_failed(drill: Drill, api: str, failures: list[Failure]) -> bool:

@@ -105,6 +105,7 @@ class Functions:
     Attributes:
         before: what served when all was well, by key; what a rollback goes back to.
         calls: after which event each function was called by this drill itself, by key.
+        logged: functions whose log group was there while all was well; Lambda makes one at a first call.
         stacks: keys of the stacks that the scenario deploys; all when empty.
     """
 
@@ -112,6 +113,7 @@ class Functions:
         self.cloud = drill.use(Cloud)
         self.before: dict[str, Serving] = {}
         self.calls: dict[str, list[int]] = {}
+        self.logged: frozenset[str] = frozenset()
         self.stacks: tuple[str, ...] = ()
         self._codes: dict[str, str] = {}
 

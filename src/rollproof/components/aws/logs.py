@@ -92,6 +92,13 @@ def read_lines(cloud: Cloud, group: str, *, since_ms: int) -> list[Line]:
     return found
 
 
+def has_group(cloud: Cloud, group: str) -> bool:
+    """Whether there is a log group of this name. Raises AttemptFailed when AWS refuses to say."""
+    with calling("looking for a log group", where=group):
+        found = cloud.client("logs").describe_log_groups(logGroupNamePrefix=group).get("logGroups", [])
+    return any(item["logGroupName"] == group for item in found)
+
+
 def requests_of(lines: Iterable[Line]) -> list[Request]:
     """The requests in lines of any number of streams, oldest first; lines before a first START are one."""
     streams: dict[str, list[Line]] = {}
