@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from threading import Lock
 from typing import Any
 
 import botocore.session
@@ -16,6 +18,8 @@ from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofErr
 ATTEMPTS = 5
 """Tries of one call, the first included, with waiting times that grow (botocore's standard retries)."""
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+
+_MAKING = Lock()
 
 EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
@@ -50,20 +54,26 @@ class Aws:
     def client(self, service: str) -> Any:
         """A boto3 client by its service's name: `lambda`, `cloudformation`, `s3`…"""
         if service not in self._clients:
-            self._clients[service] = self._session.create_client(
-                service,
-                region_name=self.endpoint.region,
-                endpoint_url=self.endpoint.url,
-                aws_access_key_id=self.endpoint.access_key,
-                aws_secret_access_key=self.endpoint.secret_key,
-                aws_session_token=self.endpoint.session_token,
-                config=self._config,
-            )
+            with _MAKING:  # a session of botocore makes clients for one thread at a time
+                self._clients[service] = self._session.create_client(
+                    service,
+                    region_name=self.endpoint.region,
+                    endpoint_url=self.endpoint.url,
+                    aws_access_key_id=self.endpoint.access_key,
+                    aws_secret_access_key=self.endpoint.secret_key,
+                    aws_session_token=self.endpoint.session_token,
+                    config=self._config,
+                )
         return self._clients[service]
 
 
+@cache
 def _isolated_session() -> botocore.session.Session:
-    """A session that reads no variable, no file and no metadata service."""
+    """A session that reads no variable, no file and no metadata service.
+
+    Shared: it knows no account, and reading the models of services anew for each takes longer than
+    most scenarios talk to AWS.
+    """
     session = botocore.session.Session(include_builtin_handlers=True)
     for name, (_, _, default, convert) in list(session.session_var_map.items()):
         session.session_var_map[name] = (None, None, default, convert)

@@ -155,17 +155,16 @@ def wait_until_settled(cloud: Cloud, name: str, *, limit: float) -> str:
 
     Raises AttemptFailed, `indeterminate`, when that takes longer than `limit` seconds.
     """
-    stack_id = describe(cloud, name).get("StackId", name)
 
     def settled() -> list[str] | None:
-        status = status_of(cloud, stack_id)
+        status = status_of(cloud, name)
         return None if status.endswith("_IN_PROGRESS") else [status]
 
     try:
         return eventually(settled, within=limit, what="the stack has settled", every=every(cloud))[0]
     except AttemptFailed as error:
         raise AttemptFailed(
-            f"{error.found}: it is still in {status_of(cloud, stack_id)}",
+            f"{error.found}: it is still in {status_of(cloud, name)}",
             doing="waiting for a stack",
             where=name,
             remedy="raise the `limit` of the stack, or see what it waits for",
