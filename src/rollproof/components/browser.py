@@ -166,7 +166,7 @@ class Browser:
             about = {"url": "about:blank", "browserContextId": context}
             target = self._call("Target.createTarget", about)["targetId"]
             attached = self._call("Target.attachToTarget", {"targetId": target, "flatten": True})
-            return Visit(self, attached["sessionId"], answering).run(url)
+            return Visit(self, attached["sessionId"], answering, frame=target).run(url)
         finally:
             if self.alive:
                 self.send("Target.disposeBrowserContext", {"browserContextId": context})

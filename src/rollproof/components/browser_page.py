@@ -48,6 +48,10 @@ class Opened:
     finished: bool = False
 
 
+_NO_ICON = Handed(204, {}, b"")
+"""Browsers ask for /favicon.ico though no page names it; its absence is nobody's fault."""
+
+
 class Talking(Protocol):
     """A browser's two pipes."""
 
@@ -61,7 +65,8 @@ class Talking(Protocol):
 class Visit:
     """One page being opened."""
 
-    def __init__(self, browser: Talking, session: str, answering: Answering) -> None:
+    def __init__(self, browser: Talking, session: str, answering: Answering, *, frame: str) -> None:
+        self._frame = frame
         self._browser, self._session, self._answering = browser, session, answering
         self._opened = Opened()
         self._under_way: dict[str, str] = {}
@@ -123,6 +128,8 @@ class Visit:
             self._opened.refused.append(f"{asked['method']} {_short(asked['url'])}")
             self._refused.add(asked["url"])
             self._send("Fetch.failRequest", requestId=params["requestId"], errorReason="BlockedByClient")
+        elif handed.status >= 400 and urlsplit(asked["url"]).path == "/favicon.ico":
+            self._fulfil(params["requestId"], _NO_ICON)
         elif handed.status == 0:
             self._send("Fetch.failRequest", requestId=params["requestId"], errorReason="ConnectionFailed")
         else:
@@ -162,9 +169,14 @@ class Visit:
             why = params.get("blockedReason") or params.get("errorText", "")
             self._opened.failed.append(f"{why} {_short(url)}")
 
+    def _stopped(self, params: dict[str, Any]) -> None:
+        """Of a small page Chromium may tell no load event: it ends before its process is listened to."""
+        if params["frameId"] == self._frame:
+            self._load(params)
+
     def _load(self, _: dict[str, Any]) -> None:
         """The document has ended by now, though Chromium does not always say so of one it was handed."""
-        self._loaded = True
+        self._loaded = bool(self._document)  # about:blank, which was there first, loads too
         self._under_way.pop(self._document, None)
 
     def _thrown(self, params: dict[str, Any]) -> None:
@@ -193,6 +205,7 @@ _HANDLERS: Mapping[str, Callable[[Visit, dict[str, Any]], None]] = {
     "Network.loadingFinished": Visit._finished,
     "Network.loadingFailed": Visit._failed,
     "Page.loadEventFired": Visit._load,
+    "Page.frameStoppedLoading": Visit._stopped,
     "Runtime.exceptionThrown": Visit._thrown,
     "Runtime.consoleAPICalled": Visit._console,
     "Log.entryAdded": Visit._logged,
