@@ -28,13 +28,15 @@ def _answers(drill: Drill, change: Callable[[Outcome], Outcome]) -> None:
 
 
 def slower(drill: Drill, act: Act) -> None:
-    """It is back, and slower than it was."""
+    """It is back, and one path is slower than it was."""
+    ask = targets._Getting.ask
 
-    def late(outcome: Outcome) -> Outcome:
-        pause(0.5)
-        return outcome
+    def late(self: targets._Getting) -> Outcome:
+        if not self._url.endswith("/health"):
+            pause(0.9)
+        return ask(self)
 
-    _answers(drill, late)
+    _patched(drill, targets._Getting, "ask", late)
 
 
 def one_in_four_fails(drill: Drill, act: Act) -> None:

@@ -29,7 +29,7 @@ BESIDE_SECONDS = 0.1
 ALARM_SECONDS = 0.5
 AT_LEAST = 21
 """Questions to each target that a watch goes on for, though its time be over…"""
-AT_MOST_SECONDS = 30.0
+AT_MOST_SECONDS = 60.0
 """…but never longer than this, or than four times its time."""
 JOIN_SECONDS = 5.0
 
