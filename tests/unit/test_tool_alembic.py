@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -20,6 +21,9 @@ from rollproof.migrations.source import MigrationSource
 from rollproof.migrations.tools import alembic as adapter
 from rollproof.migrations.tools.base import survey
 from rollproof.migrations.tools.settings import ToolSettings
+from rollproof.walk.model import Outcome
+from rollproof.walk.settings import WalkSettings
+from rollproof.walk.walk import walk as walk_all
 
 Open = Callable[..., MigrationSource]
 
@@ -247,6 +251,30 @@ def test_an_env_py_that_does_not_work_here_has_another_in_its_place_and_that_is_
     remarks = source.remarks  # type: ignore[attr-defined]
     assert len(remarks) == 1
     assert re.match(remark, remarks[0])
+
+
+SETTINGS = "import os\nSCHEMA = os.environ.get('NEVER_SET', 'Shop data')\n"
+MAKES_SCHEMA = (
+    "from sqlalchemy import text\nwith connectable.begin() as connection:\n"
+    "    connection.execute(text(f'CREATE SCHEMA IF NOT EXISTS \"{SCHEMA}\"'))\n"
+    "with connectable.connect() as connection:"
+)
+
+
+@pytest.mark.parametrize("makes", [True, False], ids=["env.py makes the schema", "it is taken for granted"])
+def test_a_ledger_that_only_settings_name_is_found_out(
+    tmp_path: Path, pg: PostgresServer, makes: bool
+) -> None:
+    env = SETTINGS + ENV.replace("target_metadata=None", "version_table_schema=SCHEMA")
+    if makes:
+        env = env.replace("with connectable.connect() as connection:", MAKES_SCHEMA)
+    project = Project.make(tmp_path, env=env)
+    project.table("aaa1")
+    project.table("bbb2", "aaa1")
+    reopen = partial(adapter.open, project.ini, ToolSettings(limit=60.0))
+    result = walk_all(reopen(), pg, WalkSettings(reopen=reopen))
+    assert [one.outcome for one in result.migrations] == [Outcome.RESTORED] * 2
+    assert result.facts["ledger"] == "Shop data.alembic_version"
 
 
 def test_a_server_that_is_no_scratch_server_gets_what_env_py_does_or_nothing(

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from rollproof.environments.base import PostgresServer
+from rollproof.migrations.direct import DirectRunner
 from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.source import MigrationSource
 from rollproof.walk.model import RevisionResult, WalkResult
 from rollproof.walk.parallel import SHORTEST, ServerWideChangeError, walk_in_parallel
-from rollproof.walk.settings import WalkSettings, wanted
+from rollproof.walk.settings import Reopen, WalkSettings, wanted
 from rollproof.walk.step import Step
 from rollproof.walk.track import Track
+from rollproof.walk.workdatabase import WorkDatabase
 from rollproof.walk.zero import ToZero
 
 Listener = Callable[[RevisionResult], None]
@@ -55,6 +58,7 @@ def walk(
     """
     chosen = settings or WalkSettings()
     started = time.monotonic()
+    chosen = probed(source, server, chosen)
     history = source.load()
     judged = wanted(history, chosen)
     gathered = Gathered(warnings=list(history.warnings))
@@ -80,6 +84,28 @@ def walk(
         interrupted=gathered.interrupted,
         rows_compared=chosen.rows,
     )
+
+
+def probed(source: MigrationSource, server: PostgresServer, settings: WalkSettings) -> WalkSettings:
+    """Lets a source find out what only a database tells; the settings with which others open it alike."""
+    probe = getattr(source, "probe", None)
+    if probe is None:
+        return settings
+    database = WorkDatabase(server, settings)
+    try:
+        database.create()
+        ledger = probe(DirectRunner(server, database.name, limit=settings.limit, user=settings.user))
+    finally:
+        database.drop()
+    reopen = partial(_opened_alike, settings.reopen, ledger) if settings.reopen else None
+    return replace(settings, reopen=reopen)
+
+
+def _opened_alike(reopen: Reopen, ledger: str) -> MigrationSource:
+    source = reopen()
+    keep: Callable[[str], None] = source.keep_ledger  # type: ignore[attr-defined]  # it was probed
+    keep(ledger)
+    return source
 
 
 def _go(

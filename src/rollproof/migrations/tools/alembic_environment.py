@@ -45,10 +45,16 @@ class Environment:
         self._code: Any = None
         directory.run_env = self._run
 
-    def run(self, steps: Callable[[Any, Any], Any], destination: str) -> None:
+    def run(self, steps: Callable[[Any, Any], Any], destination: str, **options: Any) -> None:
         """Runs env.py as `alembic upgrade` and `downgrade` do, with steps of our own."""
         with EnvironmentContext(
-            self.config, self.directory, fn=steps, as_sql=False, destination_rev=destination, tag=None
+            self.config,
+            self.directory,
+            fn=steps,
+            as_sql=False,
+            destination_rev=destination,
+            tag=None,
+            **options,
         ):
             self._within(self.directory.run_env)
 

@@ -5,6 +5,7 @@ as it does under `alembic upgrade`; what is kept between steps is the ScriptDire
 the Config, and env.py's compiled code.
 
     load     the graph of revisions; connects to nothing      point    which database is meant
+    probe    where env.py keeps its ledger
     prepare  calls what makes the tables to begin with        step     one revision, up or down
 """
 
@@ -211,6 +212,25 @@ def prepare(order: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def probe(order: dict[str, Any]) -> dict[str, Any]:
+    """`{}`: runs env.py with nothing to do; where it keeps its ledger, as `[schema, table]`, or nothing."""
+    found: list[Any] = []
+
+    def nothing(heads: Any, context: Any) -> list[Any]:
+        _session.connections.must_be_ours(context.connection)
+        found[:] = [context.version_table_schema, context.version_table]
+        return []
+
+    _session.connections.reset("")
+    try:
+        _session.environment.run(nothing, "heads", dont_mutate=True)
+    except Exception:  # noqa: BLE001  what is wrong with it is said of the first step
+        return {"ledger": []}
+    finally:
+        _session.connections.close()
+    return {"ledger": found}
+
+
 def step(order: dict[str, Any]) -> dict[str, Any]:
     """`{revision, up, held_query, may_skip}`: runs one revision's upgrade or downgrade through env.py.
 
@@ -373,5 +393,6 @@ ORDERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "load": load,
     "point": point,
     "prepare": prepare,
+    "probe": probe,
     "step": step,
 }

@@ -6,6 +6,8 @@ import ast
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -94,7 +96,33 @@ class AlembicSource:
             doing = f"preparing database {runner.database} with {call}"
             self._worker.ask({"do": "prepare", "doing": doing, "call": call}, limit=runner.limit)
 
-    before_first = prepare
+    def before_first(self, runner: Runner) -> None:
+        """As `prepare`; a schema of the ledger's own is made first, as Alembic takes it for granted."""
+        schema = self._history.ledger.rpartition(".")[0]
+        if schema != "public":
+            with runner.connect() as conn:
+                conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        self.prepare(runner)
+
+    def probe(self, runner: Runner) -> str:
+        """Finds out where env.py keeps its ledger, on a database that is thrown away; its qualified name.
+
+        Many an env.py takes `version_table_schema` from settings, which its text does not tell. To be
+        called before the history is used. A ledger that was named, or is not found, stays what it was.
+        """
+        if not self.settings.ledger:
+            with suppress(AttemptFailed, EnvironmentUnavailable, MigrationError):
+                self._point(runner)
+                order = {"do": "probe", "doing": _DOING}
+                if found := self._worker.ask(order, limit=runner.limit)["ledger"]:
+                    self.keep_ledger(f"{found[0] or 'public'}.{found[1]}")
+        return self._history.ledger
+
+    def keep_ledger(self, ledger: str) -> None:
+        """The ledger is that one, which somebody has found out."""
+        if ledger != self._history.ledger:
+            self.__dict__["_history"] = replace(self._history, ledger=ledger)
+            self.__dict__.pop("_unqualified", None)
 
     def apply(self, migration: Migration, runner: Runner) -> ScriptRun:
         return self._step(migration, runner, up=True)
