@@ -61,11 +61,13 @@ def facts_of(cloud: Cloud, stack: str, *, under: str = "", leave_out: Collection
     held = resources_of(cloud, said, template, name=name)
     yield Fact("stack", name, _attributes(cloud, said, template))
     ids = {one.physical: f"<{one.name}>" for one in held if one.kind in MADE_ANEW}
+    known: dict[str, Any] = {}
     for one in held:
         if one.kind == NESTED and one.physical:
             yield from facts_of(cloud, one.physical, under=one.name, leave_out=leave_out)
         elif one.kind not in NOTHING_TO_READ:
-            fact = _fact(cloud, one, ids, parent=f"stack {name}")
+            asked = Asked(cloud, one, cloud.drill.use(Digests), known)
+            fact = _fact(asked, ids, parent=f"stack {name}")
             yield replace(fact, kind=LEFT_OUT) if fact.kind == UNREAD and one.kind in leave_out else fact
 
 
@@ -147,11 +149,12 @@ def _export(cloud: Cloud, name: str) -> str | None:
     return None
 
 
-def _fact(cloud: Cloud, held: Held, ids: Mapping[str, str], *, parent: str) -> Fact:
+def _fact(asked: Asked, ids: Mapping[str, str], *, parent: str) -> Fact:
     """One resource; one that nobody here can read becomes a fact that says so."""
+    held = asked.held
     own: dict[str, Json] = {} if held.kind in MADE_ANEW else {"id": held.physical}
     try:
-        found = read(Asked(cloud, held, cloud.drill.use(Digests))) if held.physical else None
+        found = read(asked) if held.physical else None
     except Unreadable as error:
         return Fact(UNREAD, held.name, {"type": held.kind, "why": str(error), **own}, parent)
     except AttemptFailed as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from rollproof.components.aws.held.base import Asked, Unreadable, reads
+from rollproof.components.aws.held.base import Asked, Unreadable, gone, reads
 from rollproof.components.aws.held.resolve import ROOT
 
 _IDS = ("id", "rootResourceId", "createdDate", "lastUpdatedDate", "deploymentId", "cacheClusterStatus")
@@ -15,7 +15,7 @@ _IDS = ("id", "rootResourceId", "createdDate", "lastUpdatedDate", "deploymentId"
 def rest_api(asked: Asked) -> Mapping[str, Any]:
     """Every path with what is behind each method, so that one added by hand is seen too."""
     said = asked.call("apigateway", "get_rest_api", restApiId=asked.id)
-    resources = asked.every("apigateway", "get_resources", "items", restApiId=asked.id, embed=["methods"])
+    resources = _resources(asked, asked.id)
     paths = {
         f"{verb} {item['path']}": _method(method)
         for item in resources
@@ -30,20 +30,26 @@ def rest_api(asked: Asked) -> Mapping[str, Any]:
     }
 
 
+def _resources(asked: Asked, api: str) -> list[Any]:
+    return asked.once("apigateway", "get_resources", "items", restApiId=api, embed=["methods"])
+
+
 @reads("AWS::ApiGateway::Resource")
 def resource(asked: Asked) -> Mapping[str, Any]:
-    place = {"restApiId": asked.given("RestApiId"), "resourceId": asked.id}
-    return {"path": asked.call("apigateway", "get_resource", **place)["path"]}
+    found = [item for item in _resources(asked, asked.given("RestApiId")) if item["id"] == asked.id]
+    if not found:
+        raise gone(asked)
+    return {"path": found[0]["path"]}
 
 
 @reads("AWS::ApiGateway::Method")
 def method(asked: Asked) -> Mapping[str, Any]:
-    api, resource_id = asked.given("RestApiId"), asked.given("ResourceId")
-    if resource_id == f"{api}{ROOT}":
-        found = asked.every("apigateway", "get_resources", "items", restApiId=api)
-        resource_id = next((str(item["id"]) for item in found if item["path"] == "/"), resource_id)
-    place = {"restApiId": api, "resourceId": resource_id}
-    return _method(asked.call("apigateway", "get_method", **place, httpMethod=asked.given("HttpMethod")))
+    api, resource_id, verb = asked.given("RestApiId"), asked.given("ResourceId"), asked.given("HttpMethod")
+    for item in _resources(asked, api):
+        its_own = item["path"] == "/" if resource_id == f"{api}{ROOT}" else item["id"] == resource_id
+        if its_own and verb in (item.get("resourceMethods") or {}):
+            return _method(item["resourceMethods"][verb])
+    raise gone(asked)
 
 
 def _method(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -111,11 +117,11 @@ def http_api(asked: Asked) -> Mapping[str, Any]:
     said = asked.call("apigatewayv2", "get_api", ApiId=asked.id)
     behind = {
         item["IntegrationId"]: _plain(item, "IntegrationId")
-        for item in asked.every("apigatewayv2", "get_integrations", "Items", ApiId=asked.id)
+        for item in asked.once("apigatewayv2", "get_integrations", "Items", ApiId=asked.id)
     }
     routes = {
         item["RouteKey"]: {**_plain(item, "RouteId", "Target"), "integration": behind.get(_target(item))}
-        for item in asked.every("apigatewayv2", "get_routes", "Items", ApiId=asked.id)
+        for item in asked.once("apigatewayv2", "get_routes", "Items", ApiId=asked.id)
     }
     return {**_plain(said, "ApiId", "CreatedDate"), "Routes": routes}
 
@@ -129,13 +135,30 @@ def _plain(said: Mapping[str, Any], *ids: str) -> dict[str, Any]:
 
 
 _PARTS = {
-    "AWS::ApiGatewayV2::Route": ("get_route", "RouteId"),
-    "AWS::ApiGatewayV2::Integration": ("get_integration", "IntegrationId"),
     "AWS::ApiGatewayV2::Authorizer": ("get_authorizer", "AuthorizerId"),
     "AWS::ApiGatewayV2::Deployment": ("get_deployment", "DeploymentId"),
     "AWS::ApiGatewayV2::Stage": ("get_stage", "StageName"),
 }
 _PART_IDS = ("RouteId", "IntegrationId", "AuthorizerId", "DeploymentId", "DeploymentStatus", "Target")
+
+
+_LISTED = {
+    "AWS::ApiGatewayV2::Route": ("get_routes", "RouteId"),
+    "AWS::ApiGatewayV2::Integration": ("get_integrations", "IntegrationId"),
+}
+
+
+@reads(*_LISTED)
+def listed_part(asked: Asked) -> Mapping[str, Any]:
+    """Routes and integrations, of which an API can have hundreds, out of their lists."""
+    operation, key = _LISTED[asked.held.kind]
+    # An emulator puts the API's id before it.
+    own = asked.id.rpartition("/")[2]
+    listed = asked.once("apigatewayv2", operation, "Items", ApiId=asked.given("ApiId"))
+    found = [item for item in listed if item[key] == own]
+    if not found:
+        raise gone(asked)
+    return {**_plain(found[0], *_PART_IDS), "Target": found[0].get("Target")}
 
 
 @reads(*_PARTS)
@@ -147,8 +170,6 @@ def http_part(asked: Asked) -> Mapping[str, Any]:
     found = _plain(said, *_PART_IDS)
     if "StageVariables" in found:
         found["StageVariables"] = asked.hidden(found["StageVariables"])
-    if asked.held.kind.endswith("::Route"):
-        found["Target"] = said.get("Target")
     return found
 
 

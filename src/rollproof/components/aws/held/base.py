@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -67,6 +67,8 @@ class Asked:
     cloud: Cloud
     held: Held
     digests: Digests
+    known: dict[str, Any] = field(default_factory=dict)
+    """answers that several resources of one look share"""
 
     @property
     def id(self) -> str:
@@ -93,6 +95,13 @@ class Asked:
             return list(self.call(service, operation, **arguments).get(key) or [])
         pages = client.get_paginator(operation).paginate(**arguments)
         return [item for page in pages for item in page.get(key) or []]
+
+    def once(self, service: str, operation: str, key: str, **arguments: Any) -> list[Any]:
+        """As `every`, asked once in a look."""
+        name = json.dumps([service, operation, arguments])
+        if name not in self.known:
+            self.known[name] = self.every(service, operation, key, **arguments)
+        return list(self.known[name])
 
     def given(self, name: str) -> str:
         """A property that says which one it is. Raises Unreadable when the template does not tell."""
