@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,13 +88,18 @@ def make(session: DrillSession, tmp_path: Path) -> Iterator[Make]:
         f"{first}\nINSERT INTO public.migrations VALUES ('001_first.sql');"
     )
 
-    def made(*, value: str | None = None, source: str = ROTATES, **secret: Any) -> Drill:
+    def made(
+        *, value: str | None = None, source: str = ROTATES, more: dict[str, str] | None = None, **secret: Any
+    ) -> Drill:
         declared = {"name": "shop/{env}/database", "kind": "postgres", "function": "rotate", **secret}
         data: dict[str, Any] = {
             "system": {"name": "shop"},
             "database": {"migrations": {"path": "migrations"}, "app_role": "reader"},
             "function": {"rotate": {"name": "rotate-{env}", "alias": ""}},
-            "secret": {"database": {k: v for k, v in declared.items() if v is not None}},
+            "secret": {
+                "database": {k: v for k, v in declared.items() if v is not None},
+                **({"more": more} if more else {}),
+            },
         }
         system = System.model_validate(data).model_copy(update={"source": tmp_path / "system.toml"})
         drill = session.drill(f"a.feature::{len(session.journal.events)}", system, about={"tags": []})
@@ -106,6 +112,8 @@ def make(session: DrillSession, tmp_path: Path) -> Iterator[Make]:
         dsn = bench.server.conninfo(bench.name, user=ROLE)
         text = value or json.dumps({"username": ROLE, "password": PASSWORD, "dsn": dsn})
         manager(drill).create_secret(Name="shop/embedded/database", SecretString=text)
+        if more:
+            manager(drill).create_secret(Name=more["name"], SecretString="opaque")
         if source:
             drill.use(Cloud).client("lambda").create_function(
                 FunctionName="rotate-embedded",
@@ -219,6 +227,29 @@ class TestRotation:
         drill.require(RotateSecrets())
         drill.require(EndSessions())
         assert all_proven(drill)
+
+    def test_the_systems_own_command_revokes_its_sessions(self, make: Make, tmp_path: Path) -> None:
+        drill = make(sessions=[sys.executable, "-c", "open('revoked', 'w')"])
+        drill.require(AdoptCredentials())
+        drill.require(RotateSecrets())
+        assert drill.require(EndSessions())["items"] == ["database"]
+        assert (tmp_path / "revoked").exists()
+
+    def test_a_command_that_fails_to_revoke_them_is_named(self, make: Make) -> None:
+        drill = make(sessions=[sys.executable, "-c", "raise SystemExit(3)"])
+        drill.require(AdoptCredentials())
+        assert not drill.attempt(EndSessions())
+        assert drill.failed["secret.end_sessions"].where == "secret.database.sessions"
+
+    def test_one_that_fails_keeps_no_other_from_being_rotated(self, make: Make) -> None:
+        drill = make(source="", more={"name": "shop/webhook", "kind": "opaque"})
+        drill.require(AdoptCredentials())
+        assert not drill.attempt(RotateSecrets())
+        assert "shop/webhook" not in drill.failed["secret.rotate"].found
+        look_at_credentials(drill)
+        found = drill.verify(checks.every_secret_rotated)
+        assert found.outcome is Outcome.REFUTED
+        assert {line.partition(":")[0] for line in found.findings} == {"database"}
 
     def test_one_that_nobody_ends_locks_everybody_out_and_is_refuted(self, make: Make) -> None:
         drill = make()
