@@ -33,7 +33,7 @@ EXPLAINED = {
     Outcome.DID_NOTHING: "The rollback ran without an error and left what the migration had made.",
     Outcome.NO_DOWN: "Nobody has written a way back.",
     Outcome.UP_FAILED: "The migration itself ended in an error, so there was nothing to roll back.",
-    Outcome.ENVIRONMENT: "Something that it needs is not here, so nothing was found out about it.",
+    Outcome.ENVIRONMENT: "Something that it needs is not here, so nothing is proven of it.",
 }
 """An outcome in one sentence for whoever meets it first."""
 

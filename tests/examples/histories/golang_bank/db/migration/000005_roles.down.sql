@@ -1,0 +1,1 @@
+ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE SELECT ON TABLES FROM rollproof_case_ro; REVOKE ALL ON ALL TABLES IN SCHEMA public FROM rollproof_case_ro; DROP ROLE rollproof_case_ro;

@@ -1,0 +1,1 @@
+DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname='rollproof_case_ro') THEN CREATE ROLE rollproof_case_ro; END IF; END $$; GRANT SELECT ON ALL TABLES IN SCHEMA public TO rollproof_case_ro; ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO rollproof_case_ro;

@@ -1,0 +1,1 @@
+ALTER TABLE branches ADD COLUMN place geometry(Point, 4326);
