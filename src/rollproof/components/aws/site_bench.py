@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.releases import Deployments
-from rollproof.components.aws.site_build import Build, BuiltFile, built_files, captured
+from rollproof.components.aws.site_build import Build, BuiltFile, built_files, captured, sha256
 from rollproof.components.aws.site_change import copy_files
 from rollproof.components.aws.site_place import Place, expect_bucket, expect_serving, place_of, sites
 from rollproof.components.aws.site_store import Store
@@ -39,11 +39,13 @@ class Known:
         builds: as the bucket offered them, by label, oldest first.
         listing: version id of every key of the bucket when the site was well.
         folder: key prefix that was served from then.
+        front: digests that the front page may have: as stored, and as visitors were answered then.
     """
 
     builds: dict[str, Build] = field(default_factory=dict)
     listing: dict[str, str] = field(default_factory=dict)
     folder: str = ""
+    front: set[str] = field(default_factory=set)
 
 
 class Sites:
@@ -153,6 +155,10 @@ class Sites:
         builds = self.known[name].builds.values()
         paths = dict.fromkeys(path for build in builds for path in build.wanted())
         answers = self.visitor(name).ask_all(paths)
+        if label == "before" and "/" in answers:
+            build = self.known[name].builds[label]
+            stored = build.files.get(build.root, {}).get("sha256")
+            self.known[name].front = {sha256(answers["/"].body), str(stored)}
         proven = {n.path for build in builds for n in build.names if n.integrity}
         kept = self.drill.recorder.journal.attachments.put(
             {path: answer.to_json(digests=path in proven) for path, answer in answers.items()}
