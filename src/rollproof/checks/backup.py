@@ -74,7 +74,7 @@ def _too_old(facts: BackupFacts) -> str:
     return ""
 
 
-ROLLBACKS = ("migration.roll_back", "backup.restore")
+ROLLBACKS = ("migration.roll_back", "migration.take_back", "backup.restore")
 """Acts that no rollback may begin without the guard's consent."""
 
 

@@ -104,8 +104,9 @@ def _ledger(history: History, label: str) -> Counter[str]:
     "the migration can be applied again and ends in the same state",
     sees=("database", "reapplied"),
 )
-def reapplicable(history: History, *, ledger: str = "") -> Verdict:
-    """After the rollback the migration applies again, and schema and rows end as the first time.
+def reapplicable(history: History, *, ledger: str = "", schema_only: bool = False) -> Verdict:
+    """After the rollback the migration applies again, and schema and rows end as the first time; the
+    schema alone where the rollback took tables along, with all the rows that clients had put there.
 
     What the rollback itself left different is judged by the other checks and not held against this
     one; nor are the times in the ledger. Rows that the migration itself makes are counted, not
@@ -124,7 +125,7 @@ def reapplicable(history: History, *, ledger: str = "") -> Verdict:
         for d in compared.lasting()
         if d.klass not in _HARMLESS and (d.kind, d.name, d.attribute) not in known
     ]
-    rows = _differing_rows(history, compared, left, ledger)
+    rows = [] if schema_only else _differing_rows(history, compared, left, ledger)
     losing = [change for change in rows if change.loses]
     if real or losing:
         findings = lines([*real, *map(say_changes, losing)])

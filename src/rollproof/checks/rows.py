@@ -120,11 +120,11 @@ def _may_be_there(operation: Operation, moment_ns: int, found: Container[Json]) 
 
 
 @check("loss-named", "what the rollback leaves lost is counted and named", sees=("database",))
-def loss_named(history: History, *, ledger: str = "") -> Verdict:
+def loss_named(history: History, *, ledger: str = "", may_be_none: bool = False) -> Verdict:
     """What is lost after the rollback is what the migration itself destroyed, and no more.
 
     Two measurements are compared: what was gone right after the migration, and what is gone after
-    its rollback. Unknown when the migration destroyed nothing that there was to see.
+    its rollback. Unknown when the migration destroyed nothing that there was to see, unless it need not.
     """
     then = without(comparison(history, "deployed", "before").changes, ledger)
     now = without(comparison(history, "after", "before").changes, ledger)
@@ -135,6 +135,8 @@ def loss_named(history: History, *, ledger: str = "") -> Verdict:
         return refuted("the rollback lost more than the migration had", *lines(worse), **numbers)
     if unsure := unsure_of([*then, *now]):
         return Verdict(unsure.outcome, unsure.reason, numbers, unsure.findings)
+    if not destroyed and may_be_none:
+        return proven("nothing was destroyed, and nothing is lost", **numbers)
     if not destroyed:
         return unknown("the migration destroyed no value that was there, so there is no loss to name")
     named = [f"{name}: {count:,} lost" for name, count in left.items()]

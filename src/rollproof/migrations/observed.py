@@ -58,6 +58,7 @@ def observed_kind(
     """
     everything = list(differences)
     view = _View.of(everything, renamed)
+    everything = [item for item in everything if not _of_ledger(item, ledger)]
     counting = [item for item in everything if not _counts_little(item) and not view.goes_along(item)]
     seen = [(view.kind_of(item), str(item)) for item in counting]
     for change in changes:
@@ -141,6 +142,12 @@ def _counts_little(item: Difference) -> bool:
     """Comments, white space and where sequences stand decide only what nothing else decides."""
     little = (DifferenceClass.SEQUENCE_STATE, DifferenceClass.WHITE_SPACE)
     return item.kind == "comment" or item.klass in little
+
+
+def _of_ledger(item: Difference, ledger: str) -> bool:
+    """Where the sequence of the ledger's own numbers stands: every migration moves it."""
+    moved = item.klass is DifferenceClass.SEQUENCE_STATE
+    return moved and item.name.startswith(f"{ledger.removesuffix(chr(34))}_")
 
 
 def _owned_sequence(item: Difference) -> bool:

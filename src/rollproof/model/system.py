@@ -157,6 +157,8 @@ class Traffic(Spec):
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     path: str | None = None
     body: dict[str, object] | None = None
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    """sent with each request, such as the token of a user made for drills; never a real secret"""
     table: QualifiedName | None = None
     """the table that a write adds a row to"""
     verify: str | None = None

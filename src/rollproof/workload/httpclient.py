@@ -31,7 +31,7 @@ class HttpClient:
         self._client = httpx.Client(
             timeout=httpx.Timeout(limits.operation, connect=limits.connect),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),
-            headers={"User-Agent": "rollproof"},
+            headers={"User-Agent": "rollproof", **spec.headers},
             follow_redirects=False,
             trust_env=False,
             verify=self._base.startswith("https:"),  # loading certificates takes long; http needs none

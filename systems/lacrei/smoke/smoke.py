@@ -2,8 +2,8 @@
 
     SERVICE_URL_API="http://127.0.0.1:8000" python smoke/smoke.py --token TOKEN
 
-With DATABASE_URL the ledger is read too: each migration that EXPECTED_MIGRATIONS names (`app.name`, separated by
-commas) has to be in it, and what a migration brings is only asked for when it is listed. One line a check.
+With DATABASE_URL the ledger is read too: each migration that EXPECTED_MIGRATIONS names (`app.name`, separated
+by commas) has to be in it, and what a migration brings is only asked for when it is listed. One line a check.
 Exit codes: 0 all passed, 1 at least one failed, 2 the environment is incomplete.
 """
 
@@ -33,11 +33,11 @@ class Site:
 
     def get(self, path: str, *, status: int = 200, token: bool = True) -> str | None:
         """None when it answers with that status and, when that is 200, JSON."""
-        request = Request(self.url + path)  # noqa: S310  the operator's own address
+        request = Request(self.url + path)
         if token:
             request.add_header("Authorization", f"Token {self.token}")
         try:
-            with urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
+            with urlopen(request, timeout=SECONDS) as answer:
                 found, body = answer.status, answer.read()
         except HTTPError as error:
             found, body = error.code, b"null"
@@ -55,8 +55,9 @@ class Site:
     def checks(self) -> Iterator[tuple[str, Check]]:
         yield "it is healthy", lambda: self.get("/health", token=False)
         yield "the directory can be read by anybody", lambda: self.get("/api/professionals/", token=False)
-        yield "appointments are nobody's without a token", lambda: self.get(
-            "/api/appointments/", status=401, token=False
+        yield (
+            "appointments are nobody's without a token",
+            lambda: self.get("/api/appointments/", status=401, token=False),
         )
         yield "appointments can be listed", lambda: self.get("/api/appointments/?limit=5")
         yield "patients can be listed", lambda: self.get("/api/patients/?limit=5")
@@ -107,7 +108,9 @@ def main() -> int:
     try:
         listed = ledger()
     except psycopg.Error as error:
-        sys.stdout.write(f"FAIL  the ledger can be read: SQLSTATE {error.sqlstate or 'none, no connection'}\n")
+        sys.stdout.write(
+            f"FAIL  the ledger can be read: SQLSTATE {error.sqlstate or 'none, no connection'}\n"
+        )
         return 1
     return 1 if run(Site(os.environ["SERVICE_URL_API"], asked.token, listed)) else 0
 

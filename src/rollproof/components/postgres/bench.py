@@ -17,6 +17,7 @@ from rollproof.drill.drill import Drill
 from rollproof.environments.base import PostgresServer
 from rollproof.errors import NotApplicable, PreconditionNotMet, SystemFileError
 from rollproof.fingerprint import KeptRows
+from rollproof.migrations.back import BackTo
 from rollproof.migrations.model import Migration
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.names import split_name
@@ -43,6 +44,8 @@ class Bench:
         self.scratch = _folder(drill.session.open(drill.system).scratch / _slug(drill.scenario))
         self.database = ""
         self.target: Migration | None = None
+        self.back: BackTo | None = None
+        self.applied: tuple[Migration, ...] = ()
         self.expected: tuple[str, ...] = ()
         self.critical: tuple[str, ...] = ()
         self.backup: Backup | None = None
@@ -63,6 +66,21 @@ class Bench:
                 remedy="begin the scenario with `Given the release before the newest … migration`",
             )
         return self.target
+
+    @property
+    def going_back(self) -> BackTo:
+        """Which migrations are taken back. Raises PreconditionNotMet when nothing chose them."""
+        if self.back is None:
+            raise PreconditionNotMet(
+                "nothing says which migrations are taken back",
+                remedy="add `When the newest migrations are taken back to a named one`",
+            )
+        return self.back
+
+    @property
+    def to_reapply(self) -> tuple[Migration, ...]:
+        """What was rolled back, oldest first."""
+        return tuple(reversed(self.back.plan)) if self.back else (self.migration,)
 
     @property
     def name(self) -> str:

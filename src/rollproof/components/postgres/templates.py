@@ -29,6 +29,7 @@ from rollproof.errors import (
     SystemFileError,
 )
 from rollproof.fingerprint import KeptRows, keep_rows
+from rollproof.migrations.classification import Kind
 from rollproof.migrations.execute import PsqlRunner
 from rollproof.migrations.ledger import compare_ledger
 from rollproof.migrations.model import Migration, MigrationHistory
@@ -61,7 +62,8 @@ class Templates:
         self._prefix = f"rp_{session.run[-6:]}"
         self._numbers = itertools.count(1)
         self._templates: dict[int, str] = {}
-        self.kept: list[KeptRows] = []
+        self._kept: dict[str, KeptRows] = {}
+        self.seen_kinds: dict[str, Kind] = {}
         self._roles = self._make_roles()
         self.seed_at = self._position_of_seed()
 
@@ -155,7 +157,16 @@ class Templates:
         """Lists the template's rows once, for all the clones that will have the same."""
         folder = self.session.open(self.system).scratch / f"rows-{name}"
         with connected(self.server, name, autocommit=False) as conn:
-            self.kept.append(keep_rows(conn, folder, like=self.kept))
+            self._kept[name] = keep_rows(conn, folder, like=self.kept)
+
+    @property
+    def kept(self) -> list[KeptRows]:
+        """The rows of every template that there is."""
+        return list(self._kept.values())
+
+    def kept_of(self, template: str) -> KeptRows:
+        """The rows of a template, by its name; none for the empty database that all begin with."""
+        return self._kept[template]
 
     def apply(self, database: str, migration: Migration) -> float:
         """Runs a migration's script; seconds. Raises AttemptFailed, or MigrationError for bad SQL."""

@@ -5,10 +5,11 @@ The facts come from django_program_facts.py, which has read the project's own op
 | operation | kind |
 |---|---|
 | CreateModel, AddField; a many-to-many field makes a table | additive |
+| AddConstraint, a new unique_together | additive; index where PostgreSQL has an index for it alone |
 | DeleteModel, RemoveField | dropping |
 | AlterField whose new type cannot hold every value | dropping; undecided where the types do not tell |
 | AlterField that fills in a default for NULL | data |
-| other AlterField, renames, constraints, unique_together, comments | definition |
+| other AlterField, renames, constraints that go, comments | definition |
 | AddIndex, RemoveIndex, RenameIndex, index_together | index |
 | RunSQL | as its SQL says |
 | RunPython, operations that are not Django's own | undecided from the text |
@@ -175,6 +176,16 @@ def _definition(reading: _Reading, fact: Fact, line: int, tables: list[str]) -> 
     reading.say(fact, line, Kind.DEFINITION, *tables[:1])
 
 
+def _constraint(reading: _Reading, fact: Fact, line: int, tables: list[str]) -> None:
+    reading.touches.update(tables)
+    reading.say(fact, line, Kind.ADDITIVE, *tables[:1])
+
+
+def _both(reading: _Reading, fact: Fact, line: int, tables: list[str]) -> None:
+    _definition(reading, fact, line, tables)
+    _constraint(reading, fact, line, tables)
+
+
 def _extension(reading: _Reading, fact: Fact, line: int, _: list[str]) -> None:
     reading.say(fact, line, Kind.ADDITIVE)
 
@@ -217,6 +228,8 @@ _READERS: dict[str, Callable[[_Reading, Fact, int, list[str]], None]] = {
     "alter": _alter,
     "index": _index,
     "definition": _definition,
+    "constraint": _constraint,
+    "both": _both,
     "extension": _extension,
     "code": _code,
     "sql": _sql,

@@ -6,7 +6,8 @@ by `rollproof.migrations.tools.django_kinds`.
 
     create, drop, rename, moved     tables (`to`: the new name)
     add, remove, alter, column      columns (`column` renames; alter has `before` and `after`, types)
-    index, definition               indexes; constraints, comments, defaults
+    index, definition               indexes; comments, defaults, constraints that go
+    constraint, both                constraints that come; some that come and some that go
     code, sql                       RunPython; RunSQL with its text
     extension                       CREATE EXTENSION and the like
     nothing                         no effect on a database: options, managers, proxies, unmanaged models
@@ -232,6 +233,27 @@ def _of_model(what: str) -> Callable[[Reader, str, Any], dict[str, Any]]:
     return read
 
 
+def _add_constraint(reader: Reader, label: str, operation: Any) -> dict[str, Any]:
+    """A unique constraint that PostgreSQL has no constraint for is made as an index."""
+    constraint = operation.constraint
+    finer = ("condition", "expressions", "include", "opclasses")
+    unique = isinstance(constraint, models.UniqueConstraint)
+    as_index = unique and any(getattr(constraint, name, None) for name in finer)
+    return _of_model("index" if as_index else "constraint")(reader, label, operation)
+
+
+def _unique_together(reader: Reader, label: str, operation: Any) -> dict[str, Any]:
+    """Sets of fields that come, that go, or both."""
+    before = {
+        tuple(fields) for fields in reader.model(label, operation.name).options.get("unique_together", ())
+    }
+    after = {tuple(fields) for fields in operation.option_value or ()}
+    if before == after:
+        return {"what": "nothing"}
+    what = "both" if before - after and after - before else "definition" if before - after else "constraint"
+    return _of_model(what)(reader, label, operation)
+
+
 def _order(reader: Reader, label: str, operation: Any) -> dict[str, Any]:
     what = "add" if operation.order_with_respect_to else "remove"
     return {**_of_model(what)(reader, label, operation), "column": "_order"}
@@ -280,8 +302,8 @@ _READERS: dict[str, Callable[[Reader, str, Any], dict[str, Any]]] = {
     "RemoveIndex": _of_model("index"),
     "RenameIndex": _of_model("index"),
     "AlterIndexTogether": _of_model("index"),
-    "AlterUniqueTogether": _of_model("definition"),
-    "AddConstraint": _of_model("definition"),
+    "AlterUniqueTogether": _unique_together,
+    "AddConstraint": _add_constraint,
     "RemoveConstraint": _of_model("definition"),
     "ValidateConstraint": _of_model("definition"),
     "AlterModelTableComment": _of_model("definition"),

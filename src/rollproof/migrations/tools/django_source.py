@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -109,13 +109,25 @@ class DjangoSource:
         return self._step("down", migration, runner)
 
     def revert(self, migration: Migration, runner: Runner) -> ScriptRun:
-        """Raises MigrationError: Django has no reversing scripts."""
+        """Rolls a migration back whose own code or SQL puts back what it changed.
+
+        Raises AttemptFailed; MigrationError when it has none: there are no reversing scripts beside it.
+        """
+        if migration.reverse is not None:
+            return self.roll_back(migration, runner)
         raise MigrationError(
-            "Django has no reversing scripts",
+            "it has neither reverse_code nor reverse_sql, or one that does nothing",
             doing=f"reverting {migration.id}",
             where=str(migration.where),
-            remedy="roll it back",
+            remedy="give the operation a way back, or plan for a restore",
         )
+
+    def way_back_by_hand(self, migration: Migration) -> str:
+        """What a person types: `migrate` to the one before it in its app."""
+        app = self._entries[migration.id]["app"]
+        older = [entry["name"] for entry in self._answer["migrations"] if entry["app"] == app]
+        place = older.index(self._entries[migration.id]["name"])
+        return f"manage.py migrate {app} {older[place - 1] if place else 'zero'}"
 
     def roll_back_to(self, app: str, name: str | None, runner: Runner) -> tuple[list[str], ScriptRun]:
         """`migrate APP NAME`, with all that depends on what goes; NAME None or "zero" is before all of them.
@@ -301,12 +313,27 @@ def _migration(number: int, entry: Mapping[str, Any], background: Background) ->
         name=rest if rest and first.isdecimal() else entry["name"],
         up=script,
         down=None if entry["irreversible"] else script,
+        reverse=script if _puts_back(entry) else None,
         path=script.path,
         parents=tuple(entry["parents"]),
         stated=stated,
         irreversible=entry["irreversible"],
         note="; ".join([*_notes(entry), *stated.notes]),
     )
+
+
+def _puts_back(entry: Mapping[str, Any]) -> bool:
+    """Whether it has code or SQL of its own, and each of these a way back that does something."""
+    own = [fact for fact in _flat(entry["operations"]) if fact["what"] in ("code", "sql")]
+    return bool(own) and not entry["irreversible"] and not any(fact["noop"] for fact in own)
+
+
+def _flat(facts: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for fact in facts:
+        if (inner := fact.get("inner")) is None:
+            yield fact
+        else:
+            yield from _flat(inner)
 
 
 def _script(path: str) -> Script:

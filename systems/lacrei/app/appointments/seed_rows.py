@@ -7,7 +7,14 @@ from datetime import UTC, datetime, timedelta
 from appointments.documents import synthetic
 
 Row = Mapping[str, object]
-PROFESSIONS = ("Nutrition", "Psychology", "Clinical practice", "Endocrinology", "Physiotherapy", "Dermatology")
+PROFESSIONS = (
+    "Nutrition",
+    "Psychology",
+    "Clinical practice",
+    "Endocrinology",
+    "Physiotherapy",
+    "Dermatology",
+)
 STATUSES = ("scheduled", "held", "held", "held", "cancelled")
 STARTED = datetime(2025, 1, 6, 8, tzinfo=UTC)
 SLOTS_A_DAY = 12

@@ -19,7 +19,7 @@ class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
     class Meta:
         model = Appointment
         fields = ("id", "professional", "patient", "starts_at", "minutes", "status", "reference")
-        extra_kwargs = {"starts_at": {"required": False}}  # noqa: RUF012
+        extra_kwargs = {"starts_at": {"required": False}}
         validators = ()
 
 

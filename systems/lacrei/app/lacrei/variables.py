@@ -1,7 +1,7 @@
 """Names of the environment variables that the service is configured by; .env.example explains each."""
 
 DATABASE = "DATABASE_URL"
-SECRET = "DJANGO_SECRET_KEY"  # noqa: S105  a name
+SECRET = "DJANGO_SECRET_KEY"
 HOSTS = "ALLOWED_HOSTS"
 FLAGS = "FEATURE_FLAGS"
 LOG_LEVEL = "LOG_LEVEL"

@@ -104,7 +104,7 @@ def _try_listing(bench: Bench, backup: Backup) -> str:
 
 @dataclass(frozen=True)
 class RollBack(Act):
-    """Applies the rollback script of the migration under drill, or its reversing one, with psql."""
+    """Applies the rollback script of the migration under drill, or its reversing one, with its tool."""
 
     name = "migration.roll_back"
     by: Literal["down", "reverse"] = "down"
@@ -114,7 +114,7 @@ class RollBack(Act):
         script = self._script(drill)
         if script is None and not self.optional:
             raise NotApplicable(f"{drill.use(Bench).migration.id} has no {self.by} script")
-        if script is not None:
+        if script is not None and drill.use(Bench).migration.stated is None:
             validate(script)
 
     def _script(self, drill: Drill) -> Script | None:
@@ -127,7 +127,7 @@ class RollBack(Act):
         return {
             "migration": drill.use(Bench).migration.id,
             "path": name,
-            "command": f"psql -f {name}" if name else "",
+            "command": _way_back_by_hand(drill.use(Bench)) or f"psql -f {name}" if name else "",
         }
 
     def run(self, drill: Drill) -> JsonObject:
@@ -141,6 +141,12 @@ class RollBack(Act):
         bench.expected = tuple(name for name in bench.expected if name != bench.migration.id)
         drill.incident("executed")
         return {"seconds": (time.monotonic_ns() - started) / 1e9, "attempts": tries}
+
+
+def _way_back_by_hand(bench: Bench) -> str:
+    """The command line of a tool that runs its own migrations; empty when a script is run as it is."""
+    say = getattr(bench.templates.source, "way_back_by_hand", None)
+    return str(say(bench.migration)) if say else ""
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from rollproof.components.postgres.admin import connected, create_database, undo_database
 from rollproof.components.postgres.bench import Bench
+from rollproof.components.postgres.kinds import kind_of
 from rollproof.components.postgres.observers import observe
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput, NotApplicable
 from rollproof.fingerprint import KeptRows, compare, compare_rows, keep_rows, snapshot, take_fingerprint
 from rollproof.migrations.classification import Kind
-from rollproof.migrations.kinds import validate
 from rollproof.migrations.model import Migration
 from rollproof.migrations.observed import disagreement, observed_kind
 from rollproof.model.fingerprint import Fingerprint
@@ -42,12 +42,9 @@ def newest(drill: Drill, kind: str, having: str) -> Migration:
         raise BadInput(
             f"no drill knows the migration kind {kind!r} that has {having!r}", remedy=f"say one of: {known}"
         )
-    history = drill.use(Bench).templates.history
-    for migration in reversed(history.migrations):
-        found = history.classification(migration).kind
-        if found is Kind.UNDECIDED:
-            validate(migration.up)
-        if HAVING[having](migration) and found is KINDS[kind]:
+    templates = drill.use(Bench).templates
+    for migration in reversed(templates.history.migrations):
+        if kind_of(templates, migration) is KINDS[kind] and HAVING[having](migration):
             return migration
     suffix = f" that has {having}" if having else ""
     raise NotApplicable(f"the history of {drill.system.name} has no {kind} migration{suffix}")
@@ -63,7 +60,7 @@ def ledger_table(drill: Drill) -> str:
     return drill.use(Bench).templates.history.ledger
 
 
-class _Stage(Act):
+class Staging(Act):
     """Base: a scenario's own database, cloned from a template."""
 
     name = "database.stage"
@@ -96,7 +93,7 @@ class _Stage(Act):
 
 
 @dataclass(frozen=True)
-class StageBefore(_Stage):
+class StageBefore(Staging):
     """The release before the newest migration of a kind."""
 
     kind: str
@@ -113,7 +110,7 @@ class StageBefore(_Stage):
 
 
 @dataclass(frozen=True)
-class StageBeforeNamed(_Stage):
+class StageBeforeNamed(Staging):
     """The release before one migration of the system's own, by number or name."""
 
     migration: str
@@ -133,7 +130,7 @@ class StageBeforeNamed(_Stage):
 
 
 @dataclass(frozen=True)
-class StageCurrent(_Stage):
+class StageCurrent(Staging):
     """The current release: every migration applied."""
 
     def run(self, drill: Drill) -> JsonObject:
@@ -142,7 +139,7 @@ class StageCurrent(_Stage):
 
 
 @dataclass(frozen=True)
-class StageWithout(_Stage):
+class StageWithout(Staging):
     """A release whose code expects a migration that was never applied: that is the fault."""
 
     kind: str
@@ -161,7 +158,7 @@ class StageWithout(_Stage):
 
 
 @dataclass(frozen=True)
-class StageEmpty(_Stage):
+class StageEmpty(Staging):
     """An empty database, for a walk through the whole history."""
 
     def run(self, drill: Drill) -> JsonObject:

@@ -44,9 +44,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "patient",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, to="appointments.patient"
-                    ),
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="appointments.patient"),
                 ),
             ],
         ),

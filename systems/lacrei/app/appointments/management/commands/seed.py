@@ -24,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--token", default="", help="a user `traffic` with this token is made too")
 
     def handle(self, *, seed: int, scale: float, token: str, **_: object) -> None:
-        chance = random.Random(seed)  # noqa: S311  rows that anybody can make again
+        chance = random.Random(seed)
         many = {what: max(1, round(count * scale)) for what, count in SCALE.items()}
         of, patients = many["professionals"], many["patients"]
         with transaction.atomic():
