@@ -10,7 +10,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Patient",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(max_length=120)),
                 ("document", models.CharField(max_length=14, unique=True)),
                 ("email", models.EmailField(max_length=254)),
@@ -19,7 +24,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Appointment",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("starts_at", models.DateTimeField()),
                 ("minutes", models.PositiveSmallIntegerField(default=30)),
                 (

@@ -1,0 +1,28 @@
+"""Who gives appointments."""
+
+from django.db import models
+
+
+class Directory(models.Manager["Professional"]):
+    """Reads all but the old system's code, which hardly anybody asks for."""
+
+    def get_queryset(self) -> models.QuerySet["Professional"]:
+        return super().get_queryset().defer("legacy_code")
+
+
+class Professional(models.Model):
+    """A health professional. All that are in the seed are made up."""
+
+    social_name = models.CharField(max_length=120)
+    profession = models.CharField(max_length=60)
+    registration = models.CharField(max_length=30, unique=True)
+    phone = models.CharField(max_length=24)
+    address = models.CharField(max_length=200)
+    legacy_code = models.CharField(max_length=16, default="", db_default="")
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = Directory()
+
+    def __str__(self) -> str:
+        return self.social_name

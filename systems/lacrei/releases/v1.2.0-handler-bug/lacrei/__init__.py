@@ -1,0 +1,3 @@
+"""Lacrei: an API for appointments with health professionals."""
+
+__version__ = "v1.2.0-handler-bug"

@@ -1,0 +1,8 @@
+"""The service as WSGI, for gunicorn."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lacrei.settings")
+application = get_wsgi_application()
