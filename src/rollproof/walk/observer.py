@@ -188,6 +188,28 @@ class Observer:
 
         self._insist(back)
 
+    def put_sequences_back(self, wanted: Fingerprint, now: Fingerprint) -> bool:
+        """Makes sequences continue where they did: a script that failed has moved them all the same.
+
+        True when one had to be. Raises as `look`.
+        """
+        moved = [
+            (name, fact.attributes.get("next value"))
+            for (kind, name), fact in wanted.facts.items()
+            if kind == "sequence state" and (kind, name) in now.facts and now.facts[kind, name] != fact
+        ]
+
+        def back() -> None:
+            conn = self._connected()
+            for name, value in moved:
+                conn.execute(
+                    "SELECT pg_catalog.setval(%s::pg_catalog.regclass, %s::bigint, false)", [name, value]
+                )
+
+        if moved:
+            self._insist(back)
+        return bool(moved)
+
     def take_notes(self) -> tuple[str, ...]:
         """The notes, each once; from then on there are none."""
         taken, self.notes = tuple(dict.fromkeys(self.notes)), []

@@ -245,7 +245,8 @@ class Track:
             found = now or self.look()
             other = changes(clean, found)
             if other.none and self.record.is_right(self.database.name, self.applied, self.failed):
-                self.state = found
+                moved = self.observer.put_sequences_back(clean.facts, found.facts)
+                self.state = self.look() if moved else found
                 return
             if other.ledger_lost:
                 self.observer.notes.append(LEDGER_LOST)
