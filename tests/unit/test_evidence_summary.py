@@ -338,3 +338,19 @@ def test_what_a_scenario_relies_on_is_told_with_what_was_found() -> None:
     ]
     page = render_html(summarise(story.history))
     assert "provided by the suite</b>: a caching edge" in page
+
+
+def test_a_second_fault_before_all_is_well_is_part_of_the_same_incident() -> None:
+    story = Story()
+    story.event("scenario.started", scenario="a.feature::b", system=["shop"])
+    for act, more in [
+        ("fault", {"cause": "one"}),
+        ("fault", {"cause": "two"}),
+        ("executed", {}),
+        ("verified", {}),
+    ]:
+        story.event(f"incident.{act}", **more)
+    story.event("incident.fault", cause="three")
+    (one,) = summarise(story.history).scenarios
+    assert [incident.cause for incident in one.incidents] == ["one; then two", "three"]
+    assert one.incidents[0].rto_seconds == 3.0

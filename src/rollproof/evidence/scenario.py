@@ -128,8 +128,9 @@ def _doubt(checks: Sequence[CheckResult], steps: Sequence[ActResult], problems: 
 
 
 def _incidents(events: Sequence[Event], start_ns: int) -> tuple[Incident, ...]:
-    """Each fault begins an incident; of several marks of one kind the first counts, but the last
-    `executed` before the service was verified: what came after the first attempt is recovery too."""
+    """A fault begins an incident, unless one is going on that nobody has verified the end of: it is then a
+    part of that. Of several marks of one kind the first counts, but the last `executed` before the service
+    was verified: what came after the first attempt is recovery too."""
     found: list[dict[str, float]] = []
     causes: list[str] = []
     for event in events:
@@ -137,8 +138,12 @@ def _incidents(events: Sequence[Event], start_ns: int) -> tuple[Incident, ...]:
         if head != "incident":
             continue
         if mark == "fault":
-            found.append({"fault": since(start_ns, event.mono_ns)})
-            causes.append(reading.text(event.data, "cause") or reading.text(event.data, "title"))
+            cause = reading.text(event.data, "cause") or reading.text(event.data, "title")
+            if found and "verified" not in found[-1]:
+                causes[-1] = "; then ".join(filter(None, [causes[-1], cause]))
+            else:
+                found.append({"fault": since(start_ns, event.mono_ns)})
+                causes.append(cause)
         elif found and mark in _MARKS:
             _mark(found[-1], mark, since(start_ns, event.mono_ns))
     return tuple(Incident(cause=cause, **marks) for cause, marks in zip(causes, found, strict=True))

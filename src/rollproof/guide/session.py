@@ -26,13 +26,17 @@ PHASES = {"before": "Before", "during": "During", "after": "After"}
 
 @dataclass
 class Guide:
-    """Leads through one incident. Each step is shown first; nothing is run that was not asked for."""
+    """Leads through one incident. Each step is shown first; nothing is run that was not asked for.
+
+    `rehearsal`: there is no incident, so that no time to recovery is measured.
+    """
 
     drill: Drill
     talk: Talk
     region: str = "us-east-1"
     operator: str = ""
     environment: str = ""
+    rehearsal: bool = False
 
     def lead(self) -> None:
         """The whole way. Raises BadInput when an answer that is needed cannot be had."""
@@ -41,7 +45,8 @@ class Guide:
         matrix = matrix_of(self.drill.system)
         symptom = self._one_of("symptom", matrix.symptoms)
         self.environment = self.talk.ask("environment", (), default="production")
-        self.drill.incident("fault", cause=symptom)
+        if not self.rehearsal:
+            self.drill.incident("fault", cause=symptom)
         self._part("Diagnosis", self._steps(symptom, "")["diagnose"])
         decided = self._decide(symptom)
         steps = self._steps(symptom, decided.action)
