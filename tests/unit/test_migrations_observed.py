@@ -172,3 +172,13 @@ def test_text_and_run_agree_or_do_not(text: str, seen: Observation, agrees: bool
 def test_nothing_happening_is_said_too() -> None:
     said = disagreement(read("DELETE FROM old"), Observation(Kind.NOTHING))
     assert said == "the text says data; what happened: nothing changed that lasts"
+
+
+def test_where_the_ledgers_own_sequence_stands_is_no_effect_of_a_migration() -> None:
+    moved = [
+        Difference("sequence", f"{name}_id_seq", "next value", 5, 6, klass=DifferenceClass.SEQUENCE_STATE)
+        for name in ("public.django_migrations", "public.item")
+    ]
+    ledger = "public.django_migrations"
+    assert observed_kind(moved[:1], [], ledger=ledger).kind is Kind.NOTHING
+    assert observed_kind(moved[1:], [], ledger=ledger).kind is Kind.DEFINITION

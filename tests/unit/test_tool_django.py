@@ -271,6 +271,55 @@ def test_each_operation_is_told_by_what_it_does(project: Project, runner: PsqlRu
         assert renamed.renamed == (("public.shop_item", "public.shop_thing"),)
 
 
+@pytest.mark.parametrize(
+    ("operation", "kind"),
+    [
+        (
+            (
+                "migrations.AddConstraint('item', models.UniqueConstraint(fields=['name'], name='u'))",
+                Kind.ADDITIVE,
+            ),
+            Kind.ADDITIVE,
+        ),
+        (
+            "migrations.AddConstraint('item', models.UniqueConstraint(fields=['name'], name='u'))",
+            Kind.ADDITIVE,
+        ),
+        (
+            "migrations.AddConstraint('item', models.UniqueConstraint(fields=['name'], name='u', "
+            "condition=models.Q(name='x')))",
+            Kind.INDEX,
+        ),
+        ("migrations.AlterUniqueTogether('item', {('name', 'id')})", Kind.ADDITIVE),
+        ("migrations.AlterUniqueTogether('item', set())", Kind.NOTHING),
+    ],
+)
+def test_a_constraint_that_comes_is_added(project: Project, operation: str, kind: Kind) -> None:
+    shop(project, **{"0002_constraint": migration(operation, after=["shop.0001_initial"])})
+    with project.opened() as source:
+        stated = source.load().named("shop.0002_constraint").stated
+    assert stated is not None
+    assert stated.kind is kind
+
+
+@pytest.mark.parametrize(
+    ("operation", "puts_back"),
+    [
+        ("migrations.RunPython(forward, back)", True),
+        ("migrations.RunPython(forward, migrations.RunPython.noop)", False),
+        ("migrations.RunPython(forward)", False),
+        ("migrations.RunSQL('UPDATE shop_item SET name = 1', 'UPDATE shop_item SET name = 2')", True),
+        (ADD, False),
+    ],
+)
+def test_code_and_sql_with_a_way_back_put_back_what_they_change(
+    project: Project, operation: str, puts_back: bool
+) -> None:
+    shop(project, **{"0002_change": migration(operation, head=CODE, after=["shop.0001_initial"])})
+    with project.opened() as source:
+        assert bool(source.load().named("shop.0002_change").reverse) is puts_back
+
+
 def test_a_migration_without_a_way_back_says_so_in_djangos_words(
     project: Project, runner: PsqlRunner
 ) -> None:

@@ -90,7 +90,7 @@ def ledger_exact(history: History, *, stay: list[str]) -> Verdict:
     gone = event.data.get("found")
     if gone is not None and stay:
         return refuted(f"the ledger cannot be read any more: {gone}")
-    expected, listed = Counter(stay), Counter(map(str, as_list(event.data.get("items"))))
+    expected, listed = Counter(stay), Counter(map(str, as_list(event.data.get("items", []))))
     findings = [f"no longer listed: {name}" for name in expected - listed]
     findings += [f"still listed: {name}" for name in listed - expected]
     if findings:
