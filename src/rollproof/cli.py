@@ -14,6 +14,7 @@ from rollproof import __version__, cli_environment, cli_migrations
 from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
 from rollproof.cli_guide import guide_command
+from rollproof.cli_init import init_command
 from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ app.add_typer(cli_migrations.app, name="migrations")
 app.add_typer(cli_environment.app, name="environment")
 app.command("decide")(decide_command)
 app.command("guide")(guide_command)
+app.command("init")(init_command)
 
 _RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
 _Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
@@ -188,6 +190,8 @@ def _refuse_invalid(history: MigrationHistory) -> None:
 
     mistakes = []
     for migration in history.migrations:
+        if migration.stated is not None:  # code, whose tool has said what it does
+            continue
         for script in filter(None, (migration.up, migration.down, migration.reverse)):
             try:
                 validate(script)

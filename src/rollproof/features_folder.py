@@ -22,3 +22,15 @@ def shipped_features(names: Sequence[str] = ()) -> list[Path]:
             f"no feature is called {', '.join(unknown)}", remedy=f"name one of: {', '.join(sorted(found))}"
         )
     return [path for name, path in found.items() if not names or name in names]
+
+
+def feature_path(name: str) -> str | None:
+    """What a plan means by a feature: a file or folder of that path, else the shipped feature of that name.
+
+    None when there is neither. A test id's part after `::` stays.
+    """
+    path, colons, rest = name.partition("::")
+    if Path(path).exists():
+        return name
+    shipped = [found for found in shipped_features() if found.stem == path]
+    return f"{shipped[0]}{colons}{rest}" if shipped else None

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from rollproof.features_folder import feature_path
 from rollproof.model.system import Spec
 
 
@@ -18,6 +19,7 @@ class PlanBody(Spec):
     systems: Annotated[tuple[str, ...], Field(min_length=1)]
     environment: Literal["embedded", "containers", "staging"] = "embedded"
     features: Annotated[tuple[str, ...], Field(min_length=1)]
+    """files and folders, and names of features that ship with Rollproof, such as `migration`"""
     tags: str = ""
     """a marker expression, as for `pytest -m`"""
     strict: bool = False
@@ -33,7 +35,10 @@ class Plan(Spec):
     def arguments(self) -> list[str]:
         """What pytest is called with."""
         body = self.plan
-        arguments = [*body.features, *(f"--system={path}" for path in body.systems)]
+        features = [feature_path(name) or name for name in body.features]
+        arguments = [*features, *(f"--system={path}" for path in body.systems)]
         arguments.append(f"--environment={body.environment}")
         arguments += ["-m", body.tags] if body.tags else []
+        if list(body.features) != features:  # what ships lies elsewhere; it is drilled from here
+            arguments += [f"--rootdir={Path.cwd()}", f"--rollproof-reports={Path.cwd() / 'reports'}"]
         return arguments + (["--rollproof-strict"] if body.strict else [])

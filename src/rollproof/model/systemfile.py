@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from rollproof.features_folder import feature_path
 from rollproof.model.filechecks import secret_mistakes, system_mistakes
 from rollproof.model.mistakes import Mistake, say_value, validated
 from rollproof.model.plan import Plan
@@ -55,16 +56,20 @@ def read_system(path: Path) -> System:
         SystemFileError: the file cannot be read, or is wrong; then one line for every mistake:
             `systems/x/system.toml:12: database.migrations.toool: unknown key; did you mean 'tool'?`
     """
-    file = read_toml(path, remedy=_NAME_ONE)
+    return system_in(read_toml(path, remedy=_NAME_ONE))
+
+
+def system_in(file: TomlFile) -> System:
+    """A system file's content, checked as if it stood at its path. Raises SystemFileError."""
     system = validated(System, file.data)
     mistakes = [
         *(system if isinstance(system, list) else []),
-        *system_mistakes(file.data, root=path.parent),
+        *system_mistakes(file.data, root=file.path.parent),
         *secret_mistakes(file.text, file.positions),
     ]
     if isinstance(system, list) or mistakes:
         raise file.refuse(_without_echoes(mistakes))
-    return system.model_copy(update={"source": path.absolute()})
+    return system.model_copy(update={"source": file.path.absolute()})
 
 
 def read_settings(pyproject: Path) -> Settings:
@@ -126,11 +131,9 @@ def read_plan(path: Path) -> Plan:
 
 
 def _missing_in_plan(plan: Plan) -> list[Mistake]:
-    named = [("systems", name) for name in plan.plan.systems] + [
-        ("features", name) for name in plan.plan.features
-    ]
+    missing = [("systems", name) for name in plan.plan.systems if not Path(name).exists()]
+    missing += [("features", name) for name in plan.plan.features if feature_path(name) is None]
     return [
         Mistake(("plan", key), f"there is no file or folder {say_value(name)} in the current folder")
-        for key, name in named
-        if not Path(name.partition("::")[0]).exists()
+        for key, name in missing
     ]

@@ -141,7 +141,7 @@ def _look(path: Path, depth: int) -> tuple[Folder, list[str]]:
     """One folder, and the names of those in it that are worth a look. Unreadable ones are empty."""
     try:
         with os.scandir(path) as entries:
-            listed = sorted((entry.name, entry.is_dir(), entry.is_symlink()) for entry in entries)
+            listed = sorted((entry.name, _is_folder(entry), entry.is_symlink()) for entry in entries)
     except OSError:
         listed = []
     files = tuple(name for name, is_folder, _ in listed if not is_folder)
@@ -149,6 +149,14 @@ def _look(path: Path, depth: int) -> tuple[Folder, list[str]]:
     below = [name for name, is_folder, link in listed if is_folder and not link and _worth(name)]
     # An environment of Python's holds this file, whatever it is called.
     return Folder(path, files, folders, depth), [] if "pyvenv.cfg" in files else below
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """False for a link that leads round in a circle, which is an error of its own when it is asked."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _worth(name: str) -> bool:

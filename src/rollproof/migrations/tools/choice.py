@@ -11,7 +11,7 @@ from rollproof.migrations.tools.base import Found, ToolAdapter, adapters, survey
 from rollproof.migrations.tools.settings import ToolSettings
 from rollproof.model.mistakes import suggestion
 
-_ASIDE = frozenset(
+ASIDE = frozenset(
     "test tests testing testdata test-data fixture fixtures example examples sample samples demo docs doc "
     "benchmark benchmarks bench".split()
 )
@@ -59,8 +59,14 @@ def find_tool(
     found = candidates(place, wanted)
     if not found and tool:
         return known[tool].open(place, given)
-    only = _only(found, place)
+    only = _only(_in_itself(found, place, given.config) if tool and given.path else found, place)
     return known[only.tool].open(only.path, given)
+
+
+def _in_itself(found: list[Found], place: Path, config: Path | None) -> list[Found]:
+    """Who names a tool and a folder means what lies in that folder, and not deeper, if there is such."""
+    named = [item for item in found if config is not None and item.path == config]
+    return named or [item for item in found if place in (item.path, item.path.parent)] or found
 
 
 def candidates(root: Path, known: Mapping[str, ToolAdapter] | None = None) -> list[Found]:
@@ -81,7 +87,7 @@ def _best(found: Iterable[Found], root: Path) -> list[Found]:
     each = [item for items in by_place.values() for item in _surest(items)]
     here = [item for item in each if item.path == root]
     postgres = _without(each, _OTHER_SERVERS, root) or each
-    serious = _without(postgres, _ASIDE, root) or postgres
+    serious = _without(postgres, ASIDE, root) or postgres
     return sorted(_surest(here or serious), key=lambda item: (str(item.path), item.tool))
 
 

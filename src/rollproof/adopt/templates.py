@@ -1,0 +1,166 @@
+"""[stack.*]: CloudFormation and SAM templates, and what `cdk synth` has written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rollproof.adopt.blocks import Block, Entry, Survey
+from rollproof.adopt.cfnvalues import Values
+from rollproof.adopt.documents import Document, read_toml, read_yaml, table
+from rollproof.adopt.folder import Repository, apart, slug
+from rollproof.components.aws.assembly import MANIFEST
+from rollproof.migrations.tools.choice import ASIDE
+
+MOST_STACKS = 20
+_FILE = re.compile(r"(?i)\.(?:ya?ml|json|template)$")
+_NOT = re.compile(
+    r"(?i)^(?:package(?:-lock)?|tsconfig.*|composer)\.json$|\.(?:assets|tree)\.json$|compose.*\.ya?ml$"
+)
+_SIGN = re.compile(
+    r"AWSTemplateFormatVersion|AWS::Serverless-2016-10-31|[\"']?Type[\"']?\s*:\s*[\"']?AWS::\w+::"
+)
+_STACK = "aws:cloudformation:stack"
+_SAM = ("default", "deploy", "parameters")
+
+
+@dataclass(frozen=True, slots=True)
+class StackFile:
+    """A template and what the stack of it is called.
+
+    Attributes:
+        template: its path relative to a release's folder.
+        told: file that the stack's name comes from; empty when it is made up.
+    """
+
+    key: str
+    name: str
+    template: str
+    told: str
+    document: Document
+    values: Values
+
+    @property
+    def resources(self) -> Mapping[str, Mapping[str, Any]]:
+        return {name: table(item) for name, item in table(self.document.data.get("Resources")).items()}
+
+
+def find_stacks(repository: Repository, survey: Survey) -> list[StackFile]:
+    """Adds a block for each template; says what has to be built first."""
+    documents = _serious(repository, list(_templates(repository)))
+    for document in documents:
+        survey.found.append(("template", repository.shown(document.path)))
+    if len(documents) > MOST_STACKS:
+        survey.notes.append(f"{len(documents)} templates; the first {MOST_STACKS} were taken")
+    taken: set[str] = set()
+    stacks = [_stack(repository, survey, document, taken) for document in documents[:MOST_STACKS]]
+    survey.blocks += [_block(repository, stack) for stack in stacks]
+    _unbuilt(repository, survey)
+    return stacks
+
+
+def _templates(repository: Repository) -> Iterator[Document]:
+    for path in repository.files(_FILE.search):
+        inside = path.relative_to(repository.root).parts
+        if _NOT.search(path.name) or any(part.startswith("asset.") for part in inside):
+            continue
+        if not repository.may_open():
+            return
+        text = repository.text(path)
+        if not _SIGN.search(text):
+            continue
+        document = read_yaml(repository, path, text)
+        if document and _is_template(document):
+            yield document
+
+
+def _is_template(document: Document) -> bool:
+    resources = table(document.data.get("Resources"))
+    return any(str(table(item).get("Type", "")).startswith("AWS::") for item in resources.values())
+
+
+def _serious(repository: Repository, found: list[Document]) -> list[Document]:
+    """Those that are not for show, when there are such; and no template that is only the last build's."""
+
+    def aside(document: Document) -> bool:
+        return bool(ASIDE & {part.lower() for part in document.path.relative_to(repository.root).parts[:-1]})
+
+    return [one for one in found if not aside(one)] or found
+
+
+def _stack(repository: Repository, survey: Survey, document: Document, taken: set[str]) -> StackFile:
+    path = document.path
+    name, told, base = f"{survey.name}-{{env}}", "", repository.root
+    stem = re.sub(r"(?i)(?:\.template)?\.(?:ya?ml|json|template)$", "", path.name)
+    plain = stem.lower() in ("template", "cloudformation", "stack", "main")
+    key = slug((path.parent.name if path.parent != repository.root else survey.name) if plain else stem)
+    if not plain:
+        name = f"{survey.name}-{key}-{{env}}"
+    if (path.parent / MANIFEST).exists():
+        base = path.parent
+        name, told = _assembled(repository, path) or (name, "")
+    elif sam := _sam_name(repository, path.parent):
+        name, told = sam
+    relative = path.relative_to(base).as_posix()
+    return StackFile(apart(key, taken), name, relative, told, document, Values(document.data, name))
+
+
+def _assembled(repository: Repository, template: Path) -> tuple[str, str] | None:
+    """A stack's name, as the manifest of a cloud assembly has it."""
+    manifest = template.parent / MANIFEST
+    document = read_yaml(repository, manifest)
+    for key, raw in table(document.data.get("artifacts") if document else None).items():
+        artifact = table(raw)
+        properties = table(artifact.get("properties"))
+        if artifact.get("type") == _STACK and properties.get("templateFile") == template.name:
+            return str(properties.get("stackName") or key), repository.shown(manifest)
+    return None
+
+
+def _sam_name(repository: Repository, folder: Path) -> tuple[str, str] | None:
+    """`stack_name` of samconfig.toml: its default environment's, for deploying or for all commands."""
+    path = folder / "samconfig.toml"
+    if not path.exists():
+        return None
+    data = table(read_toml(repository, path).get("default"))
+    for command in ("deploy", "global"):
+        name = table(table(data.get(command)).get("parameters")).get("stack_name")
+        if isinstance(name, str) and name:
+            return name, repository.shown(path)
+    return None
+
+
+def _block(repository: Repository, stack: StackFile) -> Block:
+    note = "made up: name the stack as it is called in the account"
+    entries = [
+        Entry("name", stack.name, stack.told, note),
+        Entry("template", stack.template, repository.shown(stack.document.path)),
+    ]
+    if environments := stack.values.environments:
+        line = stack.document.line("Parameters", environments[0])
+        where = repository.shown(stack.document.path, line)
+        entries.append(Entry("parameters", dict.fromkeys(environments, "{env}"), where))
+    missing = stack.values.missing
+    said = (
+        [f"Parameters without a default, to be given in `parameters`: {', '.join(missing)}."]
+        if missing
+        else []
+    )
+    return Block(("stack", stack.key), tuple(entries), tuple(said))
+
+
+def _unbuilt(repository: Repository, survey: Survey) -> None:
+    """Programs whose templates are only there once they have been built."""
+    for path in repository.files(lambda name: name == "cdk.json"):
+        survey.found.append(("CDK", repository.shown(path)))
+        if not (path.parent / "cdk.out" / MANIFEST).exists():
+            where = repository.shown(path)
+            survey.notes.append(f"{where}: no cdk.out beside it; run `cdk synth` there, then init again")
+    for path in repository.files(re.compile(r"^serverless\.(?:ya?ml|json|ts)$").match):
+        survey.found.append(("Serverless", repository.shown(path)))
+        survey.notes.append(
+            f"{repository.shown(path)}: run `serverless package`, and name the template that it writes"
+        )
