@@ -21,6 +21,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.requests: list[tuple[str, str, object]] = []
+        self.authorizations: list[str | None] = []
         self.ending = threading.Event()
 
     @property
@@ -35,6 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length)) if length else None
         self.server.requests.append((self.command, self.path, body))
+        self.server.authorizations.append(self.headers.get("Authorization"))
         what, _, rest = self.path.lstrip("/").partition("/")
         match what:
             case "hang":

@@ -59,6 +59,18 @@ def test_the_token_is_sent_in_path_and_body_and_nothing_else_changes(make: Make,
     ]
 
 
+def test_the_headers_that_traffic_gives_are_sent_with_each_request(make: Make, service: Service) -> None:
+    client = make(service.url, "/ok", headers={"Authorization": "Token for-drills"})
+    for token in ("a", "b"):
+        assert client.perform(token).outcome == "ok"
+    assert service.authorizations == ["Token for-drills"] * 2
+
+
+def test_headers_are_not_in_what_is_printed_of_traffic() -> None:
+    spec = Traffic(name="t", kind="read", service="api", path="/", headers={"Authorization": "Token x"})
+    assert "Token x" not in repr(spec)
+
+
 def test_a_read_sends_no_token_unless_it_is_asked_to(make: Make, service: Service) -> None:
     client = make(service.url, "/ok", kind="read", method="GET")
     assert not client.sends_token

@@ -44,7 +44,7 @@ def newest(drill: Drill, kind: str, having: str) -> Migration:
         )
     templates = drill.use(Bench).templates
     for migration in reversed(templates.history.migrations):
-        if kind_of(templates, migration) is KINDS[kind] and HAVING[having](migration):
+        if HAVING[having](migration) and kind_of(templates, migration) is KINDS[kind]:
             return migration
     suffix = f" that has {having}" if having else ""
     raise NotApplicable(f"the history of {drill.system.name} has no {kind} migration{suffix}")
