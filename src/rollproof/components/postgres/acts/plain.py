@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from rollproof.components.postgres.observers import compare_in, observe_in
 from rollproof.components.postgres.programs import run_program
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
-from rollproof.errors import AttemptFailed, BadInput, PreconditionNotMet
+from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
 from rollproof.faults.base import Fault
 from rollproof.fingerprint import snapshot, take_fingerprint
 from rollproof.model.json import JsonObject
@@ -173,38 +176,45 @@ class DumpCutShort(Fault):
     """The disk was full, or the connection broke: the dump ends in the middle of a table's rows."""
 
     def inject(self, drill: Drill) -> JsonObject:
-        path = drill.use(Dump).file
-        whole = path.read_bytes()
-        rows = whole.index(b"\nCOPY ")
-        middle = whole.index(b"\n", (rows + len(whole)) // 2)
-        path.write_bytes(whole[:middle])
+        with _mapped(drill) as text:
+            rows = _found(text.find(b"\nCOPY "), "no table's rows")
+            middle = text.find(b"\n", (rows + len(text)) // 2)
+        with drill.use(Dump).file.open("r+b") as file:
+            file.truncate(middle)
         return {"bytes": middle}
 
     def took_hold(self, drill: Drill) -> bool:
-        return TRAILER not in drill.use(Dump).file.read_bytes()
+        with _mapped(drill) as text:
+            return text.find(TRAILER) < 0
 
 
 class DumpDamaged(Fault):
-    """A statement in its middle is spoilt; before and after it all is well."""
+    """A statement behind all the rows is spoilt; before and after it all is well."""
+
+    good, bad = b"\nALTER TABLE ONLY ", b"\nALTER TABEL ONLY "
 
     def inject(self, drill: Drill) -> JsonObject:
-        path = drill.use(Dump).file
-        whole = path.read_bytes()
-        places = _places(whole, b"\nALTER TABLE ONLY ")
-        middle = places[len(places) // 2]
-        path.write_bytes(whole[:middle] + b"\nALTER TABEL ONLY " + whole[middle + 18 :])
-        return {"count": len(places)}
+        with _mapped(drill) as text:
+            place = _found(text.rfind(self.good), "no statement that could be spoilt")
+            text[place : place + len(self.good)] = self.bad
+        return {"position": place}
 
     def took_hold(self, drill: Drill) -> bool:
-        return b"\nALTER TABEL ONLY " in drill.use(Dump).file.read_bytes()
+        with _mapped(drill) as text:
+            return text.find(self.bad) >= 0
 
 
-def _places(text: bytes, wanted: bytes) -> list[int]:
-    found, at = [], text.find(wanted)
-    while at >= 0:
-        found.append(at)
-        at = text.find(wanted, at + 1)
-    return found
+@contextmanager
+def _mapped(drill: Drill) -> Iterator[mmap.mmap]:
+    """The dump's bytes, which may be more than fit into memory."""
+    with drill.use(Dump).file.open("r+b") as file, mmap.mmap(file.fileno(), 0) as text:
+        yield text
+
+
+def _found(place: int, what: str) -> int:
+    if place < 0:
+        raise NotApplicable(f"there is {what} in the dump")
+    return place
 
 
 FLAWS: dict[str, type[Fault]] = {"cut short": DumpCutShort, "damaged in the middle": DumpDamaged}
