@@ -12,6 +12,9 @@ from rollproof.cli_errors import explained
 if TYPE_CHECKING:
     from rollproof.adopt.survey import Adopted
 
+_LISTED = 20
+"""places of one kind that are listed"""
+
 
 @explained
 def init_command(
@@ -48,8 +51,13 @@ def init_command(
 
 
 def _say_found(adopted: Adopted) -> None:
-    for kind, where in adopted.found:
-        typer.echo(f"found: {kind:<12} {where}")
+    kinds = list(dict.fromkeys(kind for kind, _ in adopted.found))
+    for kind in kinds:
+        places = [where for each, where in adopted.found if each == kind]
+        for where in places[:_LISTED]:
+            typer.echo(f"found: {kind:<12} {where}")
+        if places[_LISTED:]:
+            typer.echo(f"found: {kind:<12} and {len(places) - _LISTED} more")
     for note in adopted.notes:
         typer.echo(f"note: {note}")
     for table, why in adopted.left_out:

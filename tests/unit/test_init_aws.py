@@ -152,3 +152,18 @@ def test_two_stacks_share_no_keys(tmp_path: Path) -> None:
     assert set(system.stack) == {"a", "b"}
     assert {key: item.stack for key, item in system.table.items()} == {"carts": "a", "carts-2": "b"}
     assert any(note.startswith("2 topics") for note in adopted.notes)
+
+
+def test_a_blank_that_new_projects_are_made_from_is_none(tmp_path: Path) -> None:
+    write(tmp_path, {"template.yaml": SAM, "blank/{{cookiecutter.name}}/template.yaml": "{% if %}" + SAM})
+    adopted, system = initiated(tmp_path)
+    assert len(system.stack) == 1
+    assert not any("not YAML" in note for note in adopted.notes)
+
+
+def test_many_programs_that_are_not_packaged_are_one_note(tmp_path: Path) -> None:
+    write(tmp_path, {f"s{number}/serverless.yml": "service: x" for number in range(3)})
+    adopted, _ = initiated(tmp_path)
+    assert [note for note in adopted.notes if "serverless package" in note] == [
+        "s0/serverless.yml and 2 more: run `serverless package`, and name the template that it writes"
+    ]

@@ -58,8 +58,9 @@ class Repository:
         return found
 
     def files(self, fits: Callable[[str], object]) -> Iterator[Path]:
-        """Files whose name fits, those nearest to the top first."""
-        return (folder.path / name for folder in self.folders for name in folder.files if fits(name))
+        """Files whose name fits, those nearest to the top first; blanks for new projects are left out."""
+        folders = (folder for folder in self.folders if "{{" not in self.shown(folder.path))
+        return (folder.path / name for folder in folders for name in folder.files if fits(name))
 
     def shown(self, path: Path, line: int = 0) -> str:
         """A path as messages and comments have it: `deploy/compose.yml:12`."""
@@ -93,7 +94,7 @@ class Repository:
         return self._opened <= MOST_READ
 
 
-def slug(text: str, *, fallback: str = "system", most: int = 40) -> str:
+def slug(text: str, *, fallback: str = "system", most: int = 60) -> str:
     """A name for a key: small letters, digits and hyphens, a letter first."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", text)
     plain = re.sub(r"[^a-z0-9]+", "-", words.lower()).strip("-")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from rollproof.adopt.blocks import Block, Entry, Survey
@@ -42,11 +43,11 @@ def find_histories(repository: Repository, survey: Survey) -> list[Found]:
 
 
 def _database(repository: Repository, survey: Survey, found: Found) -> list[Block]:
-    where = repository.shown(found.path)
+    where = "" if found.path == repository.root else repository.shown(found.path)
     folder = found.path if found.path.is_dir() else found.path.parent
     relative = repository.shown(folder)
     entries = [
-        Entry("tool", found.tool, where),
+        Entry("tool", found.tool, where, found.why.partition(":")[0]),
         Entry("path", "." if folder == repository.root else relative),
     ]
     if found.path.is_file() and found.tool != "django" and "config" in fitting(found.tool):
@@ -62,16 +63,25 @@ def _database(repository: Repository, survey: Survey, found: Found) -> list[Bloc
         roles = _roles(history)
         entries += _ledger(history, repository) if found.tool == "sql-files" else []
         survey.found.append(("history", _counted(history)))
-    top = [Entry("roles", roles, note="granted to in the migrations, and made by none")] if roles else []
     database = Block(
         ("database",),
-        tuple(top),
+        _role_entries(roles, where),
         (
-            "app_role (whom the application connects as), critical_tables (compared row by row) and",
-            "seed (rows to lose) make a drill sharper.",
+            "app_role is whom the application, and every client in a drill, connects as; the migrations must",
+            "grant it what it needs. critical_tables (compared row by row) and seed (rows to lose) make a",
+            "drill sharper.",
         ),
     )
     return [database, Block(("database", "migrations"), tuple(entries), tuple(remarks))]
+
+
+def _role_entries(roles: Sequence[str], where: str) -> tuple[Entry, ...]:
+    """The role that is granted something first is taken for the application's."""
+    if not roles:
+        return (Entry("app_role", "app_user", note="made up, since the migrations grant nothing to anyone"),)
+    first, *others = roles
+    app = Entry("app_role", first, where)
+    return (app, Entry("roles", list(others), where)) if others else (app,)
 
 
 def _django(repository: Repository, found: Found, folder: Path, remarks: list[str]) -> list[Entry]:

@@ -66,13 +66,13 @@ def adopt(folder: Path) -> Adopted:
     text, system, more = settled(survey.blocks, repository.root / SYSTEM)
     features = coverage(system.components)
     plan = plan_text(SYSTEM, worth_drilling(features), survey.name)
-    off = [(block.shown, block.off) for block in survey.blocks if block.off]
+    off = list(dict.fromkeys((block.shown, block.off) for block in survey.blocks if block.off))
     notes = [*repository.notes, *survey.notes, *more]
     return Adopted(survey.name, survey.found, notes, off, features, text, plan)
 
 
 def _surveyed(repository: Repository) -> Survey:
-    survey = Survey(slug(project_name(repository)))
+    survey = Survey(slug(project_name(repository), most=40))
     histories = find_histories(repository, survey)  # first: it makes the walk that all others share
     manage = next((one.path for one in histories[:1] if one.path.name == "manage.py"), None)
     find_services(repository, survey, manage)

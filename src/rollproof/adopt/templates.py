@@ -23,8 +23,8 @@ _NOT = re.compile(
 _SIGN = re.compile(
     r"AWSTemplateFormatVersion|AWS::Serverless-2016-10-31|[\"']?Type[\"']?\s*:\s*[\"']?AWS::\w+::"
 )
+_SERVERLESS = re.compile(r"^serverless\.(?:ya?ml|json|ts)$")
 _STACK = "aws:cloudformation:stack"
-_SAM = ("default", "deploy", "parameters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +159,10 @@ def _unbuilt(repository: Repository, survey: Survey) -> None:
         if not (path.parent / "cdk.out" / MANIFEST).exists():
             where = repository.shown(path)
             survey.notes.append(f"{where}: no cdk.out beside it; run `cdk synth` there, then init again")
-    for path in repository.files(re.compile(r"^serverless\.(?:ya?ml|json|ts)$").match):
-        survey.found.append(("Serverless", repository.shown(path)))
+    packaged = [repository.shown(path) for path in repository.files(_SERVERLESS.match)]
+    survey.found += [("Serverless", where) for where in packaged]
+    if packaged:
+        more = f" and {len(packaged) - 1} more" if packaged[1:] else ""
         survey.notes.append(
-            f"{repository.shown(path)}: run `serverless package`, and name the template that it writes"
+            f"{packaged[0]}{more}: run `serverless package`, and name the template that it writes"
         )
