@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,33 @@ def test_a_named_migration_takes_along_what_depends_on_what_goes(drilled: Path) 
 def test_the_migration_that_has_no_way_back_is_named(drilled: Path) -> None:
     (found,) = said(drilled, "migration.take_back", "found")
     assert found[0].startswith("professionals.0004_tidy_registrations has no way back")
+
+
+@pytest.mark.parametrize(
+    ("breaks", "where", "found"),
+    [
+        ("system.toml", "app/manage.py", "No module named 'lacrei.setings'"),
+        ("app/lacrei/settings.py", "app/lacrei/settings.py:1", "No module named 'nosuchthing'"),
+    ],
+)
+def test_a_django_that_cannot_import_its_settings_is_one_clear_error(
+    breaks: str, where: str, found: str, tmp_path: Path
+) -> None:
+    for name in ("app", "smoke", "system.toml"):
+        source = HOME / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    file = tmp_path / breaks
+    text = file.read_text(encoding="utf-8")
+    broken = text.replace('"lacrei.settings"', '"lacrei.setings"') if file.suffix == ".toml" else ""
+    file.write_text(broken or f"import nosuchthing\n{text}", encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-pno:cacheprovider", "features/restore.feature"]
+    chosen = ["-kkeeps_all", f"--system={tmp_path / 'system.toml'}", f"--reports={tmp_path / 'reports'}"]
+    done = subprocess.run(
+        [*command, *chosen], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
+    said = done.stdout + done.stderr
+    assert f"{tmp_path / where}: Django cannot bring the project up" in said, said
+    assert found in said
+    assert "Traceback" not in said
+    assert "Exception ignored" not in said
+    assert done.returncode == 1

@@ -57,7 +57,7 @@ class Templates:
         self.system = system
         self.spec: Database = system.database
         self.source = open_source(self.spec.migrations, system.root)
-        self.history: MigrationHistory = self.source.load()
+        self.history: MigrationHistory = self._load()
         self.server: PostgresServer = session.open(system).postgres()
         self._prefix = f"rp_{session.run[-6:]}"
         self._numbers = itertools.count(1)
@@ -66,6 +66,16 @@ class Templates:
         self.seen_kinds: dict[str, Kind] = {}
         self._roles = self._make_roles()
         self.seed_at = self._position_of_seed()
+
+    def _load(self) -> MigrationHistory:
+        """The history; what the source has started for it ends with the run, or now if it cannot be read."""
+        try:
+            history = self.source.load()
+        except BaseException:
+            self.source.close()
+            raise
+        self.session.on_finish(self.source.close)
+        return history
 
     def _make_roles(self) -> list[tuple[str, str]]:
         with self.session.recorder.acting("roles.create", {"items": list(self.spec.all_roles)}):

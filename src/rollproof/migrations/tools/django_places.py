@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollproof.errors import MigrationError
+from rollproof.errors import MigrationError, RollproofError
 from rollproof.migrations.tools.base import Certainty, Found, survey
 from rollproof.migrations.tools.django_library import library_in
 from rollproof.migrations.tools.settings import ToolSettings
@@ -162,3 +162,16 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
+
+
+def in_project(where: str, place: Place) -> str:
+    """A line of the project's; in place of one of Rollproof's own, which is of no use to anybody there."""
+    own = f"{Path(__file__).parent}{os.sep}"
+    return where if where and not where.startswith(own) else str(place.where)
+
+
+def remedy_for(error: RollproofError, place: Place) -> str:
+    """What to do when the project could not be brought up."""
+    if place.settings and f"'{place.settings}'" in error.found:
+        return f"name the settings module that there is; {place.settings!r} was given"
+    return error.remedy or "see that `manage.py showmigrations` works with this interpreter"

@@ -22,7 +22,7 @@ from rollproof.migrations.model import Migration, MigrationHistory
 from rollproof.migrations.script import Script
 from rollproof.migrations.source import Runner
 from rollproof.migrations.tools.django_kinds import classify_operations, without_reverse
-from rollproof.migrations.tools.django_places import TOOL, Place
+from rollproof.migrations.tools.django_places import TOOL, Place, in_project, remedy_for
 from rollproof.migrations.tools.django_target import NOWHERE, Target
 from rollproof.migrations.tools.native import IDENTITY, ends_backends, identity, locks_of, project_python
 from rollproof.migrations.tools.settings import ToolSettings
@@ -240,12 +240,12 @@ class DjangoSource:
         order = {"do": "history", "project": self._project, "doing": _LOADING}
         try:
             answer = self._worker.ask(order, limit=self.settings.limit)
-        except AttemptFailed as error:
+        except (AttemptFailed, MigrationError) as error:
             raise MigrationError(
                 error.found,
                 doing=_LOADING,
-                where=error.where or str(self.place.where),
-                remedy=error.remedy or "see that `manage.py showmigrations` works with this interpreter",
+                where=in_project(error.where, self.place),
+                remedy=remedy_for(error, self.place),
                 facts=error.facts,
             ) from error
         self.facts |= {name: str(value) for name, value in answer["versions"].items() if value}
