@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tool_support import write
 from typer.testing import CliRunner
 
 from rollproof.adopt.survey import adopt
 from rollproof.cli import app
 from rollproof.migrations.tools import base
+from rollproof.model.systemfile import read_system
 
 SQL = {"db/001_a.sql": "CREATE TABLE a (id int);", "db/002_rollback_001.sql": "DROP TABLE a;"}
 
@@ -120,3 +125,48 @@ def test_odd_names_of_folders_do_not_break_the_file(tmp_path: Path, name: str) -
     folder = tmp_path / name
     write(folder, {f"{name}/001_a.sql": "SELECT 1;", f"{name}/002_rollback_001.sql": "SELECT 1;"})
     assert CliRunner().invoke(app, ["init", str(folder)]).exit_code == 0
+
+
+def test_a_file_where_the_plans_folder_would_be_leaves_nothing_half_written(tmp_path: Path) -> None:
+    write(tmp_path, {**SQL, "drills": "a file"})
+    result = CliRunner().invoke(app, ["init", str(tmp_path)])
+    assert result.exit_code == 2
+    assert "this is a file, a folder is needed" in result.output
+    assert not (tmp_path / "system.toml").exists()
+
+
+odd = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.sampled_from(
+    ["{port}", "{oops}", "a\nb", '"', "# x", "./run.sh", "/x", "python", "PGPASSWORD", "8000", "", "\x00"]
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    name=odd,
+    words=st.lists(odd, max_size=4),
+    path=odd,
+    variables=st.lists(odd, max_size=3),
+    resource=odd,
+    value=odd,
+    kind=st.sampled_from(
+        ["DynamoDB::Table", "Lambda::Function", "SNS::Topic", "SSM::Parameter", "Serverless::Api"]
+    ),
+)
+def test_whatever_a_project_says_what_is_written_can_be_read_back(
+    *, name: str, words: list[str], path: str, variables: list[str], resource: str, value: str, kind: str
+) -> None:
+    service = {
+        "build": ".",
+        "command": words,
+        "ports": ["8000:8000"],
+        "environment": variables,
+        "healthcheck": {"test": f"curl http://localhost{path}"},
+    }
+    named = dict.fromkeys(["TableName", "FunctionName", "TopicName", "Name", "StageName"], value)
+    template = {"Resources": {resource: {"Type": f"AWS::{kind}", "Properties": named}}}
+    with TemporaryDirectory() as folder:
+        root = Path(folder)
+        write(root, {**SQL, "compose.yml": json.dumps({"services": {name: service}})})
+        write(root, {"t.json": json.dumps(template), "package.json": json.dumps({"name": name})})
+        (root / "system.toml").write_text(adopt(root).system)
+        assert read_system(root / "system.toml").database is not None

@@ -29,6 +29,8 @@ def write_all(texts: Mapping[Path, str], *, force: bool) -> list[tuple[Path, Pat
             remedy="look at --dry-run and take over what you miss, or give --force, which keeps the old "
             "file beside the new one as .bak",
         )
+    if blocked := [path.parent for path in texts if path.parent.exists() and not path.parent.is_dir()]:
+        raise BadInput("this is a file, a folder is needed", where=str(blocked[0]), remedy="move it away")
     try:
         return [(path, _write(path, text)) for path, text in texts.items()]
     except OSError as error:

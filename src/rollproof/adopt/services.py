@@ -180,7 +180,7 @@ def _examples(repository: Repository) -> Iterator[str]:
 def _postgres(repository: Repository, survey: Survey, documents: Sequence[Document]) -> None:
     found = [one for document in documents for one in compose.servers(repository, document)]
     for one in found:
-        survey.found.append(("Postgres", f"{one.where}: {one.major or 'version not said'}"))
+        survey.found.append(("Postgres", f"{one.where}: {one.major or 'no version from 13 on is named'}"))
     majors = [one for one in found if one.major]
     if len({one.major for one in majors}) > 1:
         survey.notes.append(f"several versions of Postgres; the first was taken: {majors[0].where}")
