@@ -115,7 +115,7 @@ def _run_sql(drill: Drill, statements: Sequence[str]) -> None:
 
 
 def covering(saboteurs: Sequence[Saboteur]) -> list[Saboteur]:
-    """A few of them by which every check that any of them refutes is refuted; those that refute most first."""
+    """A few of them by which every check that any of them refutes is refuted; the fullest first."""
     left = {check for saboteur in saboteurs for check in saboteur.refutes}
     chosen: list[Saboteur] = []
     for saboteur in sorted(saboteurs, key=lambda one: -len(one.refutes)):

@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from rollproof.checks.decisions import is_rollback
 from rollproof.components.commands import fill_in
 from rollproof.errors import BadInput
 from rollproof.model.incident import Word
@@ -99,7 +100,7 @@ def steps_for(
         "hour_ago": f"{moment - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
     }
     parts = {"diagnose": script.diagnose, "act": script.act, "validate": script.validate_}
-    return {
+    found = {
         part: [
             step
             for number, entry in enumerate(entries, start=1)
@@ -108,6 +109,21 @@ def steps_for(
         ]
         for part, entries in parts.items()
     }
+    return found | {"act": [*found["act"], *_by_other_means(found["act"], action)]}
+
+
+def _by_other_means(steps: list[GuideStep], action: str) -> Iterator[GuideStep]:
+    """What carries a decision out where the system declares nothing that the script could name."""
+    if action == "roll-back" and not any(is_rollback(step.act) for step in steps):
+        yield GuideStep("act.record", "Note what is to come back", (), "release.record", changes=False)
+        yield GuideStep("act.by-hand", f"Roll it back: {_UNTOLD}", (), "release.roll_back", changes=True)
+    if action == "hotfix" and not any(step.act == "hotfix.deploy" for step in steps):
+        yield GuideStep(
+            "act.by-hand", f"Mend it, test it, deploy it: {_UNTOLD}", (), "hotfix.deploy", changes=True
+        )
+
+
+_UNTOLD = "the system file declares nothing that says how"
 
 
 def _expanded(system: System, name: str, entry: Entry, values: Mapping[str, str]) -> Iterator[GuideStep]:
