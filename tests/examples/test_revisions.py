@@ -125,7 +125,9 @@ def test_several_workers_walk_once_and_find_the_same(
     alone.assert_outcomes(passed=2, failed=1)
     shared.assert_outcomes(passed=4, failed=2)
     said = "column public.shop.name: added"
-    assert (alone.stdout.str().count(said), shared.stdout.str().count(said)) == (1, 2)
+    once = alone.stdout.str().count(said)  # on CI, pytest says what is long a second time
+    assert once
+    assert shared.stdout.str().count(said) == 2 * once
 
 
 def test_workers_say_alike_why_a_history_cannot_be_walked(

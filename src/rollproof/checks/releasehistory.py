@@ -39,6 +39,7 @@ def rollback_recorded(history: History) -> Verdict:
 )
 def hotfix_in_order(history: History) -> Verdict:
     """Each step succeeded and began after the one before; what was deployed is what was merged."""
+    need(history.first("hotfix.branch", Kind.BEGIN), "a hotfix")
     verdict = procedure_in_order.judge(history, {"steps": list(HOTFIX)})
     if verdict.outcome is not Outcome.PROVEN:
         return verdict
