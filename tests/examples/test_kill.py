@@ -7,6 +7,7 @@ import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drilling import JOURNAL, Drilled, Ended, Forker, Reference, family_is_gone, nothing_is_left, verdicts
@@ -102,7 +103,12 @@ def mode(number: int) -> str:
     return ("process", "group")[number % 2]
 
 
-@pytest.mark.parametrize("group", range(GROUPS))
+def some_slow(groups: int) -> list[Any]:
+    """Every third group in each run of the tests; the others are left to `make kill`."""
+    return [pytest.param(n, marks=() if n % 3 == 0 else pytest.mark.slow) for n in range(groups)]
+
+
+@pytest.mark.parametrize("group", some_slow(GROUPS))
 def test_a_drill_killed_at_any_event_is_healed_by_the_next(
     group: int, mini: Drilled, unkilled: Unkilled
 ) -> None:
