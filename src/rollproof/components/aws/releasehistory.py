@@ -118,6 +118,7 @@ def look_at_history(drill: Drill) -> None:
     started = [event for event in drill.history.all("release.roll_back") if "version" in event.data]
     if back is None or not started:
         raise PreconditionNotMet("no release was rolled back")
+    history.catch_up()
     deployed = history.deployments.release(str(started[-1].data["version"]))
     tag = history.branch.replace("/", "-")
     found: dict[str, str] = {}
