@@ -24,7 +24,9 @@ from rollproof.components import browser_program
 from rollproof.components.browser_page import Answering, Opened, Visit, result_of
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import OpenEnvironment
+from rollproof.environments.embedded.scratch import LONGEST_SOCKET_PATH, SHORT_ROOTS
 from rollproof.environments.keeper import Folder, Keeper, KeeperSpec, inherited_environment
+from rollproof.environments.keeper_program import PREFIX
 from rollproof.errors import AttemptFailed, NotProvenHere
 from rollproof.model.system import System
 
@@ -38,6 +40,7 @@ PROGRAMS = (
 )
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 START_SECONDS = 30.0
+_SOCKET_BYTES = len("/org.chromium.Chromium.XXXXXX/SingletonSocket")
 _FLAGS = (
     "--headless",
     "--remote-debugging-pipe",
@@ -224,19 +227,30 @@ class Browser:
         )
 
 
+def _short_folder(folder: Path) -> Path:
+    """The folder itself, or one elsewhere where its path leaves no room for the socket that Chromium makes
+    in `TMPDIR/org.chromium.Chromium.XXXXXX/SingletonSocket`."""
+    if len(str(folder).encode()) <= LONGEST_SOCKET_PATH - _SOCKET_BYTES:
+        return folder
+    root = next((root for root in SHORT_ROOTS if os.access(root, os.W_OK | os.X_OK)), folder.parent)
+    return root / f"{PREFIX}{secrets.token_hex(6)}"
+
+
 def _spec(
     environment: OpenEnvironment, program: Path, folder: Path, pipes: list[str], *, sandbox: bool
 ) -> KeeperSpec:
     own = [f"--user-data-dir={folder / 'profile'}", *([] if sandbox else ["--no-sandbox"]), "about:blank"]
+    temporary = _short_folder(folder)
+    apart = [] if temporary == folder else [temporary]
     wrapper = str(Path(browser_program.__file__))
     return KeeperSpec(
         name="the browser",
         scratch=environment.scratch,
         argv=(sys.executable, "-I", "-S", wrapper, *pipes, str(program), *_FLAGS, *own),
-        env={**inherited_environment("LANG"), "TMPDIR": str(folder), "HOME": str(folder)},
+        env={**inherited_environment("LANG"), "TMPDIR": str(temporary), "HOME": str(folder)},
         cwd=folder,
         log=folder / "browser.log",
-        make=[Folder(path=folder / "profile")],
-        remove=[folder],
+        make=[Folder(path=folder / "profile"), *(Folder(path=path) for path in apart)],
+        remove=[folder, *apart],
         ladder=((signal.SIGTERM, 3.0),),
     )

@@ -69,7 +69,7 @@ class ReleaseHistory:
         """The id of a release's content, as git would have it; the working tree is put back."""
         here = self.repository.git("rev-parse", "--abbrev-ref", "HEAD")
         self.fill(release)
-        self.repository.git("add", "--all", "--force", ".")
+        self.repository.stage()
         found = self.repository.git("write-tree")
         self.repository.git("reset", "--quiet", "--hard", here)
         return found
