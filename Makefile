@@ -12,7 +12,7 @@ help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
 	@echo "make test       the project's own tests"
 	@echo "make sabotage   prove that every check can say no (FEW=1: one saboteur a check or so)"
-	@echo "make kill       kill a drill of the reference system at each of its events, and the like (slow)"
+	@echo "make kill       what takes long: a drill killed at each of its events, every bad rollback, and the like"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      how long what takes"
 	@echo "make bench-history  walk public histories from PyPI, and measure it (slow; TRUTH=folder)"
@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 drill: $(READY)
-	$(BIN)/rollproof drill run drills/embedded.toml
+	$(BIN)/rollproof drill run drills/embedded.toml -- -n 2
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --basetemp=.tmp tests; code=$$?; rm -rf .tmp; exit $$code

@@ -47,8 +47,14 @@ class Case:
 
 
 def cases() -> list[Any]:
+    """Every second in each run of the tests; the others are left to `make kill`."""
     rows = tomllib.loads((Path(__file__).parent / "bad_rollbacks.toml").read_text())["case"]
-    return [pytest.param(Case(**row), id=row["name"].replace(" ", "-")) for row in rows]
+    return [
+        pytest.param(
+            Case(**row), id=row["name"].replace(" ", "-"), marks=pytest.mark.slow if number % 2 else ()
+        )
+        for number, row in enumerate(rows)
+    ]
 
 
 @pytest.mark.parametrize("case", cases())
