@@ -41,7 +41,7 @@ sabotage: $(READY)
 	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider $(if $(FEW),--covering) features systems/alquimista/features/decision.feature --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 kill: $(READY)
-	$(BIN)/pytest -q -n 2 -m slow tests/examples --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+	$(BIN)/pytest -q -n 2 -m slow tests --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.drill
