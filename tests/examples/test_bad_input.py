@@ -49,8 +49,14 @@ def _encoding(text: str) -> str:
 
 
 def cases() -> list[Any]:
+    """Every second in each run of the tests; the others are left to `make kill`."""
     rows = tomllib.loads((Path(__file__).parent / "bad_input.toml").read_text())["case"]
-    return [pytest.param(Case(**row), id=row["name"].replace(" ", "-")) for row in rows]
+    return [
+        pytest.param(
+            Case(**row), id=row["name"].replace(" ", "-"), marks=pytest.mark.slow if number % 2 else ()
+        )
+        for number, row in enumerate(rows)
+    ]
 
 
 def one_clear_error(ended: Ended, texts: list[str], root: Path) -> None:
