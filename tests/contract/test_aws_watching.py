@@ -25,6 +25,8 @@ from rollproof.errors import NotApplicable, PreconditionNotMet, SystemFileError
 from rollproof.fidelity.trials import packed
 from rollproof.model.verdict import Outcome
 
+pytestmark = pytest.mark.slow  # whole systems deployed for each test; the drills do so as well
+
 WATCH = {
     "duration": "300ms",
     "every": "1ms",

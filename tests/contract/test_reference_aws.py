@@ -16,6 +16,8 @@ from rollproof.components.postgres.bench import Bench
 from rollproof.drill.session import DrillSession
 from rollproof.environments.embedded import EmbeddedEnvironment
 
+pytestmark = pytest.mark.slow  # whole systems deployed for each test; the drills do so as well
+
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DrillSession]:

@@ -20,6 +20,8 @@ from rollproof.components.postgres.bench import Bench
 from rollproof.drill.session import DrillSession
 from rollproof.environments.embedded import EmbeddedEnvironment
 
+pytestmark = pytest.mark.slow  # whole systems deployed for each test; the drills do so as well
+
 RUNBOOK = (HOME / "RUNBOOK.md").read_text(encoding="utf-8")
 SECTIONS = {
     heading: re.findall(r"```bash\n(.*?)```", text, re.DOTALL)

@@ -19,6 +19,8 @@ from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
 from rollproof.environments.embedded import EmbeddedEnvironment
 
+pytestmark = pytest.mark.slow  # whole systems deployed for each test; the drills do so as well
+
 SECRET = "a-password-in-a-parameter"  # noqa: S105
 
 

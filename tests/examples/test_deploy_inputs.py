@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from drilling import ROOT, SYSTEMS, Drilled, Forker, verdicts
 
+pytestmark = pytest.mark.slow  # whole systems deployed for each test; the drills do so as well
+
 
 class Shipped(Drilled):
     """A system of these tests, drilled by the feature that ships with Rollproof."""
