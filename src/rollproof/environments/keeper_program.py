@@ -11,6 +11,7 @@ has to say goes to standard output, one JSON object a line: `started`, `failed`,
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -98,7 +99,7 @@ class Keeping:
             self.child = self._start() if self.spec["argv"] else None
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             self._remove()
-            why, where = getattr(error, "strerror", None) or str(error), getattr(error, "filename", None)
+            why, where = _why(error), getattr(error, "filename", None)
             say("failed", error=why, where=where or self.spec["name"])
             return 1
         say("started", pid=self.child)
@@ -284,6 +285,16 @@ def remove_shared_memory(creators: set[int], *, since: float) -> list[int]:
 def _is_stray(row: list[str], creators: set[int], since: float) -> bool:
     creator, attached, changed = int(row[4]), int(row[6]), int(row[13])
     return creator in creators and attached == 0 and changed >= since
+
+
+def _why(error: BaseException) -> str:
+    """A name that is nowhere on the PATH is refused, too, when a folder there may not be looked into."""
+    import shutil
+
+    name = str(getattr(error, "filename", None) or "")
+    if isinstance(error, PermissionError) and name and "/" not in name and shutil.which(name) is None:
+        return os.strerror(errno.ENOENT)
+    return getattr(error, "strerror", None) or str(error)
 
 
 def may_remove(path: str) -> bool:
