@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 drill: $(READY)
-	$(BIN)/rollproof drill run drills/embedded.toml -- -n 2
+	$(BIN)/rollproof drill run drills/embedded.toml -- -n 2 --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --basetemp=.tmp tests; code=$$?; rm -rf .tmp; exit $$code
