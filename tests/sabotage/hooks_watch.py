@@ -10,6 +10,7 @@ from collections.abc import Callable
 import psycopg
 
 from rollproof.components.aws import performance, targets
+from rollproof.components.aws.aliases import RememberFunctions, RollBackFunctions
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.releases import RollBackRelease
 from rollproof.components.postgres.bench import Bench
@@ -83,6 +84,14 @@ def errors_in_the_log(drill: Drill, act: Act) -> None:
 def at_once(drill: Drill, act: Act) -> None:
     """The release is rolled back before anybody has looked into anything."""
     _patched(drill, performance.Investigate, "prepare", lambda self, drill: drill.attempt(RollBackRelease()))
+
+
+def alias_at_once(drill: Drill, act: Act) -> None:
+    """As `at_once`, by the alias of every function: a rollback too, under another name."""
+    drill.require(RememberFunctions())
+    _patched(
+        drill, performance.Investigate, "prepare", lambda self, drill: drill.attempt(RollBackFunctions())
+    )
 
 
 def never(drill: Drill, act: Act) -> None:

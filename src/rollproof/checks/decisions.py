@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollproof.checks.evidence import as_list, as_object, ended, lines, need
 from rollproof.checks.registry import check
+from rollproof.checks.rollbacks import is_rollback
 from rollproof.decision.matrix import Answers, Matrix, decide, flaws
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import JsonObject
@@ -11,11 +12,6 @@ from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 CARRIED_OUT = ("hotfix.deploy",)
 """Acts by which a hotfix is carried out."""
-
-
-def is_rollback(act: str) -> bool:
-    """Whether an act takes something back: `function.roll_back`, `backup.restore`…"""
-    return act.endswith((".roll_back", ".restore"))
 
 
 @check("decision-follows-matrix", "it was decided as the matrix says", answers=("incident.decide",))

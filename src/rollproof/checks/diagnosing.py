@@ -16,8 +16,8 @@ FITTING: Mapping[str, tuple[str, ...]] = {
     "handler-bug": ("function.roll_back", "release.roll_back", "checkout.roll_back"),
     "wrong-variable": ("settings.roll_back", "function.roll_back", "release.roll_back", "checkout.roll_back"),
     "database-unreachable": ("database.connect",),
-    "permission": ("permission.restore", "release.roll_back"),
-    "throttled": ("concurrency.restore", "release.roll_back"),
+    "permission": ("release.roll_back",),
+    "throttled": ("release.roll_back",),
 }
 """What mends which cause. Going back to old code mends nothing that the code is not to blame for."""
 REMEDIES = tuple(sorted({act for acts in FITTING.values() for act in acts}))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollproof.checks.evidence import NotRecorded, as_object, begun, ended, need
 from rollproof.checks.registry import check
+from rollproof.checks.rollbacks import is_rollback
 from rollproof.journal import Event, History, Kind
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 from rollproof.workload.samples import Watched
@@ -12,7 +13,6 @@ from rollproof.workload.slowness import Held, Threshold, calm_for, first_held, w
 INVESTIGATE = "performance.investigate"
 A_FEW = 3
 """Answers below which nothing was measured; a slow system gives few."""
-ROLLBACKS = ("release.roll_back", "code.roll_back", "alias.roll_back", "settings.roll_back")
 
 
 @check(
@@ -83,4 +83,5 @@ def _investigation(history: History) -> tuple[Event, Watched]:
 
 def _after_fault(history: History) -> list[Event]:
     fault = need(history.first("incident.fault"), "the fault")
-    return [event for event in begun(history, *ROLLBACKS) if event.seq > fault.seq]
+    begins = (event for event in history.events if event.kind is Kind.BEGIN and event.seq > fault.seq)
+    return [event for event in begins if is_rollback(event.act)]

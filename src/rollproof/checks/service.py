@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rollproof.checks.evidence import begun, clients_trouble, ended, lines, need, operations
+from rollproof.checks.evidence import clients_trouble, ended, lines, need, operations
 from rollproof.checks.registry import check
+from rollproof.checks.rollbacks import CHANGES_CODE, is_rollback
 from rollproof.journal import Event, History, Kind
 from rollproof.model.durations import say_duration
 from rollproof.model.json import Json
@@ -11,7 +12,7 @@ from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 REMEDIES = ("migration.roll_back", "backup.restore", "writes.grant", "maintenance.end")
 """Acts on the fault: until the last of them has ended, the service is not back for good."""
-CHANGES = (*REMEDIES, "migration.apply", "writes.revoke", "maintenance.begin")
+CHANGES = (*REMEDIES, *CHANGES_CODE, "migration.apply", "writes.revoke", "maintenance.begin")
 """Acts after which an earlier look at the service says nothing any more."""
 
 
@@ -86,7 +87,7 @@ def _unserved(history: History, verified: Event) -> tuple[str, ...]:
 def smoke_passes(history: History) -> Verdict:
     """The newest verification of the service, after everything that was done, succeeded and ran something."""
     last = need(next(iter(ended(history, "service.verify")[-1:]), None), "a verification of the service")
-    later = [event.act for event in begun(history, *CHANGES) if event.seq > last.seq]
+    later = [e.act for e in history.events if e.kind is Kind.BEGIN and e.seq > last.seq and _changes(e.act)]
     if last.kind is Kind.UNKNOWN:
         return unknown(f"the service's verification was cut short: {last.data.get('found', '')}")
     if later:
@@ -98,6 +99,10 @@ def smoke_passes(history: History) -> Verdict:
     if not names:
         return unknown("nothing was run to verify the service")
     return proven(f"{len(names)} checks of the service passed: {', '.join(names)}", checks=len(names))
+
+
+def _changes(act: str) -> bool:
+    return act in CHANGES or is_rollback(act)
 
 
 @check("smoke-failed-before", "the smoke tests saw the fault", answers=("service.verify",))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 from rollproof.checks.evidence import as_list, as_object, begun, ended, lines, need
 from rollproof.checks.registry import check
+from rollproof.checks.rollbacks import CHANGES_CODE
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 ROLL_BACK = "settings.roll_back"
-CODE_CHANGES = ("release.deploy", "release.roll_back", "code.roll_back", "alias.roll_back", "code.deploy")
 
 
 @check("setting-named", "the diagnosis names the settings that are wrong")
@@ -64,7 +64,7 @@ def code_left_alone(history: History) -> Verdict:
     """The same code serves behind every function as before the fault, and nothing was deployed meanwhile."""
     before, after = (_served(history, label) for label in ("before", "after"))
     fault = need(history.first("incident.fault"), "the fault")
-    deployed = [event.act for event in begun(history, *CODE_CHANGES) if event.seq > fault.seq]
+    deployed = [event.act for event in begun(history, *CHANGES_CODE) if event.seq > fault.seq]
     changed = sorted(name for name, code in before.items() if after.get(name) != code)
     findings = [f"{name}: other code serves" for name in changed]
     findings += [f"{act} changed code after the fault" for act in deployed]

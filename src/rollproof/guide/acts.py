@@ -6,7 +6,7 @@ import shlex
 import subprocess
 from dataclasses import dataclass
 
-from rollproof.checks.decisions import is_rollback
+from rollproof.checks.rollbacks import is_rollback
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed

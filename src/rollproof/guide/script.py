@@ -13,7 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from rollproof.checks.decisions import is_rollback
+from rollproof.checks.rollbacks import is_rollback
 from rollproof.components.commands import fill_in
 from rollproof.errors import BadInput
 from rollproof.model.incident import Word
