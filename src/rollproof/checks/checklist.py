@@ -13,9 +13,9 @@ from functools import cache
 from importlib.resources import files
 
 from rollproof.checks.backup import unguarded
-from rollproof.checks.decisions import is_rollback
 from rollproof.checks.evidence import as_list, ended, lines, need
 from rollproof.checks.registry import check
+from rollproof.checks.rollbacks import is_rollback
 from rollproof.journal import Event, History, Kind
 from rollproof.model.incident import ChecklistItem
 from rollproof.model.system import System
@@ -187,5 +187,7 @@ def checklist_followed(history: History) -> Verdict:
         return unknown(f"of {len(unsure)} items nobody can tell", *lines(unsure))
     waiting = [f"waits for a person: {one.label}" for one in ticked if one.outcome.skipped]
     numbers = {"ticked": len(ticked) - len(waiting), "waiting": len(waiting)}
+    if not numbers["ticked"]:
+        return unknown("every item waits for a person, so nothing of it is proven", *lines(waiting))
     verdict = proven(f"{numbers['ticked']} items ticked, {len(waiting)} wait for a person", **numbers)
     return Verdict(verdict.outcome, verdict.reason, verdict.numbers, tuple(waiting))

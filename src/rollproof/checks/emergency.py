@@ -32,8 +32,8 @@ def nothing_served(history: History) -> Verdict:
     wanted = [{name: said for name, said in look.items() if not name.startswith(SITE)} for look in looks]
     if served := sorted({name for look in wanted for name, said in look.items() if said == SERVED}):
         return refuted(f"{len(served)} still served while it was closed", *lines(served))
-    if not wanted[0]:
-        return unknown("the system has no function and no API that could have served")
+    if not all(wanted):
+        return unknown("no function and no API was tried each time, or the system has none")
     return proven(f"none of {len(wanted[0])} served, tried {len(looks)} times", tried=len(wanted[0]))
 
 
@@ -47,8 +47,8 @@ def maintenance_page_shown(history: History) -> Verdict:
     wrong = [f"{name}: {said}" for look in sites for name, said in look.items() if said != SHOWN]
     if wrong:
         return refuted("a visitor did not get the maintenance page", *lines(wrong))
-    if not sites[0]:
-        return unknown("the system has no site that could have shown it")
+    if not all(sites):
+        return unknown("no site was looked at each time, or the system has none")
     return proven(f"{len(sites[0])} sites showed it", sites=len(sites[0]))
 
 

@@ -233,6 +233,8 @@ def revision_deployed(history: History) -> Verdict:
     if event.kind is Kind.FAIL:
         return refuted(f"the system's own commands failed: {event.data.get('found', '')}")
     head, good = str(event.data.get("head")), str(event.data.get("against"))
+    if not event.data.get("head") or not event.data.get("against"):
+        return unknown("nobody recorded which commit was deployed")
     if head != good:
         return refuted(
             f"commit {head[:12]} was deployed, and release {event.data.get('version')} is {good[:12]}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rollproof.checks.decisions import is_rollback
 from rollproof.checks.evidence import as_list, as_object, ended, lines, need
 from rollproof.checks.registry import check
+from rollproof.checks.rollbacks import is_rollback
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import Json, JsonObject
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
@@ -51,6 +51,8 @@ def _problems(history: History, moment: str, items: list[JsonObject], read: Even
 
 
 def _missing(item: JsonObject, moment: str, addresses: int) -> list[str]:
+    if item["topic"] is None and item["mails"] is None:
+        return [f"what was said {moment} went to nobody"]
     problems = []
     if item["topic"] is False:
         problems.append(f"what was said {moment} did not arrive at the topic")

@@ -49,9 +49,9 @@ class Mail:
 
     @property
     def spec(self) -> Notifications:
-        """Raises NotApplicable when the system tells nobody."""
+        """Raises NotApplicable when the system has no topic, and nobody to write to."""
         declared = self.drill.system.notifications
-        if declared is None or not (declared.topic or declared.sender):
+        if declared is None or not (declared.topic or (declared.sender and declared.stakeholders)):
             raise NotApplicable(f"system {self.drill.system.name} declares no notifications")
         return declared
 
