@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from rollproof.model.secrets import secret_in
-from rollproof.model.shape import describe, hint_at, homes_of, keys_of, model_of
+from rollproof.model.shape import bare, describe, hint_at, homes_of, keys_of, model_of
 from rollproof.model.tomllines import KeyPath
 
 AnyModel = TypeVar("AnyModel", bound=BaseModel)
@@ -82,9 +82,10 @@ def validated(model: type[AnyModel], data: Mapping[str, object]) -> AnyModel | l
     """`data` as the model, or everything that is wrong with its shape.
 
     Strict: `"17"` is not a number and `true` is not a duration. It goes through JSON, where lists
-    may become tuples and texts paths; what JSON lacks (dates, infinity) is a mistake of its own.
+    may become tuples and texts paths; what JSON lacks (times, infinity, a date where none is wanted)
+    is a mistake of its own.
     """
-    unfit = dict(_not_in_json((), data))
+    unfit = {path: value for path, value in _not_in_json((), data) if not _is_wanted_date(model, path, value)}
     body = json.dumps(data, default=str, ensure_ascii=False)
     try:
         value = model.model_validate_json(body, strict=True)
@@ -115,6 +116,10 @@ def _not_in_json(path: KeyPath, value: object) -> Iterator[tuple[KeyPath, object
             yield path, value
         case float() if not math.isfinite(value):
             yield path, value
+
+
+def _is_wanted_date(model: type[BaseModel], path: KeyPath, value: object) -> bool:
+    return type(value) is dt.date and bare(hint_at(model, path)) is dt.date
 
 
 def _unfit(model: type[BaseModel], path: KeyPath, value: object) -> str:

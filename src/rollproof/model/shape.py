@@ -5,6 +5,7 @@ One description serves the error messages and the reference page, so that they c
 
 from __future__ import annotations
 
+import datetime as dt
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ _WORDS: Mapping[object, str] = {
     float: "a number",
     bool: "true or false",
     object: "any value",
+    dt.date: "a date such as 2027-03-31",
 }
 
 

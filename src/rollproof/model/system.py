@@ -26,6 +26,7 @@ from rollproof.model.aws import (
     Table,
     Watch,
 )
+from rollproof.model.environments import Staging
 from rollproof.model.incident import ChecklistItem, Contact, Decision, Severity
 from rollproof.model.spec import Command, Identifier, QualifiedName, Seconds, Spec
 
@@ -134,6 +135,18 @@ class Database(Spec):
         return tuple(dict.fromkeys([*([self.app_role] if self.app_role else []), *self.roles]))
 
 
+class Flag(Spec):
+    """A feature flag in a service's environment variables, and what shows whether it is on."""
+
+    variable: str
+    off: str = ""
+    """value of the variable with the flag off"""
+    path: str
+    """path that is answered otherwise with the flag off"""
+    off_status: Annotated[int, Field(ge=200, le=599)] = 404
+    """how that path is answered then; any other status but 5xx says that it is on"""
+
+
 class Service(Spec):
     """A process that serves the system; started for a drill with its database's DSN."""
 
@@ -142,6 +155,33 @@ class Service(Spec):
     """path that answers 200 when the service is up *and* can use its database"""
     env: dict[str, str] = Field(default_factory=dict)
     start_limit: Seconds = 30.0
+    runner: Literal["process", "apprunner", "ecs"] = "process"
+    """what runs its releases: `process` is `command` alone, without releases"""
+    name: str | None = None
+    """name of the App Runner or ECS service; `{env}` is filled in"""
+    cluster: str = "default"
+    """`ecs`: the cluster that it is in"""
+    repository: str | None = None
+    """ECR repository of its images"""
+    start: Command | None = None
+    """what an image that Rollproof makes runs, in the release's folder; its Dockerfile's CMD when left out"""
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    """port that its container listens on"""
+    identity: str = ""
+    """path whose answer tells one release from another; `health` when left out"""
+    identity_field: str = ""
+    """key of the JSON answered there that does; all of the answer when left out"""
+    unhealthy_after: Seconds = 20.0
+    """how long a new release may be unhealthy before its deploy is given up"""
+    domain: str | None = None
+    """its name in Route 53, where weights share requests among its revisions"""
+    flag: Flag | None = None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.runner != "process" and not (self.name and self.repository):
+            raise ValueError(f"runner {self.runner!r} needs the service's `name` and its `repository`")
+        return self
 
 
 class Traffic(Spec):
@@ -210,6 +250,7 @@ class System(Spec):
     decision: tuple[Decision, ...] = ()
     contact: dict[str, Contact] = Field(default_factory=dict)
     checklist: tuple[ChecklistItem, ...] = ()
+    environments: dict[str, Staging] = Field(default_factory=dict)
     source: Path = Path("system.toml")
     """the file it was read from; set by the reader"""
 

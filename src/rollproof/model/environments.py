@@ -1,0 +1,138 @@
+"""Where a system may be drilled besides the embedded environment: `[environments.NAME]`.
+
+What stands here is an allow-list: a drill touches nothing that is not named, and nothing by its name
+alone. No secret stands here; the file names where credentials are.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from rollproof.model.spec import Spec
+
+Account = Annotated[str, Field(pattern=r"^\d{12}$")]
+SystemIdentifier = Annotated[str, Field(pattern=r"^\d{1,20}$")]
+
+
+class Credentials(Spec):
+    """Variables that hold an AWS access key. Their names stand here, never what they hold."""
+
+    access_key_env: str
+    secret_key_env: str
+    session_token_env: str = ""
+
+
+class StagingDatabase(Spec):
+    """The Postgres server of an environment, and what it must be."""
+
+    dsn_env: str = ""
+    """variable that holds the DSN"""
+    service: str = ""
+    """section of a service file that holds it"""
+    service_file: str = ""
+    """that file, relative to the system file; `~/.pg_service.conf` when empty"""
+    secret: str = ""
+    """secret in AWS Secrets Manager that holds it: a DSN, or JSON with host, port, username, password"""
+    system_identifier: SystemIdentifier
+    """`SELECT system_identifier FROM pg_control_system()`: 19 digits or so, made by initdb"""
+    name: str
+    """the database that the system uses there"""
+    addresses: tuple[str, ...] = ()
+    """addresses and networks that the server may have; when empty, the server's own must be the one that
+    was connected to"""
+    port: int | None = None
+    """the port that the server itself listens on, where a pooler or a mapping shows another"""
+    passwords_env: dict[str, str] = Field(default_factory=dict)
+    """variables that hold the passwords of other roles, such as the application's, by role"""
+    allow_write: tuple[str, ...] = ()
+    """databases that may be written to themselves; only `touch = "in-place"` does so"""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if sum(map(bool, (self.dsn_env, self.service, self.secret))) != 1:
+            raise ValueError("say where the DSN is: give one of `dsn_env`, `service` and `secret`")
+        return self
+
+
+class Production(Spec):
+    """What marks production. One marker is enough to refuse, whatever else is on the allow-list."""
+
+    tags: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """values of tags on stacks, functions, tables and clusters, by the tag's key"""
+    settings: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """values of Postgres settings, by the setting's name"""
+    hosts: tuple[str, ...] = ()
+    """patterns of host names, such as `*.prod.example.com`"""
+    accounts: tuple[Account, ...] = ()
+    """production's AWS accounts"""
+    system_identifiers: tuple[SystemIdentifier, ...] = ()
+    """identifiers of production's servers; a copy of their files has the same"""
+    databases: tuple[str, ...] = ()
+    """names of databases that only production's servers have"""
+
+
+class Staging(Spec):
+    """A named environment that outlives the drill: an AWS account, a Postgres server, or both."""
+
+    aws_account: Account | None = None
+    region: str = ""
+    profile: str = ""
+    """profile of `~/.aws/config` and `~/.aws/credentials` with an access key in it"""
+    credentials: Credentials | None = None
+    role_arn: str = ""
+    """role that is assumed with those credentials"""
+    session_name: str = "rollproof-drill"
+    external_id_env: str = ""
+    """variable that holds the external id that the role's trust policy asks for"""
+    endpoint_url: str = ""
+    """endpoint of every AWS service, only for a private cloud or a stand-in"""
+    database: StagingDatabase | None = None
+    hosts: tuple[str, ...] = ()
+    """names and addresses of database hosts, exactly as the DSN has them"""
+    production: Production = Production()
+    not_production: str = ""
+    """why names that sound like production's do not mean it here; markers refuse all the same"""
+    touch: Literal["clone", "in-place"] = "clone"
+    """whether a drill works on databases of its own or on the database itself"""
+    expires: date
+    """the last day on which this allow-list holds; then somebody looks through it again"""
+    windows: tuple[str, ...] = ()
+    """when drills may begin, such as `Mon-Fri 08:00-18:00`; always when empty"""
+    frozen: tuple[str, ...] = ()
+    """days on which none may, such as `2026-12-20..2027-01-06`"""
+    time_zone: str = "UTC"
+    """of `windows` and `frozen`, such as Europe/Berlin"""
+    approver_differs: bool = True
+    """whether the one who approves a plan must be another than the one who runs it"""
+    operators: tuple[str, ...] = ()
+    """users who may run drills here; anybody when empty"""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.aws_account is None and self.database is None:
+            raise ValueError("name an `aws_account`, a `database`, or both")
+        if self.aws_account is not None:
+            self._expect_aws()
+        elif self.profile or self.credentials or self.role_arn or self.endpoint_url:
+            raise ValueError("credentials are named, and no `aws_account` that they must be of")
+        self._expect_database()
+        return self
+
+    def _expect_aws(self) -> None:
+        if not self.region:
+            raise ValueError("name the `region`: none is taken from anywhere else")
+        if bool(self.profile) == bool(self.credentials):
+            raise ValueError("say whose credentials: give either `profile` or `credentials`")
+
+    def _expect_database(self) -> None:
+        if self.database is None:
+            return
+        if not self.hosts:
+            raise ValueError("name the database's host in `hosts`")
+        if self.database.secret and self.aws_account is None:
+            raise ValueError("`database.secret` needs the `aws_account` that it is in")
+        if self.touch == "in-place" and self.database.name not in self.database.allow_write:
+            raise ValueError("`touch` is in-place, and `database.allow_write` does not name the database")
