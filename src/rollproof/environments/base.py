@@ -86,6 +86,7 @@ class AwsEndpoint:
         account: 12 digits; on an emulator the access key, which keeps accounts apart.
         emulator: `ministack 1.5.33`; empty for AWS itself.
         private: True when the account exists for this run alone and goes away with it.
+        others: endpoints of services that the suite provides in an emulator's place, by their names.
     """
 
     url: str | None
@@ -96,6 +97,7 @@ class AwsEndpoint:
     private: bool
     secret_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
+    others: Mapping[str, str] = field(default_factory=dict)
 
     def program_environment(self) -> Mapping[str, str]:
         """AWS_* for a program; the profile and the metadata service of the machine are shut out."""
@@ -110,6 +112,7 @@ class AwsEndpoint:
         }
         if self.url:
             settings["AWS_ENDPOINT_URL"] = self.url
+        settings |= {f"AWS_ENDPOINT_URL_{name.upper()}": url for name, url in self.others.items()}
         if self.session_token:
             settings["AWS_SESSION_TOKEN"] = self.session_token
         return settings

@@ -58,7 +58,7 @@ class Aws:
                 self._clients[service] = self._session.create_client(
                     service,
                     region_name=self.endpoint.region,
-                    endpoint_url=self.endpoint.url,
+                    endpoint_url=self.endpoint.others.get(service, self.endpoint.url),
                     aws_access_key_id=self.endpoint.access_key,
                     aws_secret_access_key=self.endpoint.secret_key,
                     aws_session_token=self.endpoint.session_token,

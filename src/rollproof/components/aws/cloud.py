@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from psycopg.conninfo import make_conninfo
@@ -57,14 +59,26 @@ class Cloud:
         self.drill = drill
         self.system = drill.system
         self.environment = drill.session.open(drill.system)
-        self.endpoint: AwsEndpoint = self.environment.aws(account=_fresh_account())
-        self.aws = Aws(self.endpoint)
         self.release = ""
         self.seen: dict[str, dict[str, Fingerprint]] = {}
         self.database_at: tuple[str, int] | None = None
 
+    @cached_property
+    def endpoint(self) -> AwsEndpoint:
+        """Where the account is, opened when first asked for: a system may have nothing in it."""
+        return self.environment.aws(account=_fresh_account())
+
+    @cached_property
+    def aws(self) -> Aws:
+        return Aws(self.endpoint)
+
     def client(self, service: str) -> Any:
         return self.aws.client(service)
+
+    def provide(self, service: str, url: str) -> None:
+        """From now on this service is asked where the suite provides it, and so do the system's commands."""
+        self.endpoint = replace(self.endpoint, others={**self.endpoint.others, service: url})
+        self.aws = Aws(self.endpoint)
 
     def fill(self, text: str, **more: str) -> str:
         """A text of the system file with `{env}`, `{account}`, `{region}` and `more` filled in."""
