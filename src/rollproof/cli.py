@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rollproof import __version__, cli_environment, cli_migrations
+from rollproof import __version__, cli_drill, cli_environment, cli_migrations
 from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
 from rollproof.cli_guide import guide_command
@@ -27,8 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-drill_app = typer.Typer(help="Run drills as a plan says.", no_args_is_help=True)
-app.add_typer(drill_app, name="drill")
+app.add_typer(cli_drill.app, name="drill")
 app.add_typer(cli_migrations.app, name="migrations")
 app.add_typer(cli_environment.app, name="environment")
 app.command("decide")(decide_command)
@@ -115,47 +114,6 @@ def report(run: _RunFolder, debug: _Debug = False) -> None:
 
     for path in write_reports(run):
         typer.echo(str(path))
-
-
-@drill_app.command("run")
-@explained
-def drill_run(
-    plan: Annotated[Path, typer.Argument(help="plan file, such as drills/embedded.toml")],
-    pytest_arguments: Annotated[
-        list[str] | None, typer.Argument(help="more arguments for pytest, after --")
-    ] = None,
-    debug: _Debug = False,
-) -> None:
-    """Run the drills of a plan. Exit code 0 only when everything that was claimed is proven."""
-    import pytest
-
-    from rollproof.model.systemfile import read_plan
-
-    arguments = [*read_plan(plan).arguments(), *(pytest_arguments or [])]
-    typer.echo(f"pytest {' '.join(arguments)}")
-    raise typer.Exit(int(pytest.main(arguments)))
-
-
-@drill_app.command("system")
-@explained
-def drill_system(
-    system: Annotated[Path, typer.Argument(help="system file")],
-    feature: Annotated[
-        list[str] | None, typer.Option(help="only this feature of those that ship, such as migration")
-    ] = None,
-    pytest_arguments: Annotated[
-        list[str] | None, typer.Argument(help="more arguments for pytest, after --")
-    ] = None,
-    debug: _Debug = False,
-) -> None:
-    """Drill a system by the features that ship with Rollproof; what does not apply is skipped and said."""
-    import pytest
-
-    from rollproof.features_folder import shipped_features
-
-    paths = [str(path) for path in shipped_features(feature or [])]
-    root = [f"--rootdir={Path.cwd()}", f"--rollproof-reports={Path.cwd() / 'reports'}"]
-    raise typer.Exit(int(pytest.main([*paths, f"--system={system}", *root, *(pytest_arguments or [])])))
 
 
 @app.command("check")

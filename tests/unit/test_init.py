@@ -15,7 +15,8 @@ from rollproof.adopt.survey import Adopted, adopt
 from rollproof.cli import app
 from rollproof.migrations.source import open_source
 from rollproof.model.system import System
-from rollproof.model.systemfile import read_plan, read_system
+from rollproof.model.planfile import read_plan
+from rollproof.model.systemfile import read_system
 
 MANAGE = """\
 import os, sys

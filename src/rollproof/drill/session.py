@@ -20,7 +20,7 @@ from rollproof.drill.lease import Lease
 from rollproof.environments.base import Environment, OpenEnvironment
 from rollproof.errors import EnvironmentUnavailable
 from rollproof.journal import Journal, Recorder
-from rollproof.model.json import Json
+from rollproof.model.json import Json, JsonObject
 from rollproof.model.system import System
 
 JOURNAL = "journal.ndjson"
@@ -73,9 +73,11 @@ class DrillSession:
         self._started_ns = time.monotonic_ns()
         self._outcomes: list[str] = []
 
-    def start(self, *, systems: Sequence[System], command: Sequence[str]) -> None:
-        """Records who runs what, on what, and how to do it again."""
-        self.recorder.note("run.started", self._about(systems, command))
+    def start(
+        self, *, systems: Sequence[System], command: Sequence[str], about: JsonObject | None = None
+    ) -> None:
+        """Records who runs what, on what, and how to do it again; and `about`, of plan and part."""
+        self.recorder.note("run.started", {**self._about(systems, command), **(about or {})})
 
     def _about(self, systems: Sequence[System], command: Sequence[str]) -> dict[str, Json]:
         return {

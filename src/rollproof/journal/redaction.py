@@ -33,7 +33,7 @@ FIELDS = frozenset(
     # what must be undone, and who is there
     """
     undo healed private pid created port host user major server_version system_identifier versions
-    git python platform packages argv worker plan objectives components seed parts head cause
+    git python platform packages argv worker plan shard objectives components seed parts head cause
     severity decision unread left_out attribute
     """.split()
 )

@@ -7,10 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from rollproof.features_folder import feature_path
 from rollproof.model.filechecks import secret_mistakes, system_mistakes
 from rollproof.model.mistakes import Mistake, say_value, validated
-from rollproof.model.plan import Plan
 from rollproof.model.system import Spec, System
 from rollproof.model.tomlfile import TomlFile, read_toml
 
@@ -57,6 +55,32 @@ def read_system(path: Path) -> System:
             `systems/x/system.toml:12: database.migrations.toool: unknown key; did you mean 'tool'?`
     """
     return system_in(read_toml(path, remedy=_NAME_ONE))
+
+
+def read_tenant(path: Path, tenant: str) -> System:
+    """The system of one tenant: `{tenant}` in the file's texts is that name, and so ends the system's own.
+
+    Raises SystemFileError as `read_system` does.
+    """
+    file = read_toml(path, remedy=_NAME_ONE)
+    data = _filled(file.data, tenant)
+    assert isinstance(data, dict)
+    system = system_in(replace(file, data=data))
+    if system.name == file.data["system"]["name"]:  # type: ignore[index]  # sound, as has just been seen
+        identity = system.system.model_copy(update={"name": f"{system.name}-{tenant}"})
+        return system.model_copy(update={"system": identity})
+    return system
+
+
+def _filled(value: object, tenant: str) -> object:
+    match value:
+        case str():
+            return value.replace("{tenant}", tenant)
+        case dict():
+            return {key: _filled(item, tenant) for key, item in value.items()}
+        case list():
+            return [_filled(item, tenant) for item in value]
+    return value
 
 
 def system_in(file: TomlFile) -> System:
@@ -118,22 +142,3 @@ def _missing(root: Path, table: Mapping[str, object]) -> list[Mistake]:
 
 def _texts(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def read_plan(path: Path) -> Plan:
-    """Reads and checks one plan. Raises SystemFileError as `read_system` does."""
-    file = read_toml(path, remedy="name a plan, such as drills/embedded.toml")
-    plan = validated(Plan, file.data)
-    mistakes = plan if isinstance(plan, list) else _missing_in_plan(plan)
-    if isinstance(plan, list) or mistakes:
-        raise file.refuse(_without_echoes(list(mistakes)))
-    return plan.model_copy(update={"source": path.absolute()})
-
-
-def _missing_in_plan(plan: Plan) -> list[Mistake]:
-    missing = [("systems", name) for name in plan.plan.systems if not Path(name).exists()]
-    missing += [("features", name) for name in plan.plan.features if feature_path(name) is None]
-    return [
-        Mistake(("plan", key), f"there is no file or folder {say_value(name)} in the current folder")
-        for key, name in missing
-    ]

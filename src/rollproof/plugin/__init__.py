@@ -13,6 +13,7 @@ import pytest
 
 ROOMS = (
     "options",
+    "plans",
     "step_modules",
     "collector",
     "phrases",

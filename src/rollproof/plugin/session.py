@@ -11,6 +11,7 @@ import pytest
 
 from rollproof.errors import RollproofError
 from rollproof.plugin.options import settings
+from rollproof.plugin.plans import about_plan
 from rollproof.plugin.systems import declared_systems
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def drill_session(config: pytest.Config) -> DrillSession:
         except RollproofError as error:
             pytest.exit(str(error), returncode=error.exit_code)
         config.stash[_SESSION] = session
-        session.start(systems=declared_systems(config), command=command_line())
+        session.start(systems=declared_systems(config), command=command_line(), about=about_plan(config))
         _follow(config, session)
     return config.stash[_SESSION]
 

@@ -11,6 +11,7 @@ import pytest
 from rollproof.errors import SystemFileError
 from rollproof.plugin.collector import FeatureFile, shown_path, template_of
 from rollproof.plugin.options import COMPONENTS, settings
+from rollproof.plugin.plans import as_planned, plan_of, tenants_of
 from rollproof.plugin.step_needs import fixtures_of_steps
 
 if TYPE_CHECKING:
@@ -55,19 +56,27 @@ def declared_systems(config: pytest.Config) -> Sequence[System]:
 
 
 def _read_all(config: pytest.Config) -> Sequence[System]:
-    from rollproof.model.systemfile import read_system
-
     found: dict[str, System] = {}
+    for system in _each(config):
+        if system.name in found:
+            raise pytest.UsageError(_same_name(config, system, found[system.name]))
+        found[system.name] = as_planned(system, plan_of(config))
+    return tuple(found.values())
+
+
+def _each(config: pytest.Config) -> Iterator[System]:
+    """The system of each file; with tenants, one for each of them."""
+    from rollproof.model.systemfile import read_system, read_tenant
+
     for path in settings(config).systems:
         file = path / "system.toml" if path.is_dir() else path
         try:
-            system = read_system(file)
+            if tenants := tenants_of(config):
+                yield from (read_tenant(file, tenant) for tenant in tenants)
+            else:
+                yield read_system(file)
         except SystemFileError as error:
             raise pytest.UsageError(str(error)) from None
-        if system.name in found:
-            raise pytest.UsageError(_same_name(config, system, found[system.name]))
-        found[system.name] = system
-    return tuple(found.values())
 
 
 def _same_name(config: pytest.Config, one: System, other: System) -> str:
