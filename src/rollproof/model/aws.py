@@ -23,8 +23,12 @@ class Release(Spec):
     """folder that the stacks' templates are in: a `cdk synth` output, or any; relative to the system file"""
     revision: str | None = None
     """git revision of the system's repository that it is built from"""
+    migrations: str | None = None
+    """number or name of the newest migration that it was shipped with; left out, its folder tells"""
     broken: str = ""
     """in which way it is broken, such as `handler-bug`; left out: it is healthy"""
+    variables: dict[str, str] = Field(default_factory=dict)
+    """environment variables that services get with it: the configuration that belongs to this release"""
 
 
 class Deploy(Spec):
@@ -165,7 +169,7 @@ class Maintenance(Spec):
 class Settings(Spec):
     """Configuration that code reads: SSM parameters, AppConfig, or a function's environment."""
 
-    kind: Literal["ssm", "appconfig", "environment"]
+    kind: Literal["ssm", "appconfig", "environment", "service-environment"]
     path: str | None = None
     """`ssm`: path of the parameters"""
     application: str | None = None
@@ -176,6 +180,11 @@ class Settings(Spec):
     """`appconfig`"""
     function: str | None = None
     """`environment`: key of the `[function.*]`"""
+    services: tuple[str, ...] = ()
+    """`service-environment`: keys of the `[service.*]` that share the variables"""
+    history: str | None = None
+    """`service-environment`: file in git whose earlier versions hold the variables, relative to the
+    system file: `.env.example`, or a compose file"""
     wrong: dict[str, str] = Field(default_factory=dict)
     """a value that breaks the system, for the drill to set"""
 

@@ -26,10 +26,11 @@ from rollproof.model.placeholders import (
 from rollproof.model.secrets import lines_with_secrets, names_a_password
 from rollproof.model.shape import Written, model_of, without_none, written
 from rollproof.model.sqltemplate import TOKEN, SqlTemplate
-from rollproof.model.system import Command, Migrations, Seed, Service, System, Traffic
+from rollproof.model.system import Command, Endpoint, Migrations, Seed, Service, System, Traffic
 from rollproof.model.tomllines import KeyPath, KeyPositions
 from rollproof.model.toolkeys import tool_mistakes
 
+_URL_PATHS = ((Service, "health"), (Service, "openapi"), (Endpoint, "path"), (Traffic, "path"))
 _SECRET_REMEDY = "keep it in an environment variable and out of the file"  # noqa: S105  # a sentence
 
 
@@ -142,7 +143,7 @@ def _allowed(known: Sequence[str]) -> str:
 def _names(item: Written) -> Iterator[Mistake]:
     if not isinstance(item.value, str):
         return
-    if item.is_field(Service, "health") or item.is_field(Traffic, "path"):
+    if any(item.is_field(model, key) for model, key in _URL_PATHS):
         if not item.value.startswith("/"):
             yield Mistake(item.path, f"found {say_value(item.value)}, expected a path that starts with /")
     elif item.is_field(Migrations, "rollback") or item.is_field(Migrations, "reverse"):

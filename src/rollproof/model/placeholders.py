@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-IN_SERVICES = ("python", "env", "port", "dsn")
+IN_SERVICES = ("python", "env", "port", "dsn", "path")
 """in a service's command and in its `env`"""
 IN_COMMANDS = ("python", "env", "dsn")
 """in every other command: only a service is given a port to listen on"""

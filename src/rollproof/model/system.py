@@ -147,6 +147,30 @@ class Flag(Spec):
     """how that path is answered then; any other status but 5xx says that it is on"""
 
 
+class Endpoint(Spec):
+    """Something that a service is asked, to see whether code and schema of two releases fit together.
+
+    `{token}` in `path` and `body` is a fresh unguessable text each time it is asked.
+    """
+
+    name: str
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    """what a release that has this endpoint answers on its own schema"""
+    body: dict[str, object] | None = None
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    """such as the token of a user made for drills; never a real secret"""
+    find: str | None = None
+    """SQL whose first value takes the place of `{found}` in `path` and `body`; where it finds nothing,
+    there is nothing to ask"""
+    compare: Literal["status", "shape", "values"] = "shape"
+    """how much of the answer has to be what it is on the release's own schema"""
+    may_fail: str = ""
+    """why it is accepted that it breaks between two steps of a rollback: it is named all the same, and not
+    held against an order"""
+
+
 class Service(Spec):
     """A process that serves the system; started for a drill with its database's DSN."""
 
@@ -155,6 +179,10 @@ class Service(Spec):
     """path that answers 200 when the service is up *and* can use its database"""
     env: dict[str, str] = Field(default_factory=dict)
     start_limit: Seconds = 30.0
+    endpoint: tuple[Endpoint, ...] = ()
+    """what it is asked besides its health and the declared traffic, release by release"""
+    openapi: str | None = None
+    """path of its OpenAPI document in JSON; the usual ones are tried when left out"""
     runner: Literal["process", "apprunner", "ecs"] = "process"
     """what runs its releases: `process` is `command` alone, without releases"""
     name: str | None = None
@@ -217,6 +245,13 @@ class Traffic(Spec):
         return self
 
 
+class Compatibility(Spec):
+    """How code and schema of two releases may be taken back one after the other."""
+
+    order: Literal["code first", "database first", "code alone", "both at once"] | None = None
+    """the order that the runbook relies on; left out, the first that breaks nothing"""
+
+
 class Smoke(Spec):
     """The system's own smoke tests: exit code 0 means it works."""
 
@@ -233,6 +268,7 @@ class System(Spec):
     service: dict[str, Service] = Field(default_factory=dict)
     traffic: tuple[Traffic, ...] = ()
     smoke: Smoke | None = None
+    compatibility: Compatibility = Compatibility()
     deploy: Deploy = Deploy()
     release: tuple[Release, ...] = ()
     stack: dict[str, Stack] = Field(default_factory=dict)
@@ -263,6 +299,15 @@ class System(Spec):
                 )
         return self
 
+    @model_validator(mode="after")
+    def _endpoints_told_apart(self) -> Self:
+        for key, service in self.service.items():
+            asked = [entry.name for entry in self.traffic if entry.service == key]
+            names = ["health", *asked, *(endpoint.name for endpoint in service.endpoint)]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"service {key!r} has two endpoints called {twice[0]!r}, traffic included")
+        return self
+
     @property
     def name(self) -> str:
         return self.system.name
@@ -271,7 +316,8 @@ class System(Spec):
     def uses_aws(self) -> bool:
         """Whether anything that it declares lives in an AWS account."""
         here = {"database", "service", "smoke", "traffic", "release"}
-        return bool(self.components - here)
+        kinds = {spec.kind for spec in self.settings.values()}
+        return bool(self.components - here - ({"settings"} if kinds <= {"service-environment"} else set()))
 
     @property
     def root(self) -> Path:
