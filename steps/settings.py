@@ -5,7 +5,9 @@ from __future__ import annotations
 from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import settings as checks
+from rollproof.components import service, serviceconfig
 from rollproof.components.aws import settings, telling  # noqa: F401  the observers register themselves
+from rollproof.components.postgres import acts
 from rollproof.drill.drill import Drill
 from rollproof.faults.settings import WrongSetting
 
@@ -13,7 +15,15 @@ KINDS = {
     "a parameter": "ssm",
     "a feature flag": "appconfig",
     "an environment variable": "environment",
+    "a variable that services share": serviceconfig.KIND,
 }
+
+
+@given("the services run as they are configured")
+def services_run(drill: Drill) -> None:
+    if drill.system.database is not None:
+        drill.require(acts.StageCurrent())
+    drill.require(service.StartServices())
 
 
 @given("the settings are known as they are now")
@@ -21,9 +31,7 @@ def known(drill: Drill) -> None:
     drill.require(settings.RememberSettings())
 
 
-@given(
-    parsers.re(r"(?P<what>a parameter|a feature flag|an environment variable) has been set to a wrong value")
-)
+@given(parsers.re(rf"(?P<what>{'|'.join(KINDS)}) has been set to a wrong value"))
 def set_wrong(drill: Drill, what: str) -> None:
     drill.require(WrongSetting(KINDS[what]))
 

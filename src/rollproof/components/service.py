@@ -18,6 +18,7 @@ from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.environments.keeper import Keeper, KeeperSpec, inherited_environment
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
+from rollproof.model.aws import Release
 from rollproof.model.durations import say_duration
 from rollproof.model.json import JsonObject
 from rollproof.model.names import split_name
@@ -47,17 +48,24 @@ def told_to_smoke(function: Callable[[Drill], Mapping[str, str]]) -> Callable[[D
 
 
 class Services:
-    """The services that run for a scenario, each at a base URL on the loopback address."""
+    """The services that run for a scenario, each at a base URL on the loopback address.
+
+    Attributes:
+        releases: which release each service runs; its current one unless a drill says otherwise.
+        variables: what each is configured by in place of its `env`, once a drill has changed that.
+    """
 
     def __init__(self, drill: Drill) -> None:
         self.drill = drill
         self.urls: dict[str, str] = {}
-        self.kept: list[Keeper] = []
+        self.running: dict[str, Keeper] = {}
+        self.releases: dict[str, Release] = {}
+        self.variables: dict[str, dict[str, str]] = {}
 
     def stop(self) -> None:
-        for keeper in reversed(self.kept):
+        for keeper in reversed(self.running.values()):
             keeper.stop()
-        self.kept.clear()
+        self.running.clear()
 
     def start(self, name: str, service: Service) -> None:
         """Starts one service and waits until it is healthy.
@@ -66,29 +74,78 @@ class Services:
             SystemFileError: its command could not be started.
             EnvironmentUnavailable: it is not healthy within its start limit; with the end of its log.
         """
-        bench = self.drill.use(Bench)
+        self.urls[name] = f"http://{HOST}:{self.drill.session.open(self.drill.system).free_port()}"
+        self._wait_for(name, service, self._launch(name, service, self.urls[name]), self.urls[name])
+
+    def restart(self, name: str) -> str:
+        """Ends a service and starts it again where it was; why it is not healthy, or an empty text."""
+        service = self.drill.system.service[name]
+        self.running.pop(name).stop()
+        keeper = self._launch(name, service, self.urls[name])
+        return self.settle(service, keeper, self.urls[name])
+
+    def settle(self, service: Service, keeper: Keeper, url: str) -> str:
+        """Waits until a service answers in any way, or has ended; why it is not healthy, or an empty text."""
+
+        def answered() -> bool:
+            said[:] = [probe(url + service.health) or ""]
+            return not keeper.alive or not said[0] or " answers " in said[0]
+
+        said: list[str] = []
+        try:
+            eventually(answered, within=service.start_limit, what="it answers")
+        except AttemptFailed as error:
+            return error.found
+        ended = "" if keeper.alive else f"it ended; last it said: {last_words(keeper.log_tail())}"
+        return ended or said[0]
+
+    def release_of(self, name: str) -> Release | None:
+        """The release that a service runs: the newest healthy one, unless a drill chose another."""
+        healthy = [release for release in self.drill.system.release if not release.broken]
+        return self.releases.get(name) or (healthy[-1] if healthy else None)
+
+    def configured(self, name: str) -> dict[str, str]:
+        """What a service is configured by: its `env` and its release's variables, or what a drill set."""
+        release = self.release_of(name)
+        own = self.drill.system.service[name].env | (release.variables if release else {})
+        return dict(self.variables.get(name, own))
+
+    def launch_beside(
+        self, name: str, *, release: Release, variables: Mapping[str, str]
+    ) -> tuple[Keeper, str]:
+        """A second process of a service, on a port of its own, and its URL; whoever asked ends it."""
+        url = f"http://{HOST}:{self.drill.session.open(self.drill.system).free_port()}"
+        service = self.drill.system.service[name]
+        return self._started(f"{name} beside", service, url, release, variables), url
+
+    def _launch(self, name: str, service: Service, url: str) -> Keeper:
+        keeper = self._started(name, service, url, self.release_of(name), self.configured(name))
+        self.running[name] = keeper
+        return keeper
+
+    def _started(
+        self, name: str, service: Service, url: str, release: Release | None, variables: Mapping[str, str]
+    ) -> Keeper:
+        bench, root = self.drill.use(Bench), self.drill.system.root
         environment = self.drill.session.open(self.drill.system)
-        port = environment.free_port()
-        url = f"http://{HOST}:{port}"
+        port = url.rpartition(":")[2]
         dsn = bench.server.conninfo(bench.name, user=bench.app_role)
-        values = {"port": str(port), "dsn": dsn, "env": environment.name}
-        own = dict(zip(service.env, fill_in(tuple(service.env.values()), **values), strict=True))
-        keeper = start_command(
+        folder = root / release.path if release is not None and release.path else root
+        values = {"port": port, "dsn": dsn, "env": environment.name, "path": str(folder)}
+        own = dict(zip(variables, fill_in(tuple(variables.values()), **values), strict=True))
+        return start_command(
             KeeperSpec(
                 name=f"service {name}",
                 scratch=environment.scratch,
                 argv=tuple(fill_in(service.command, **values)),
                 env=inherited_environment("LANG", "VIRTUAL_ENV")
-                | {"DATABASE_URL": dsn, "PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1", **own},
-                cwd=self.drill.system.root,
+                | {"DATABASE_URL": dsn, "PORT": port, "PYTHONDONTWRITEBYTECODE": "1", **own},
+                cwd=root,
                 log=bench.scratch / f"{name}.log",
             ),
             environment,
-            where=f"{self.drill.system.source}: service.{name}.command",
+            where=f"{self.drill.system.source}: service.{name.partition(' ')[0]}.command",
         )
-        self.kept.append(keeper)
-        self.urls[name] = url
-        self._wait_for(name, service, keeper, url)
 
     def _wait_for(self, name: str, service: Service, keeper: Keeper, url: str) -> None:
         def healthy() -> bool:

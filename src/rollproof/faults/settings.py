@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rollproof.components import serviceconfig
 from rollproof.components.aws.appconfig import Configuration
 from rollproof.components.aws.settings import Settings
 from rollproof.drill.drill import Drill
@@ -20,7 +21,7 @@ class WrongSetting(Fault):
     """Sets the `wrong` values that the system file declares for settings of a kind.
 
     Attributes:
-        kind: `ssm`, `appconfig` or `environment`.
+        kind: `ssm`, `appconfig`, `environment` or `service-environment`.
         halfway: for AppConfig: the wrong configuration is still being deployed.
     """
 
@@ -30,7 +31,7 @@ class WrongSetting(Fault):
     def prepare(self, drill: Drill) -> None:
         settings = drill.use(Settings)
         settings.of_kind(self.kind)
-        if not settings.cloud.endpoint.private:
+        if self.kind != serviceconfig.KIND and not settings.cloud.endpoint.private:
             raise NotApplicable(
                 "wrong settings are set in private accounts only: nobody could put them back after a kill"
             )

@@ -1,7 +1,8 @@
-"""What the three kinds of settings have in common: a history that earlier values come back from."""
+"""What all kinds of settings have in common: a history that earlier values come back from."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -56,6 +57,21 @@ class Secret:
 
     name: str
     value: str = field(repr=False)
+
+
+_SECRET_NAME = re.compile(r"(?i)password|passwd|secret|token|api_?key|private|credential|dsn|database_url")
+_NAMES_ONLY = re.compile(r"[\w/.:+=@-]{1,64}")
+"""what a name of something secret looks like: a path, an ARN; never told apart from a short secret"""
+
+
+def names_a_secret(name: str) -> bool:
+    """Whether a variable's name tells of a secret."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a variable holds one, and does not only name where it is kept."""
+    return names_a_secret(name) and not _NAMES_ONLY.fullmatch(value)
 
 
 class Store(Protocol):

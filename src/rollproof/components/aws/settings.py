@@ -5,20 +5,23 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from rollproof.components import serviceconfig
 from rollproof.components.aws.appconfig import Configuration
 from rollproof.components.aws.cloud import BEFORE, Cloud, readable, reader
+from rollproof.components.aws.digests import digest_of
 from rollproof.components.aws.function import Functions
 from rollproof.components.aws.parameters import Parameters
 from rollproof.components.aws.setting import Store, Version
 from rollproof.components.aws.targets import Target
 from rollproof.components.aws.variables import Variables
 from rollproof.components.aws.watching import watched_targets
+from rollproof.components.service import Services
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
 from rollproof.model.aws import Settings as Spec
 from rollproof.model.fingerprint import Fingerprint
-from rollproof.model.json import JsonObject
+from rollproof.model.json import Json, JsonObject
 from rollproof.workload.samples import Outcome
 
 MOST_AT_ONCE = 8
@@ -33,10 +36,14 @@ class Settings:
     """
 
     def __init__(self, drill: Drill) -> None:
-        self.drill, self.cloud = drill, drill.use(Cloud)
+        self.drill = drill
         self._stores: dict[str, Store] = {}
         self.known: dict[str, list[Version]] = {}
         self.changed: list[str] = []
+
+    @property
+    def cloud(self) -> Cloud:
+        return self.drill.use(Cloud)
 
     def stores(self) -> dict[str, Store]:
         """Every declared store by key. Raises BadInput for one that is not declared whole."""
@@ -53,6 +60,8 @@ class Settings:
             return Parameters(self.cloud, self.cloud.fill(spec.path))
         if spec.kind == "appconfig":
             return Configuration(self.cloud, key, spec)
+        if spec.kind == serviceconfig.KIND:
+            return serviceconfig.ServiceVariables(self.drill, key, spec)
         if spec.function not in self.drill.system.function:
             raise BadInput(
                 "settings of kind `environment` need the `function` whose they are",
@@ -117,10 +126,20 @@ def look_at_code(drill: Drill) -> None:
 
 
 def note_code(drill: Drill, label: str) -> None:
-    """Records which code serves behind each function."""
+    """Records which code serves behind each function, and in each service that runs."""
     there = drill.use(Functions).there().values() if drill.system.function else ()
-    items = [{"function": serving.key, "code": serving.code} for serving in there]
+    items: list[Json] = [{"function": serving.key, "code": serving.code} for serving in there]
+    items += [{"function": f"service {name}", "code": code} for name, code in code_of_services(drill).items()]
     drill.recorder.note("code.served", {"label": label, "items": items})
+
+
+def code_of_services(drill: Drill) -> dict[str, Json]:
+    """What each running service was started as: its program, arguments, and the folder of its release."""
+    services = drill.use(Services)
+    return {
+        name: digest_of([*keeper.spec.argv, str(keeper.spec.cwd)])
+        for name, keeper in services.running.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,14 +9,10 @@ from rollproof.components.aws.clients import calling
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.digests import Digests
 from rollproof.components.aws.function import LATEST, Functions
-from rollproof.components.aws.setting import Restored, Secret, Version
+from rollproof.components.aws.setting import Restored, Secret, Version, is_secret
 from rollproof.errors import AttemptFailed
 from rollproof.model.fingerprint import Fact
 from rollproof.model.json import canonical
-
-_SECRET_NAME = re.compile(r"(?i)password|passwd|secret|token|api_?key|private|credential|dsn|database_url")
-_NAMES_ONLY = re.compile(r"[\w/.:+=@-]{1,64}")
-"""what a name of something secret looks like: a path, an ARN; never told apart from a short secret"""
 
 
 class Variables:
@@ -95,7 +90,7 @@ class Variables:
         """Values of variables whose names tell of a secret, unless they only name where it is kept."""
         for found in self._both().values():
             for name, value in found.items():
-                if _SECRET_NAME.search(name) and not _NAMES_ONLY.fullmatch(value):
+                if is_secret(name, value):
                     yield Secret(f"{self.name} {name}", value)
 
     def _update(self, variables: Mapping[str, str]) -> None:

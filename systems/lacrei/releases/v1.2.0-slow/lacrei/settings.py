@@ -5,7 +5,7 @@ import secrets
 
 from psycopg.conninfo import conninfo_to_dict
 
-from lacrei import variables
+from lacrei import limits, variables
 from lacrei.logs import logging_as_json
 
 
@@ -14,7 +14,9 @@ def _database(address: str) -> dict[str, object]:
     known = {key: str(value) for key, value in conninfo_to_dict(address).items()}
     words = {"HOST": "host", "PORT": "port", "USER": "user", "PASSWORD": "password", "NAME": "dbname"}
     entry: dict[str, object] = {setting: known.pop(word, "") for setting, word in words.items()}
-    return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": {"connect_timeout": 5, **known}, **entry}
+    timeout = limits.seconds(os.environ.get(variables.DATABASE_TIMEOUT, "5"))
+    options = {"connect_timeout": timeout, **known}
+    return {"ENGINE": "django.db.backends.postgresql", "OPTIONS": options, **entry}
 
 
 def _listed(name: str, default: str = "") -> list[str]:

@@ -1,0 +1,158 @@
+"""Settings in the environment of services; a file in git is their history. See `Settings` of kind
+`service-environment`.
+
+What a service is configured by is read from its running process, never from what it was told.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+import psutil
+
+from rollproof.components.aws.digests import Digests
+from rollproof.components.aws.setting import Restored, Secret, Version, is_secret, names_a_secret
+from rollproof.components.configfile import ConfigFile, Revision
+from rollproof.components.service import Services
+from rollproof.drill.drill import Drill
+from rollproof.environments.keeper import INHERITED, MARKER
+from rollproof.errors import AttemptFailed, BadInput, PreconditionNotMet
+from rollproof.model.aws import Settings as Spec
+from rollproof.model.fingerprint import Fact
+
+KIND = "service-environment"
+_NOT_ITS_OWN = frozenset({*INHERITED, MARKER, "LANG", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"})
+_UNSET = "unset"
+
+
+class ServiceVariables:
+    """The variables that several services share: all of them have to be right on each."""
+
+    def __init__(self, drill: Drill, key: str, spec: Spec) -> None:
+        """Raises BadInput when it is not declared whole."""
+        self.drill, self.spec = drill, spec
+        self.where = f"{drill.system.source}: settings.{key}"
+        if not spec.services or not spec.history:
+            raise BadInput(
+                f"settings of kind `{KIND}` need `services` and `history`",
+                where=self.where,
+                remedy="name the services that share the variables, and the file in git that has them",
+            )
+        if strangers := [name for name in spec.services if name not in drill.system.service]:
+            raise BadInput(
+                f"service {strangers[0]!r} is not declared",
+                where=f"{self.where}.services",
+                remedy=f"name some of: {', '.join(drill.system.service) or 'none is declared'}",
+            )
+        self._digests = drill.use(Digests)
+        self._found: dict[tuple[str, str | None], tuple[Revision, str | None]] = {}
+
+    @cached_property
+    def file(self) -> ConfigFile:
+        """Its history. Raises BadInput when git has none."""
+        opened = self.drill.session.open(self.drill.system)
+        return ConfigFile.open(
+            self.drill.system.root / str(self.spec.history),
+            scratch=opened.scratch / f"configuration-{secrets.token_hex(6)}",
+            services=self.spec.services,
+            where=f"{self.where}.history",
+            shown=str(self.spec.history),
+        )
+
+    def facts(self) -> Iterable[Fact]:
+        """Each variable of each service as it runs, and as the file says."""
+        for service in self.spec.services:
+            for name, value in running_variables(self.drill, service).items():
+                yield Fact("variable", f"{service} {name}", {"value": self._digests.of(value)})
+        for name, value in self.file.now().variables.items():
+            yield Fact("variable", f"{self.spec.history} {name}", {"value": self._digests.of(value)})
+
+    def versions(self) -> list[Version]:
+        """Each variable that the file or a service has, for each service; `unset` is a value too."""
+        newest = self.file.now()
+        running = {service: running_variables(self.drill, service) for service in self.spec.services}
+        names = sorted({*newest.variables, *self.spec.wrong}.union(*running.values()))
+        return [
+            Version(f"{service} {name}", newest.commit[:12], self._digest(variables.get(name)))
+            for service, variables in running.items()
+            for name in names
+        ]
+
+    def _digest(self, value: str | None) -> str:
+        return _UNSET if value is None else self._digests.of(value)
+
+    def change(self, wrong: Mapping[str, str]) -> list[str]:
+        """As a person would: the change is committed, and every service is started anew with it."""
+        if hidden := [name for name in wrong if names_a_secret(name)]:
+            raise BadInput(
+                f"{hidden[0]} is a secret, which no drill changes",
+                where=f"{self.where}.wrong",
+                remedy="name a variable that is none",
+            )
+        self.file.commit(wrong, f"Change {', '.join(sorted(wrong))}")
+        for service in self.spec.services:
+            configure(self.drill, service, wrong)
+        return [f"{service} {name}" for service in self.spec.services for name in sorted(wrong)]
+
+    def restore(self, known: Version) -> Restored:
+        """The value before, as the file's history has it; in the file as well as on the service.
+
+        Raises AttemptFailed: it is a secret, or the history has no earlier value.
+        """
+        service, _, name = known.name.partition(" ")
+        if names_a_secret(name):
+            raise AttemptFailed(
+                f"{name} is a secret: what it was is in no file",
+                doing="putting variables back",
+                where=known.name,
+                remedy="put it back from where secrets are kept, by rotating it if need be",
+            )
+        revision, value = self._earlier(name, running_variables(self.drill, service).get(name))
+        self.file.restore({name: value}, f"Put {name} back as it was at {revision.commit[:12]}")
+        configure(self.drill, service, {name: value})
+        source = f"{self.spec.history} at {revision.commit[:12]}"
+        now = running_variables(self.drill, service).get(name)
+        return Restored(known.name, source, revision.commit[:12], self._digest(now))
+
+    def _earlier(self, name: str, value: str | None) -> tuple[Revision, str | None]:
+        """Found once for all services, so that what was put back for one is not taken for the history."""
+        if (name, value) not in self._found:
+            self._found[name, value] = self.file.previous(name, value)
+        return self._found[name, value]
+
+    def secrets(self) -> Iterable[Secret]:
+        for service in self.spec.services:
+            for name, value in running_variables(self.drill, service).items():
+                if is_secret(name, value):
+                    yield Secret(f"{service} {name}", value)
+
+
+def running_variables(drill: Drill, service: str) -> dict[str, str]:
+    """The environment that a service's process runs with, without what every program inherits.
+
+    Of one that has ended: what it was started with. Raises PreconditionNotMet: it was never started.
+    """
+    keeper = drill.use(Services).running.get(service)
+    if keeper is None:
+        raise PreconditionNotMet(
+            f"service {service} does not run",
+            doing="reading its variables",
+            remedy="add `Given the services run as they are configured`",
+        )
+    found: Mapping[str, str] = keeper.spec.env
+    try:
+        if keeper.alive and keeper.child_pid:
+            found = psutil.Process(keeper.child_pid).environ()
+    except psutil.Error:  # it ended just now, or the system does not tell
+        found = keeper.spec.env
+    return {name: value for name, value in found.items() if name not in _NOT_ITS_OWN}
+
+
+def configure(drill: Drill, service: str, changes: Mapping[str, str | None]) -> str:
+    """Starts a service anew with other variables, None taking one out; why it is not healthy, if so."""
+    services = drill.use(Services)
+    wanted = {**services.configured(service), **changes}
+    services.variables[service] = {name: value for name, value in wanted.items() if value is not None}
+    return services.restart(service)
