@@ -6,6 +6,7 @@ RollproofError                 one clear message: doing, found, where, remedy
 │   ├── MigrationError         migration files, their SQL, or a ledger that disagrees
 │   └── JournalError           a journal that cannot be read or whose chain is broken
 ├── EnvironmentUnavailable     no binaries, no port, no disk space, no server
+│   └── WrongPlace             not on the allow-list, or marked production; nothing was written
 ├── PreconditionNotMet         a Given whose world is not as it says
 ├── AttemptFailed              an act failed; a When records it, a Given raises it
 ├── UnhealedRun                an earlier run left something that must be undone first
@@ -77,6 +78,10 @@ class EnvironmentUnavailable(RollproofError):
     """An environment cannot be opened: binaries, port, disk space, permission or server is missing."""
 
     exit_code = 3
+
+
+class WrongPlace(EnvironmentUnavailable):
+    """A drill is aimed at what its allow-list does not name, or at what is marked production."""
 
 
 class PreconditionNotMet(RollproofError):

@@ -11,8 +11,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from cronsim import CronSim, CronSimError
 
-from rollproof.model.mistakes import suggestion
-
 _NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 _PORTABLE = re.compile(rf"^(?:[0-9*,/-]|\b(?:{_NAMES})\b)+$", re.IGNORECASE)
 _ANY_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -92,6 +90,8 @@ def zone_named(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
+        from rollproof.model.mistakes import suggestion  # which knows system files, and those know time zones
+
         close = suggestion(name, sorted(available_timezones()))
         raise ValueError(
             f"found {name!r}, expected a time zone of the IANA database, such as America/Sao_Paulo{close}"

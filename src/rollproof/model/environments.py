@@ -9,8 +9,10 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from rollproof.model.cron import zone_named
+from rollproof.model.plan import Frozen, Window
 from rollproof.model.spec import Spec
 
 Account = Annotated[str, Field(pattern=r"^\d{12}$")]
@@ -99,16 +101,30 @@ class Staging(Spec):
     """whether a drill works on databases of its own or on the database itself"""
     expires: date
     """the last day on which this allow-list holds; then somebody looks through it again"""
-    windows: tuple[str, ...] = ()
-    """when drills may begin, such as `Mon-Fri 08:00-18:00`; always when empty"""
-    frozen: tuple[str, ...] = ()
-    """days on which none may, such as `2026-12-20..2027-01-06`"""
-    time_zone: str = "UTC"
-    """of `windows` and `frozen`, such as Europe/Berlin"""
+    window: tuple[Window, ...] = ()
+    """when drills may begin, whichever plan they belong to; always when empty"""
+    frozen: tuple[Frozen, ...] = ()
+    """days on which none may"""
+    timezone: str = "UTC"
+    """of `window` and `frozen`, such as Europe/Berlin"""
     approver_differs: bool = True
     """whether the one who approves a plan must be another than the one who runs it"""
     operators: tuple[str, ...] = ()
     """users who may run drills here; anybody when empty"""
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        zone_named(name)
+        return name
+
+    @field_validator("frozen")
+    @classmethod
+    def _sound_dates(cls, found: tuple[Frozen, ...]) -> tuple[Frozen, ...]:
+        for one in found:
+            if date.fromisoformat(one.last) < date.fromisoformat(one.first):
+                raise ValueError(f"the last day, {one.last}, is before the first")
+        return found
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
