@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from rollproof.fingerprint.listing import NULL, Layout, Line
 from rollproof.fingerprint.tables import KeyKind
 from rollproof.model.rows import KEYS_LISTED, RowChanges
+from rollproof.privacy.keys import may_show
 
 Digester = Callable[[str], str]
 """What to show for a key that may be personal data, given a digest of it."""
@@ -50,10 +51,16 @@ class Tally:
 def shown_key(line: Line, layout: Layout, digester: Digester) -> str:
     """`tenant_id=3, id=42`, or with a digest for what may be personal data."""
     parts = [
-        f"{column}={digester(value.decode()) if kind is KeyKind.HIDDEN else value.decode()}"
+        f"{column}={shown_value(column, kind, value.decode(), digester)}"
         for column, kind, value in zip(layout.key, layout.kinds, line, strict=False)
     ]
     return ", ".join(parts)
+
+
+def shown_value(column: str, kind: KeyKind, value: str, digester: Digester) -> str:
+    """A key's value, or its digest when it may be a person's: an integer may be a CPF number."""
+    hidden = kind is KeyKind.HIDDEN or (kind is KeyKind.INTEGER and not may_show(column, value))
+    return digester(value) if hidden else value
 
 
 def merge_by_key(

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rollproof.model.json import Json, JsonObject, canonical
+from rollproof.model.json import Json, JsonObject, canonical, read_canonical
 
 GENESIS = "0" * 64
 """`prev` of the first line."""
@@ -71,19 +69,26 @@ class Event:
 
     @classmethod
     def from_line(cls, line: bytes) -> Event:
-        """Raises ValueError, KeyError or TypeError when the line is not an event."""
-        raw = json.loads(line)
-        data = raw["data"]
-        if not isinstance(data, Mapping):
-            raise TypeError("data is not an object")
+        """Raises ValueError, KeyError or TypeError when the line is not an event, or not a canonical one."""
+        raw = read_canonical(line)
+        if set(raw) != _FIELDS or not all(type(raw[name]) is kind for name, kind in _TYPES):
+            raise ValueError("not the fields of an event")
+        mono_ns = int(raw["mono_ns"])
+        if str(mono_ns) != raw["mono_ns"]:
+            raise ValueError("mono_ns is not a whole number")
+        kind = Kind(raw["kind"])
         return cls(
-            seq=int(raw["seq"]),
-            at=str(raw["at"]),
-            mono_ns=int(raw["mono_ns"]),
-            run=str(raw["run"]),
-            actor=str(raw["actor"]),
-            kind=Kind(raw["kind"]),
-            act=str(raw["act"]),
-            data=data,
-            prev=str(raw["prev"]),
+            raw["seq"],
+            raw["at"],
+            mono_ns,
+            raw["run"],
+            raw["actor"],
+            kind,
+            raw["act"],
+            raw["data"],
+            raw["prev"],
         )
+
+
+_FIELDS = frozenset({"seq", "at", "mono_ns", "run", "actor", "kind", "act", "data", "prev"})
+_TYPES = (("seq", int), ("data", dict), *((name, str) for name in sorted(_FIELDS - {"seq", "data"})))

@@ -1,7 +1,8 @@
 """What may enter a journal. An allow-list: what is not named here cannot be written.
 
 Never row values, SQL parameters, tracebacks or locals. Attachments are built by the fingerprint
-room from catalogs, counts and keys, under the same rule.
+room from catalogs, counts and keys, under the same rule. What programs say is freed of secrets and of
+what is recognised as personal data; whatever slips through is found before the run is sealed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from rollproof.model.json import Json, JsonObject
+from rollproof.privacy.detect import without
 
 FIELDS = frozenset(
     # who, what, which
@@ -32,9 +34,10 @@ FIELDS = frozenset(
     "fingerprint kept changes operations history differences digest against "
     # what must be undone, and who is there
     """
+    operator seal
     undo healed private pid created port host user major server_version system_identifier versions
     git python platform packages argv worker plan shard objectives components seed parts head cause
-    severity decision unread left_out attribute
+    severity decision unread left_out attribute variables
     """.split()
 )
 
@@ -99,11 +102,11 @@ def clean(value: Json) -> Json:
 
 
 def cut(text: str) -> str:
-    """`text` without passwords and keys, and without what UTF-8 cannot hold."""
+    """`text` without passwords, keys and personal data, and without what UTF-8 cannot hold."""
     text = text[:_READ].encode("utf-8", "replace").decode()
     for pattern in _SECRETS:
         text = pattern.sub(rf"\1{CUT}", text)
-    return text
+    return without(text)
 
 
 def _named(name: str, value: Json) -> Json:

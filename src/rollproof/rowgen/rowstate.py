@@ -13,6 +13,7 @@ from functools import cached_property
 
 from rollproof.fingerprint.tables import KeyKind, UserTable
 from rollproof.model.rows import KEYS_LISTED, RowChanges
+from rollproof.privacy.keys import may_show
 
 Row = tuple[str | None, ...]
 _FIELD = re.compile(r'("(?:[^"]|"")*"|[^,]*)(?:,|$)')
@@ -183,7 +184,8 @@ class _Keys:
     def _parts(self, key: Row) -> Iterator[str]:
         for column, value, kind in zip(self.columns, key, self.kinds, strict=True):
             text = value or ""
-            yield f"{column}={self.digester(text) if kind is KeyKind.HIDDEN else text}"
+            hidden = kind is KeyKind.HIDDEN or (kind is KeyKind.INTEGER and not may_show(column, text))
+            yield f"{column}={self.digester(text) if hidden else text}"
 
 
 def _key_holds(before: TableState, after: TableState) -> bool:

@@ -1,0 +1,245 @@
+"""Recognising personal data and secrets in text.
+
+Two mistakes are possible and both count: what is missed leaves the house, and what is taken for a hit and
+is none keeps a run from being sealed. So a number is a hit only with the right check digits, outside a
+longer number, a decimal fraction or a hexadecimal digest; and nothing is guessed from randomness alone, for
+a journal is full of digests.
+
+Sources: CPF, Receita Federal (modulo 11 twice); CNS, Ministério da Saúde (modulo 11); telephone numbers,
+ITU-T E.164 and the numbering plans that `phonenumbers` ships; JWT, RFC 7519.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+
+CUT = "[cut]"
+
+
+class Kind(StrEnum):
+    """What was recognised, as it is told to a person."""
+
+    CPF = "a CPF number"
+    CNS = "a CNS number"
+    EMAIL = "an e-mail address"
+    PHONE = "a telephone number"
+    PASSWORD = "a password"  # noqa: S105  a word, not a secret
+    DSN = "a connection address with a password"
+    TOKEN = "an access token"  # noqa: S105  a word, not a secret
+    KEY = "a private or secret key"
+
+
+PERSONAL = frozenset({Kind.CPF, Kind.CNS, Kind.EMAIL, Kind.PHONE})
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing recognised: `text[start:end]`. The value itself is never part of what is told."""
+
+    kind: Kind
+    start: int
+    end: int
+
+
+_DIGITS = re.compile(r"(?<!\d)(?<!\d[.,])(?:\d{15}|\d{11})(?!\d|[.,]\d)", re.ASCII)
+_MASKED_CPF = re.compile(r"(?<!\d)\d{3}([. ]?)\d{3}\1\d{3}[- ]\d{2}(?!\d)", re.ASCII)
+_MASKED_CNS = re.compile(r"(?<!\d)\d{3}([ .])\d{4}\1\d{4}\1\d{4}(?!\d)", re.ASCII)
+_AT = re.compile(r"(?:@|%40)(?:[^\W_][\w-]*\.)+[^\W\d_]{2,24}(?![\w-])")
+_LOCAL = re.compile(r"[\w.%+'-]+\Z")
+_NO_MAIL = frozenset({"git", "hg", "npm"})
+"""Users in addresses of repositories: `git@github.com:team/service`."""
+_E164 = re.compile(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){7,14}(?!\d)", re.ASCII)
+_BRAZILIAN = re.compile(
+    r"(?<![\w.])(?:\([1-9]\d\) ?(?:9 ?)?\d{4}[- ]?\d{4}|[1-9]\d ?9\d{4}-\d{4})(?![\w-])", re.ASCII
+)
+_NAMED_PHONE = re.compile(
+    r"(?i)\b(?:phone|telephone|telefone|celular|whatsapp|mobile|fone)\w{0,12}[\"']?\s{0,3}[=:(]{1,2}\s{0,3}[\"']?"
+    r"(\+?\d{10,13})(?!\d)",
+    re.ASCII,
+)
+_NAMED_SECRET = re.compile(
+    r"(?i)(?:passw(?:or)?d|passphrase|\bpwd|senha|secret[_-]?access[_-]?key|client[_-]?secret|api[_-]?key"
+    r"|(?:auth|access|session|refresh|bearer)[_-]?token)(?:\\?[\"'])?\s{0,3}(?:=|:(?=\s{0,3}\\?[\"']))\s{0,3}"
+    r"(?:\\?[\"']([^\"'\\\s][^\"'\\]{2,})\\?[\"']|([^\s\"'\\,;&)<>\]}]{4,}))"
+)
+_DSN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s:/@\"'<>]{0,80}:([^\s@\"'/<>]{1,200})@")
+_TOKENS = (
+    ("eyJ", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}(?:\.[\w-]*)?"),
+    ("gh", r"\bgh[pousr]_[A-Za-z0-9]{20,}"),
+    ("github_pat_", r"\bgithub_pat_\w{20,}"),
+    ("glpat-", r"\bglpat-[\w-]{16,}"),
+    ("xox", r"\bxox[abeoprs]-[\w-]{10,}"),
+    ("_live_", r"\b[spr]k_live_[A-Za-z0-9]{16,}"),
+    ("_test_", r"\b[spr]k_test_[A-Za-z0-9]{16,}"),
+    ("sk-", r"\bsk-(?:ant|proj|svcacct)-[\w-]{16,}"),
+    ("AIza", r"\bAIza[\w-]{35}\b"),
+    ("npm_", r"\bnpm_[A-Za-z0-9]{36}\b"),
+    ("pypi-", r"\bpypi-AgE[\w-]{20,}"),
+    ("dop_v1_", r"\bdop_v1_[a-f0-9]{64}\b"),
+    ("hvs.", r"\bhvs\.[\w-]{20,}"),
+    ("SG.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    ("earer ", r"\b[Bb]earer [A-Za-z0-9._~+/-]{16,}=*"),
+    ("asic ", r"\bAuthorization[\"']?\s?[:=]\s?[\"']?[Bb]asic [A-Za-z0-9+/]{12,}=*"),
+)
+_KEYS = (
+    ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    ("AKIA", r"\bAKIA[A-Z0-9]{16}\b"),
+    ("ASIA", r"\bASIA[A-Z0-9]{16}\b"),
+    ("AGE-SECRET-KEY-", r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"),
+)
+_BLANKS = re.compile(
+    r"(?i)\[cut|\(not shown|\*{3,}|\.{3}|…|#[0-9a-f]{8,}|\$|\{|<|none\b|null\b|true\b|false\b"
+)
+"""What stands where a secret would be, and is none."""
+
+
+def find(text: str) -> list[Hit]:
+    """Everything recognised in `text`, in order; what overlaps is told once, the first of it.
+
+    Linear in the length of the text.
+    """
+    found = sorted((hit for look in _LOOKS for hit in look(text)), key=lambda hit: (hit.start, -hit.end))
+    apart: list[Hit] = []
+    for hit in found:
+        if not apart or hit.start >= apart[-1].end:
+            apart.append(hit)
+    return apart
+
+
+def without(text: str, kinds: frozenset[Kind] = frozenset(Kind)) -> str:
+    """`text` with what is recognised cut out: `[cut: a CPF number]`."""
+    parts, end = [], 0
+    for hit in find(text):
+        if hit.kind in kinds:
+            parts += [text[end : hit.start], f"[cut: {hit.kind}]"]
+            end = hit.end
+    return "".join([*parts, text[end:]])
+
+
+_STRETCH = re.compile(r"(?<!\d)[\d+(][\d .()-]{8,}", re.ASCII)
+"""All that may be a number of a person, so that the patterns need not be tried on every letter."""
+
+
+def _stretches(text: str) -> Iterator[Hit]:
+    for match in _STRETCH.finditer(text):
+        start, end = match.start(), match.end() + 2  # what follows decides whether the number ends there
+        yield from _numbers(text, start, end)
+        yield from _masked(text, start, end)
+        yield from _phones(text, start, end)
+
+
+def _numbers(text: str, begin: int, until: int) -> Iterator[Hit]:
+    for match in _DIGITS.finditer(text, begin, until):
+        kind = Kind.CPF if match.end() - match.start() == 11 else Kind.CNS
+        if _valid(kind)(match.group()) and not _in_hexadecimal(text, *match.span()):
+            yield Hit(kind, *match.span())
+
+
+def _masked(text: str, begin: int, until: int) -> Iterator[Hit]:
+    for kind, pattern in ((Kind.CPF, _MASKED_CPF), (Kind.CNS, _MASKED_CNS)):
+        for match in pattern.finditer(text, begin, until):
+            if _valid(kind)(re.sub(r"\D", "", match.group())):
+                yield Hit(kind, *match.span())
+
+
+_AROUND = re.compile(r"[0-9A-Za-z]*")
+_HEXADECIMAL = re.compile(r"[0-9]*(?:[a-f][0-9a-f]*|[A-F][0-9A-F]*)\Z")
+
+
+def _in_hexadecimal(text: str, start: int, end: int) -> bool:
+    """Whether the digits are a stretch of a longer hexadecimal word, such as a digest."""
+    begin = start
+    while begin > 0 and start - begin < 128 and text[begin - 1].isascii() and text[begin - 1].isalnum():
+        begin -= 1
+    word = _AROUND.match(text, begin)
+    return word is not None and word.end() - begin > end - start and bool(_HEXADECIMAL.match(word.group()))
+
+
+@cache
+def _valid(kind: Kind) -> Callable[[str], bool]:
+    from validate_docbr import CNS, CPF
+
+    document = CPF() if kind is Kind.CPF else CNS()
+    return lambda digits: bool(document.validate(digits))
+
+
+def _emails(text: str) -> Iterator[Hit]:
+    for match in _AT.finditer(text):
+        local = _LOCAL.search(text[max(0, match.start() - 64) : match.start()])
+        if local and local.group().strip("'.") and local.group() not in _NO_MAIL:
+            yield Hit(Kind.EMAIL, match.start() - len(local.group()), match.end())
+
+
+def _phones(text: str, begin: int, until: int) -> Iterator[Hit]:
+    for pattern, region in ((_E164, None), (_BRAZILIAN, "BR")):
+        for match in pattern.finditer(text, begin, until):
+            if _is_phone(match.group(), region):
+                yield Hit(Kind.PHONE, *match.span())
+
+
+_PHONE_WORDS = ("phone", "fone", "celular", "whatsapp", "mobile")
+
+
+def _named_phones(text: str) -> Iterator[Hit]:
+    lowered = text.lower()
+    if not any(word in lowered for word in _PHONE_WORDS):
+        return
+    for match in _NAMED_PHONE.finditer(text):
+        if _is_phone(match.group(1), "BR"):
+            yield Hit(Kind.PHONE, *match.span(1))
+
+
+def _is_phone(number: str, region: str | None) -> bool:
+    import phonenumbers
+
+    try:
+        return bool(phonenumbers.is_valid_number(phonenumbers.parse(number, region)))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def _secrets(text: str) -> Iterator[Hit]:
+    for kind, patterns in ((Kind.TOKEN, _TOKENS), (Kind.KEY, _KEYS)):
+        for part, pattern in patterns:
+            if part in text:
+                for match in re.finditer(pattern, text):
+                    yield Hit(kind, *match.span())
+
+
+def _addresses(text: str) -> Iterator[Hit]:
+    if "://" not in text:
+        return
+    for match in _DSN.finditer(text):
+        if not _BLANKS.match(match.group(1)):
+            yield Hit(Kind.DSN, *match.span())
+
+
+_SECRET_WORDS = ("passw", "passphrase", "pwd", "senha", "secret", "api_key", "api-key", "apikey", "token")
+_LONGEST_NAME = 16
+
+
+def _named(text: str) -> Iterator[Hit]:
+    lowered = text.lower()
+    if len(lowered) != len(text):  # a few letters have a small form of two
+        lowered = re.sub("[A-Z]", lambda match: match.group().lower(), text)
+    for word in _SECRET_WORDS:
+        place = lowered.find(word)
+        while place >= 0:
+            yield from _named_at(text, place, place + len(word))
+            place = lowered.find(word, place + len(word))
+
+
+def _named_at(text: str, place: int, end: int) -> Iterator[Hit]:
+    for match in _NAMED_SECRET.finditer(text, max(0, place - _LONGEST_NAME), end + 400):
+        if match.start() > place:
+            return
+        group = 1 if match.group(1) is not None else 2
+        if not _BLANKS.match(match.group(group)):
+            yield Hit(Kind.PASSWORD, *match.span(group))
+
+
+_LOOKS = (_stretches, _named_phones, _emails, _secrets, _addresses, _named)
