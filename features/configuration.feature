@@ -104,3 +104,16 @@ Feature: A wrong setting is rolled back, and the code left alone
     And the code was left alone
     And the record of this drill tells no secret
     And the system works
+
+  @service @release @service-environment
+  Scenario: Code goes back together with the configuration that it was made for
+    Given the services run the release before, as it was configured
+    And the settings are known as they are now
+    And the current release is deployed to the services, with its configuration
+    When old code is tried with the newer configuration, where nobody is served
+    And the services are rolled back, code and configuration
+    And everything that the system answers is asked once
+    Then it was known before the rollback whether old code bears the newer configuration
+    And code and configuration of every service belong together
+    And every settings is what it was before
+    And the system works

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then, when
 
+from rollproof.checks import configured
 from rollproof.checks import settings as checks
-from rollproof.components import service, serviceconfig
+from rollproof.components import service, servicecode, serviceconfig
 from rollproof.components.aws import settings, telling  # noqa: F401  the observers register themselves
 from rollproof.components.postgres import acts
 from rollproof.drill.drill import Drill
@@ -24,6 +25,28 @@ def services_run(drill: Drill) -> None:
     if drill.system.database is not None:
         drill.require(acts.StageCurrent())
     drill.require(service.StartServices())
+
+
+@given("the services run the release before, as it was configured")
+def release_before_runs(drill: Drill) -> None:
+    if drill.system.database is not None:
+        drill.require(acts.StageCurrent())
+    drill.require(servicecode.RunRelease("previous"))
+
+
+@given("the current release is deployed to the services, with its configuration")
+def current_on_services(drill: Drill) -> None:
+    drill.require(servicecode.DeployRelease("current", configured=True))
+
+
+@when("old code is tried with the newer configuration, where nobody is served")
+def old_code_tried(drill: Drill) -> None:
+    drill.attempt(servicecode.TryOldCode())
+
+
+@when("the services are rolled back, code and configuration")
+def services_rolled_back(drill: Drill) -> None:
+    drill.attempt(servicecode.RollBack())
 
 
 @given("the settings are known as they are now")
@@ -84,3 +107,13 @@ def nothing_told(drill: Drill) -> None:
 @then("the system works")
 def works(drill: Drill) -> None:
     drill.verify(checks.system_answers)
+
+
+@then("it was known before the rollback whether old code bears the newer configuration")
+def known_before(drill: Drill) -> None:
+    drill.verify(configured.old_code_tried)
+
+
+@then("code and configuration of every service belong together")
+def together(drill: Drill) -> None:
+    drill.verify(configured.code_and_configuration_together)

@@ -12,6 +12,8 @@ CHANGES_CODE = (
     "function.roll_back",
     "checkout.roll_back",
     "hotfix.deploy",
+    "services.deploy",
+    "services.roll_back",
 )
 """After them other code may serve."""
 
