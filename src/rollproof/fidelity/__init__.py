@@ -1,6 +1,7 @@
 """Does this endpoint do what AWS does? Found out by small experiments, not by a list of names."""
 
 from rollproof.fidelity import (
+    apprunner,
     cloudformation,
     cloudfront,
     cloudwatch,
@@ -24,6 +25,7 @@ __all__ = [
     "Fidelity",
     "Finding",
     "all_experiments",
+    "apprunner",
     "cloudformation",
     "cloudfront",
     "cloudwatch",

@@ -91,7 +91,8 @@ def _commands(item: Written, root: Path) -> Iterator[Mistake]:
         for index, argument in enumerate(item.value):
             if isinstance(argument, str):
                 yield from _unknown_names((*item.path, index), argument, known)
-        yield from _program(item.path, root, item.value)
+        if not item.is_field(Service, "start"):  # in a release's folder, whichever that is
+            yield from _program(item.path, root, item.value)
     elif item.is_field(Service, "env") and isinstance(item.value, dict):
         yield from _variables(item.path, item.value, IN_SERVICES)
     elif item.is_field(Migrations, "environment") and isinstance(item.value, dict):

@@ -1,0 +1,162 @@
+"""The stand-in for App Runner as a program: its API on one port, each service on a port of its own.
+
+Run as a module with one line of JSON as its only argument: where the emulator is, in which folder images
+are kept, and the port of the API. HTTP is hypercorn's and httpx', the API's shapes are botocore's; what is
+written here is what App Runner does between them. Everything listens on the loopback address.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from rollproof.environments.embedded.apprunner_api import AppRunner
+from rollproof.environments.embedded.apprunner_images import Registry
+from rollproof.environments.embedded.apprunner_instances import (
+    Front,
+    Receive,
+    Scope,
+    Send,
+    answer,
+    lifespan,
+    listener,
+    read_body,
+)
+from rollproof.environments.embedded.apprunner_model import ApiError, answered, parsed
+from rollproof.environments.embedded.apprunner_weights import Weighted
+from rollproof.environments.embedded.apprunner_workload import Workload
+from rollproof.environments.embedded.ports import LOOPBACK
+
+SERVICE, REFUSAL = "apprunner", "InvalidRequestException"
+HEALTH, INSTANCES, FRONTS = "/_suite/health", "/_suite/instances", "/_suite/front"
+_CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/([^/]+)/")
+_JSON = b"application/x-amz-json-1.0"
+
+
+@dataclass
+class Host:
+    """Every account's services, and what listens for them."""
+
+    emulator: str
+    folder: Path
+    stopped: asyncio.Event
+    http: httpx.AsyncClient
+    accounts: dict[tuple[str, str], AppRunner] = field(default_factory=dict)
+    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
+
+    def account(self, number: str, region: str) -> AppRunner:
+        key = (number, region)
+        if key not in self.accounts:
+            self.accounts[key] = AppRunner(number, region, self.emulator, self.open_service)
+        return self.accounts[key]
+
+    async def open_service(self, runner: AppRunner) -> tuple[Workload, str]:
+        """A workload and the address that its instances are asked at."""
+        registry = Registry(self.emulator, self.folder)
+        workload = Workload(registry, self.http, runner.account, runner.region)
+        return workload, self.listen(Front(workload.next, self.http))
+
+    def listen(self, app: Callable[..., Any], socket_: socket.socket | None = None) -> str:
+        """Serves an application from now on; where."""
+        opened = socket_ or listener()
+        address = f"{LOOPBACK}:{opened.getsockname()[1]}"
+        self.tasks.append(
+            asyncio.create_task(serve(app, _config(opened), shutdown_trigger=self.stopped.wait))
+        )
+        return address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._answer(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        body = await read_body(receive)
+        if scope["path"] in (HEALTH, INSTANCES, FRONTS):
+            said = await self._own(scope["path"], json.loads(body or b"{}"))
+            await answer(send, 200, json.dumps(said).encode(), b"application/json")
+            return
+        try:
+            done = await self._operate(headers, body)
+        except ApiError as error:
+            refused = json.dumps({"__type": error.code, "message": error.message}).encode()
+            await answer(send, error.status, refused, _JSON, x_amzn_errortype=error.code.encode())
+            return
+        await answer(send, 200, done, _JSON)
+
+    async def _operate(self, headers: dict[str, str], body: bytes) -> bytes:
+        signed = _CREDENTIAL.search(headers.get("authorization", ""))
+        if signed is None:
+            raise ApiError("MissingAuthenticationTokenException", "the request is not signed", 403)
+        _, _, operation = headers.get("x-amz-target", "").rpartition(".")
+        if operation not in AppRunner.names:
+            raise ApiError("UnknownOperationException", f"{operation or 'this'} is not provided here")
+        given = parsed(SERVICE, operation, body, refusal=REFUSAL)
+        runner = self.account(signed[1], signed[2])
+        return answered(SERVICE, operation, await runner.handle(operation, given))
+
+    async def _own(self, path: str, given: dict[str, Any]) -> Any:
+        """What only the suite asks: is it up, which processes run, and a front for a name in Route 53."""
+        if path == FRONTS:
+            runner = self.account(given["account"], given["region"])
+            weighted = Weighted(self.emulator, runner, given["domain"])
+            return {"address": self.listen(Front(weighted.next, self.http))}
+        if path == INSTANCES:
+            services = self.account(given["account"], given["region"]).services.values()
+            return {one.name: one.workload.listed() for one in services}
+        return {}
+
+    async def close(self) -> None:
+        for runner in self.accounts.values():
+            for service in runner.services.values():
+                if service.rolling is not None:
+                    service.rolling.cancel()
+                await service.workload.stop()
+        self.stopped.set()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.http.aclose()
+
+
+def _config(opened: socket.socket) -> Config:
+    config = Config()
+    config.bind = [f"fd://{opened.detach()}"]
+    config.accesslog = None
+    config.graceful_timeout = 1.0
+    config.loglevel = "WARNING"
+    return config
+
+
+async def run(about: dict[str, Any]) -> None:
+    """Serves until it is asked to end."""
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    limits = httpx.Limits(max_keepalive_connections=0)
+    http = httpx.AsyncClient(trust_env=False, timeout=30.0, limits=limits)
+    host = Host(about["emulator"], Path(about["folder"]), asyncio.Event(), http)
+    own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    own.bind((LOOPBACK, about["port"]))
+    host.listen(host, own)
+    await asked.wait()
+    await host.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(run(json.loads(sys.argv[1])))
