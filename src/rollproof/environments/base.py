@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import Conninfo
 
 from rollproof.environments.keeper import Keeper
 from rollproof.journal import Recorder
@@ -26,6 +28,13 @@ class Obstacle:
     remedy: str
 
 
+@cache
+def variables_of_libpq() -> Mapping[str, str]:
+    """The variable that stands for each parameter of a connection: `hostaddr` is PGHOSTADDR."""
+    options = Conninfo.get_defaults()
+    return {item.keyword.decode(): item.envvar.decode() for item in options if item.envvar}
+
+
 @dataclass(frozen=True, slots=True)
 class PostgresServer:
     """Where a Postgres server is and with which client programs to talk to it.
@@ -37,6 +46,11 @@ class PostgresServer:
         major: the server's major version.
         bin_dir: psql, pg_dump and pg_restore of the same major.
         private: True when the server exists for this run alone and goes away with it.
+        container: name of the container that it runs in and goes away with; empty when there is none.
+        parameters: more of libpq's, for every connection: the address that was verified, TLS…
+        system_identifier: what a connection has to find there; empty where nobody could be in its place.
+        passwords: of other roles, by role, where each has its own.
+        source: the database that the system uses there, which drills clone; empty where they make their own.
     """
 
     host: str
@@ -46,13 +60,25 @@ class PostgresServer:
     bin_dir: Path
     private: bool
     password: str | None = field(default=None, repr=False)
+    container: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    system_identifier: str = ""
+    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    source: str = ""
 
     def conninfo(self, database: str, *, user: str | None = None, with_password: bool = True) -> str:
-        """A libpq connection string for one database; as `user` when given."""
-        password = self.password if with_password else None
-        return make_conninfo(
-            "", host=self.host, port=self.port, user=user or self.user, dbname=database, password=password
-        )
+        """A libpq connection string for one database; as `user` when given.
+
+        The password is this server's user's alone, and handed out for nobody else.
+        """
+        who, password = user or self.user, self._password_of(user) if with_password else None
+        place = {"host": self.host, "port": str(self.port), "dbname": database, "user": who}
+        return make_conninfo("", **{**self.parameters, **place}, password=password)
+
+    def _password_of(self, user: str | None) -> str | None:
+        """For a verified server an empty one rather than none: PGPASSWORD would be taken in its place."""
+        found = self.password if user in (None, self.user) else self.passwords.get(user)
+        return found or ("" if self.system_identifier else None)
 
     def program(self, name: str) -> str:
         """Full path of a client program such as `pg_dump`."""
@@ -73,7 +99,9 @@ class PostgresServer:
             "PGCLIENTENCODING": "UTF8",
         }
         found = {name: os.environ[name] for name in LIBRARY_PATHS if name in os.environ}
-        return settings | found | ({"PGPASSWORD": self.password} if self.password else {})
+        known, password = variables_of_libpq(), self._password_of(user)
+        more = {known[name]: value for name, value in self.parameters.items() if value and name in known}
+        return {**more, **settings, **found, **({"PGPASSWORD": password} if password else {})}
 
 
 @dataclass(frozen=True, slots=True)

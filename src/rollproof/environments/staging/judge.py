@@ -11,6 +11,7 @@ from rollproof.environments.staging.facts import Facts, Marker, Refusal, ServerF
 from rollproof.environments.staging.judge_aws import aws_refusals, profile_refusals
 from rollproof.environments.staging.judge_target import target_refusals
 from rollproof.environments.staging.markers import is_production, smells
+from rollproof.environments.staging.target import is_within
 from rollproof.model.calendar import is_frozen, is_open, say_window
 from rollproof.model.environments import Staging
 
@@ -144,6 +145,13 @@ def _whereabouts(facts: Facts, server: ServerFacts, allowed: Staging) -> Iterato
             f"the connection went to {server.connected}, and the server that answers is {server.address}",
             "if a mapping of addresses stands between on purpose, name the server's in `database.addresses`",
         )
+    for address in dict.fromkeys([server.connected, server.address or ""]) if spec.addresses else ():
+        if address and not any(is_within(address, network) for network in spec.addresses):
+            yield Refusal(
+                "address",
+                f"the server is at {address}, the allow-list has {', '.join(spec.addresses)}",
+                "see where the DSN leads; correct `database.addresses` if that is staging's",
+            )
     wanted = spec.port or _number(target.port)
     if server.port is not None and server.port != wanted:
         yield Refusal(

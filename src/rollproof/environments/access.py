@@ -1,0 +1,48 @@
+"""Places that outlive a drill and that this process has verified: where healers get their credentials.
+
+A journal holds no secret. What it says must be undone names the server by its system identifier and the
+account by its number; whoever heals in a new process verifies the environment again, and finds it here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rollproof.environments.base import AwsEndpoint, PostgresServer
+from rollproof.journal import Event
+
+_SERVERS: dict[str, PostgresServer] = {}
+_ENDPOINTS: dict[str, AwsEndpoint] = {}
+Opener = Callable[[Sequence[Event]], None]
+_OPENERS: list[Opener] = []
+
+
+def remember(*, server: PostgresServer | None = None, endpoint: AwsEndpoint | None = None) -> None:
+    """Keeps what was verified for as long as the process lives: the last healer may come after the close."""
+    if server is not None:
+        _SERVERS[server.system_identifier] = server
+    if endpoint is not None:
+        _ENDPOINTS[endpoint.account] = endpoint
+
+
+def verified_server(system_identifier: str) -> PostgresServer | None:
+    """The server of that identifier; None when this process has not verified it."""
+    return _SERVERS.get(system_identifier)
+
+
+def verified_account(account: str) -> AwsEndpoint | None:
+    """The account; None when this process has not verified it."""
+    return _ENDPOINTS.get(account)
+
+
+def opener(function: Opener) -> Opener:
+    """Registers what verifies again the places that a journal was about, before it is healed."""
+    if function not in _OPENERS:
+        _OPENERS.append(function)
+    return function
+
+
+def verify_again(events: Sequence[Event]) -> None:
+    """Raises WrongPlace when a place is not any more what it was, EnvironmentUnavailable when it is away."""
+    for function in _OPENERS:
+        function(events)

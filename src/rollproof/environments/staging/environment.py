@@ -1,0 +1,236 @@
+"""The staging environment: the user's own account and server, verified before anything is touched."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from rollproof.environments.access import opener, remember
+from rollproof.environments.base import AwsEndpoint, Obstacle, PostgresServer
+from rollproof.environments.embedded.binaries import resolve_binaries
+from rollproof.environments.embedded.ports import Ports
+from rollproof.environments.embedded.scratch import Scratch, choose_root, usual_roots
+from rollproof.environments.keeper import Keeper, KeeperSpec
+from rollproof.environments.leftovers import undo_data
+from rollproof.environments.staging.account import SESSION_SECONDS, drilling_endpoint, look_at_account
+from rollproof.environments.staging.database import server_of
+from rollproof.environments.staging.guard import Guard, Verified, refused, said_of
+from rollproof.environments.staging.judge import judged
+from rollproof.environments.staging.sources import passwords_for
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, WrongPlace
+from rollproof.journal import Event, Kind, Recorder
+from rollproof.model.system import System
+
+VERIFY = "environment.verify"
+"""The act that a journal of such a run has before all others; whoever heals finds the place by it."""
+NEEDED_BYTES = 100 * 2**20
+"""For dumps and lists of rows; a template says how much more its database needs."""
+
+
+class StagingEnvironment:
+    """A place that outlives the drill, by the name that system files declare it under."""
+
+    def __init__(self, name: str = "staging", *, scratch_root: Path | None = None) -> None:
+        self.name = name
+        self._roots = [scratch_root.absolute()] if scratch_root else None
+
+    def preflight(self, system: System) -> list[Obstacle]:
+        """What stands in the way on this machine, and in the file. `open` looks at the place itself."""
+        if self.name not in system.environments:
+            there = ", ".join(f"[environments.{name}]" for name in system.environments) or "none"
+            return [
+                Obstacle(
+                    f"{system.source} declares no [environments.{self.name}]; it has {there}",
+                    "declare it, as docs/how-to/staging.md shows",
+                )
+            ]
+        if sys.platform == "win32":
+            return [Obstacle("drills need Linux or macOS", "use WSL")]
+        root = choose_root(self._roots or usual_roots(), account=None, needed=NEEDED_BYTES)
+        return [root] if isinstance(root, Obstacle) else []
+
+    @contextmanager
+    def open(self, system: System, recorder: Recorder) -> Iterator[OpenStaging]:
+        """Verifies the place, then makes a scratch folder on this machine. Nothing is written there yet.
+
+        Raises:
+            WrongPlace: every reason why the place may not be touched.
+            EnvironmentUnavailable: it does not answer.
+        """
+        self._expect_ready(system)
+        with recorder.acting(VERIFY, self._about(system)) as result:
+            verified = Guard(system, self.name).verify()
+            result.update({"facts": said_of(verified)})
+        scratch = Scratch.name(self._root())
+        undo = undo_data(scratch.folder)
+        with recorder.acting("environment.open", {"environment": self.name, "undo": undo}):
+            guardian = _guard(scratch)
+        try:
+            yield OpenStaging(system, verified, scratch=scratch.folder, guardian=guardian)
+        finally:
+            _close(guardian, recorder)
+
+    def _about(self, system: System) -> Mapping[str, str]:
+        return {"environment": self.name, "system": system.name, "file": str(system.source)}
+
+    def _root(self) -> Path:
+        root = choose_root(self._roots or usual_roots(), account=None, needed=NEEDED_BYTES)
+        assert isinstance(root, Path)  # looked at by preflight
+        return root
+
+    def _expect_ready(self, system: System) -> None:
+        if obstacles := self.preflight(system):
+            raise EnvironmentUnavailable(
+                "; ".join(obstacle.found for obstacle in obstacles),
+                doing=f"opening the environment {self.name}",
+                remedy="; ".join(obstacle.remedy for obstacle in obstacles),
+            )
+
+
+class OpenStaging:
+    """A verified place in use.
+
+    Attributes:
+        scratch: a private folder on this machine.
+        guardian: keeps it.
+        facts: for the report.
+    """
+
+    def __init__(self, system: System, verified: Verified, *, scratch: Path, guardian: Keeper) -> None:
+        self.name = verified.facts.environment
+        self.scratch = scratch
+        self.guardian = guardian
+        self.system = system
+        self.verified = verified
+        self._ports = Ports()
+        self._lock = threading.Lock()
+        self._endpoint = verified.endpoint
+        self._endpoint_since = time.monotonic()
+        self._server = _server(verified)
+        self.facts = _facts(verified)
+        remember(server=self._server, endpoint=self._endpoint)
+
+    def postgres(self) -> PostgresServer:
+        """The verified server. Raises EnvironmentUnavailable where the environment has none."""
+        if self._server is None:
+            raise EnvironmentUnavailable(
+                f"[environments.{self.name}] has no database",
+                where=str(self.system.source),
+                remedy=f"add [environments.{self.name}.database]",
+            )
+        return self._server
+
+    def aws(self, *, account: str | None = None) -> AwsEndpoint:
+        """The one account that there is, whichever was asked for.
+
+        Raises EnvironmentUnavailable where the environment has none, or STS does not answer; WrongPlace
+        when a renewed session is of another account.
+        """
+        with self._lock:
+            if self._endpoint is None:
+                raise EnvironmentUnavailable(
+                    f"[environments.{self.name}] has no AWS account",
+                    where=str(self.system.source),
+                    remedy="add `aws_account`, `region` and whose credentials count",
+                )
+            if self._is_old():
+                self._renew()
+            return self._endpoint
+
+    def _is_old(self) -> bool:
+        """A drill that begins with a session must end with it: half its time is for that."""
+        since = time.monotonic() - self._endpoint_since
+        return bool(self.verified.allowed.role_arn) and since > SESSION_SECONDS / 2
+
+    def _renew(self) -> None:
+        allowed = self.verified.allowed
+        endpoint = drilling_endpoint(allowed)
+        aws = look_at_account(endpoint, allowed, self.system, self.name)
+        if found := judged(replace(self.verified.facts, aws=aws), allowed, healing=True):
+            raise refused(found, f"[environments.{self.name}] of {self.system.source}")
+        self._endpoint, self._endpoint_since = endpoint, time.monotonic()
+        remember(endpoint=endpoint)
+
+    def free_port(self) -> int:
+        """A port on 127.0.0.1 that nothing listens on."""
+        return self._ports.take()
+
+
+def _server(verified: Verified) -> PostgresServer | None:
+    target, server, spec = verified.facts.target, verified.facts.server, verified.allowed.database
+    if target is None or server is None or spec is None:
+        return None
+    programs = resolve_binaries(major=server.major)
+    if programs.major < server.major:
+        raise EnvironmentUnavailable(
+            f"the server is PostgreSQL {server.major}, and the client programs here are of {programs.major}",
+            doing="looking for pg_dump and psql",
+            remedy=f"install the client programs of PostgreSQL {server.major}, or set ROLLPROOF_PG_BIN",
+        )
+    return server_of(
+        target, server, bin_dir=programs.bin_dir, passwords=passwords_for(spec), source=spec.name
+    )
+
+
+def _facts(verified: Verified) -> Mapping[str, str]:
+    server, aws, found = verified.facts.server, verified.facts.aws, {}
+    if server is not None:
+        found["postgres"] = f"{server.version // 10000}.{server.version % 10000}"
+        found["system identifier"] = server.system_identifier
+        found["works on"] = verified.allowed.touch
+    if aws is not None:
+        found["aws"] = f"account {aws.account} in {aws.region}" + (
+            f", at {aws.endpoint}" if aws.endpoint != "AWS" else ""
+        )
+    return found
+
+
+def _guard(scratch: Scratch) -> Keeper:
+    spec = KeeperSpec(
+        name="the scratch folder",
+        scratch=scratch.folder,
+        make=list(scratch.own_folders(None)),
+        remove=[scratch.folder, *scratch.apart],
+    )
+    return Keeper.start(spec)
+
+
+def _close(guardian: Keeper, recorder: Recorder) -> None:
+    begun: Event = recorder.begin("environment.close", {"folder": str(guardian.spec.scratch)})
+    left = guardian.stop().left
+    if not left:
+        recorder.close(begun, Kind.OK, {})
+        return
+    recorder.close(begun, Kind.FAIL, {"found": "not removed", "folder": list(left)})
+    raise AttemptFailed(
+        f"what the drill left cannot be removed: {', '.join(left)}", remedy="remove it by hand"
+    )
+
+
+@opener
+def verify_places_again(events: Sequence[Event]) -> None:
+    """Verifies the environments of a journal's run, so that its healers may go there."""
+    from rollproof.model.systemfile import read_system
+
+    seen = set()
+    for event in events:
+        if event.act != VERIFY or event.kind is not Kind.BEGIN:
+            continue
+        file, name = str(event.data["file"]), str(event.data["environment"])
+        if (file, name) in seen:
+            continue
+        seen.add((file, name))
+        system = read_system(Path(file))
+        if name not in system.environments:
+            raise WrongPlace(
+                f"the run was on [environments.{name}], which {file} does not declare any more",
+                doing="verifying a place again before a run there is healed",
+                remedy="declare it as it was, then run `rollproof heal` again",
+            )
+        verified = Guard(system, name, healing=True).verify()
+        remember(server=_server(verified), endpoint=verified.endpoint)
