@@ -12,6 +12,10 @@ def environment_named(name: str) -> Environment:
         from rollproof.environments.embedded import EmbeddedEnvironment
 
         return EmbeddedEnvironment()
+    if name == "containers":
+        from rollproof.environments.containers import ContainersEnvironment
+
+        return ContainersEnvironment()
     raise EnvironmentUnavailable(
         f"this version of Rollproof has no environment {name!r}",
         remedy="use --environment embedded, which needs neither Docker nor an account",

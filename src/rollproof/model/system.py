@@ -26,6 +26,7 @@ from rollproof.model.aws import (
     Table,
     Watch,
 )
+from rollproof.model.containers import Containers
 from rollproof.model.environments import Staging
 from rollproof.model.incident import ChecklistItem, Contact, Decision, Severity
 from rollproof.model.spec import Command, Identifier, QualifiedName, Seconds, Spec
@@ -286,6 +287,7 @@ class System(Spec):
     decision: tuple[Decision, ...] = ()
     contact: dict[str, Contact] = Field(default_factory=dict)
     checklist: tuple[ChecklistItem, ...] = ()
+    containers: Containers = Containers()
     environments: dict[str, Staging] = Field(default_factory=dict)
     source: Path = Path("system.toml")
     """the file it was read from; set by the reader"""

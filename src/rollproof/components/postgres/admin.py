@@ -19,6 +19,9 @@ CONNECT_SECONDS = 10
 LARGE = 100 * 2**20
 """bytes of a template above which copying file by file is the faster way"""
 
+_PASSWORDS: dict[tuple[str, str, str], str] = {}
+"""Of servers that this process works on, by host, port and user: what a healer knows without a journal."""
+
 
 @contextmanager
 def connected(
@@ -167,7 +170,9 @@ def databases(server: PostgresServer) -> list[str]:
 
 
 def undo_database(server: PostgresServer, *names: str) -> dict[str, Json]:
-    """What a journal has to know to drop databases later; never a password."""
+    """What a journal has to know to drop databases later; never a password, which this process keeps."""
+    if server.password:
+        _PASSWORDS[server.host, str(server.port), server.user] = server.password
     return {
         "kind": "postgres.database",
         "host": server.host,
@@ -175,6 +180,7 @@ def undo_database(server: PostgresServer, *names: str) -> dict[str, Json]:
         "user": server.user,
         "databases": list(names),
         "private": server.private,
+        **({"container": server.container} if server.container else {}),
     }
 
 
@@ -192,7 +198,7 @@ def _heal_database(undo: JsonObject) -> str:
 
 
 def healing_conninfo(undo: JsonObject, database: str) -> str:
-    """How to connect to the server that undo data names."""
+    """How to connect to the server that undo data names; libpq's own ways to a password count here."""
     return psycopg.conninfo.make_conninfo(
         "",
         host=str(undo["host"]),
@@ -200,7 +206,12 @@ def healing_conninfo(undo: JsonObject, database: str) -> str:
         user=str(undo["user"]),
         dbname=database,
         connect_timeout=CONNECT_SECONDS,
+        password=_PASSWORDS.get(_of(undo)),
     )
+
+
+def _of(undo: JsonObject) -> tuple[str, str, str]:
+    return str(undo["host"]), str(undo["port"]), str(undo["user"])
 
 
 def gone_with_server(undo: JsonObject, error: psycopg.Error, what: str) -> str:
@@ -210,6 +221,8 @@ def gone_with_server(undo: JsonObject, error: psycopg.Error, what: str) -> str:
     """
     if undo.get("private") and _is_gone(healing_conninfo(undo, MAINTENANCE)):
         return f"{what}: gone with its private server"
+    if undo.get("container") and _of(undo) not in _PASSWORDS:
+        return f"{what}: goes with container {undo['container']}, whose removal was announced before"
     raise RollproofError(
         f"{what}: not undone: {first_line(error)}",
         where=f"{undo['host']}:{undo['port']}",

@@ -160,7 +160,7 @@ def inspect(bin_dir: Path, *, origin: str) -> Binaries:
     """
     if missing := [name for name in PROGRAMS if not _is_program(bin_dir / name)]:
         raise _unusable(bin_dir, f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
-    versions = {name: _version_of(bin_dir / name) for name in PROGRAMS}
+    versions = {name: program_version(bin_dir / name) for name in PROGRAMS}
     majors = {major for major, _ in versions.values()}
     if len(majors) > 1:
         said = ", ".join(f"{name} {version}" for name, (_, version) in versions.items())
@@ -176,7 +176,8 @@ def _is_program(path: Path) -> bool:
     return os.path.isfile(path) and os.access(path, os.X_OK)  # noqa: PTH113
 
 
-def _version_of(program: Path) -> tuple[int, str]:
+def program_version(program: Path) -> tuple[int, str]:
+    """Major version, and all of it, as one program says. Raises EnvironmentUnavailable: it does not run."""
     try:
         done = subprocess.run(
             [str(program), "--version"],

@@ -1,0 +1,99 @@
+"""What an environment made in the container engine, removed by its label: at the end, or after a kill."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from docker.errors import APIError, DockerException, NotFound
+from requests.exceptions import RequestException
+
+from rollproof.environments.containers.container import LABEL
+from rollproof.environments.containers.engine import Engine, find_engine
+from rollproof.environments.keeper_program import PREFIX
+from rollproof.errors import AttemptFailed, BadInput
+from rollproof.model.json import Json, JsonObject
+from rollproof.waiting import eventually
+
+UNDO = "containers"
+"""`kind` of the undo data."""
+SECONDS = 60.0
+_NAME = re.compile(re.escape(PREFIX) + r"[0-9a-f]{12}")
+
+
+def undo_data(environment: str, engine: Engine) -> dict[str, Json]:
+    """What a journal must say before anything bears the label of this environment."""
+    return {"kind": UNDO, "name": environment, "host": engine.host}
+
+
+def remove_leftovers(undo: JsonObject) -> list[str]:
+    """Removes what bears the label that undo data names; says what there was, a line each. Idempotent.
+
+    Raises:
+        BadInput: the undo data names no environment of Rollproof's; nothing is touched.
+        EnvironmentUnavailable: its engine does not run, so nobody knows what there is.
+        AttemptFailed: something is still there.
+    """
+    environment = str(undo.get("name"))
+    if not _NAME.fullmatch(environment):
+        raise BadInput(
+            "this is not the name of an environment, so nothing of it is removed",
+            where=environment,
+            remedy="look at the journal that names it: it was altered, or written by another version",
+        )
+    return remove_all(find_engine(str(undo.get("host"))), environment)
+
+
+def remove_all(engine: Engine, environment: str) -> list[str]:
+    """Removes an environment's containers, then its networks and volumes, until none is found.
+
+    Again and again, for a function's container may be started while others are removed, and what a
+    killed run had just asked of the engine may come a moment later.
+    Raises AttemptFailed when something cannot be removed within a minute.
+    """
+    done: list[str] = []
+
+    def gone() -> bool:
+        found = left_of(engine, environment)
+        done.extend(line for line in map(_remove, found) if line)
+        return not found
+
+    try:
+        eventually(gone, within=SECONDS, what="they are gone")
+    except (AttemptFailed, DockerException, RequestException) as error:
+        raise AttemptFailed(
+            "what an environment made in the container engine cannot be removed",
+            where=engine.host,
+            remedy=f"remove it by hand: `docker ps -a --filter label={LABEL}={environment}`, and the same "
+            "with `docker network ls` and `docker volume ls`",
+        ) from error
+    return done
+
+
+def left_of(engine: Engine, environment: str) -> list[Any]:
+    """Containers, networks and volumes that bear the environment's label."""
+    asked = {"label": f"{LABEL}={environment}"}
+    found: list[Any] = list(
+        _listed(engine.client.containers.list, all=True, ignore_removed=True, filters=asked)
+    )
+    found += _listed(engine.client.networks.list, filters=asked)
+    found += _listed(engine.client.volumes.list, filters=asked)
+    return found
+
+
+def _listed(listing: Callable[..., Iterable[Any]], **asked: Any) -> list[Any]:
+    with contextlib.suppress(NotFound):
+        return list(listing(**asked))
+    return []
+
+
+def _remove(thing: Any) -> str:
+    kind, options = type(thing).__name__.lower(), {}
+    if kind == "container":
+        options = {"force": True, "v": True}
+    with contextlib.suppress(NotFound, APIError):  # one that is in use still is tried again
+        thing.remove(**options)
+        return f"removed {kind} {thing.name}"
+    return ""
