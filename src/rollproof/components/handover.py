@@ -32,7 +32,7 @@ class Handover:
         os.mkfifo(self._answer, 0o600)
 
     def script(self, question: str) -> str:
-        """A shell script that hands over what a shell command prints, prints the answer and ends as it says."""
+        """A shell script that hands over what a command prints, prints the answer and ends as it says."""
         part, whole, answer = (
             shlex.quote(str(path))
             for path in (self._question.with_suffix(".part"), self._question, self._answer)

@@ -5,6 +5,7 @@ These models are the edge: reading and explaining mistakes is `rollproof.model.s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -317,7 +318,7 @@ class System(Spec):
     @property
     def uses_aws(self) -> bool:
         """Whether anything that it declares lives in an AWS account."""
-        here = {"database", "service", "smoke", "traffic", "release"}
+        here = {"database", "service", "smoke", "traffic", "release", "pipeline"}
         kinds = {spec.kind for spec in self.settings.values()}
         return bool(self.components - here - ({"settings"} if kinds <= {"service-environment"} else set()))
 
@@ -325,6 +326,15 @@ class System(Spec):
     def root(self) -> Path:
         """Folder of the system file; every path in it is relative to this one."""
         return self.source.parent
+
+    @cached_property
+    def runs_releases(self) -> Mapping[str, Service]:
+        """The services whose command names `{path}`: they run the code of whichever release is deployed."""
+        return {
+            name: service
+            for name, service in self.service.items()
+            if any("{path}" in word for word in (*service.command, *service.env.values()))
+        }
 
     @cached_property
     def components(self) -> frozenset[str]:
@@ -335,6 +345,7 @@ class System(Spec):
             "smoke": self.smoke,
             "traffic": self.traffic,
             "release": self.release,
+            "pipeline": self.release and self.runs_releases,
             "stack": self.stack,
             "function": self.function,
             "api": self.api,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 ENVIRONMENTS = ("embedded", "containers", "staging")
 COMPONENTS = frozenset(
-    """alarm api database function notifications release secret service settings site smoke stack table
-    traffic""".split()
+    """alarm api database function notifications pipeline release secret service settings site smoke stack
+    table traffic""".split()
 )
 """Tags that name a kind of component; every other tag is a plain marker."""
 

@@ -1,0 +1,99 @@
+"""What a service answers, as facts that two releases of it can be told apart by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Mapping
+
+import httpx
+
+from rollproof.components.service import probe
+from rollproof.drill.drill import Drill
+from rollproof.model.system import Service, System
+from rollproof.workload.httpclient import HttpClient
+from rollproof.workload.limits import Limits
+
+ROUNDS = 3
+"""How often each question is asked: what is answered now so, now so, is told apart from what is certain."""
+DIFFERS = "differs"
+WELL = "ok"
+LONGEST_BODY = 65536
+"""characters of a health answer that are looked at"""
+
+Facts = Mapping[str, str]
+
+
+def ask(drill: Drill, urls: Mapping[str, str], *, rounds: int = ROUNDS) -> dict[str, str]:
+    """What every question was answered, or `differs`; never a value of the answers, but a release's name.
+
+    The questions are each service's health and the declared traffic by HTTP, writes as well: they go to
+    the drill's own database.
+    """
+    facts: dict[str, str] = {}
+    for _ in range(rounds):
+        for question, answer in _once(drill.system, urls):
+            facts[question] = answer if facts.get(question, answer) == answer else DIFFERS
+    return facts
+
+
+def failing(facts: Facts) -> frozenset[str]:
+    """Questions that are certain to be answered badly."""
+    return frozenset(name for name in asked(facts) if facts[name] not in (WELL, DIFFERS))
+
+
+def unsure(facts: Facts) -> frozenset[str]:
+    """Questions that are answered now well, now badly."""
+    return frozenset(name for name in asked(facts) if facts[name] == DIFFERS)
+
+
+def asked(facts: Facts) -> frozenset[str]:
+    """The questions among the facts; the others are parts of an answer."""
+    return frozenset(name for name in facts if " says " not in name)
+
+
+def _once(system: System, urls: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, url in urls.items():
+        yield from _health(system, name, system.service[name], url)
+    for spec in system.traffic:
+        if spec.service is not None and spec.service in urls:
+            client = HttpClient(spec, base_url=urls[spec.service], limits=Limits())
+            try:
+                answer = client.perform(uuid.uuid4().hex)
+            finally:
+                client.close()
+            yield spec.name, WELL if answer.outcome == "ok" else answer.error or answer.outcome
+
+
+def _health(system: System, name: str, service: Service, url: str) -> Iterator[tuple[str, str]]:
+    problem = probe(url + service.health)
+    yield f"health of {name}", WELL if problem is None else problem.rpartition(" ")[2]
+    try:
+        answer = httpx.get(url + service.health, timeout=5.0, verify=False, trust_env=False)  # noqa: S501
+    except httpx.HTTPError:
+        return
+    known = {release.name for release in system.release}
+    for field, value in _leaves(_json(answer.text)):
+        text = str(value)
+        said = text if text in known else f"#{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+        yield f"health of {name} says {field}", said
+
+
+def _json(text: str) -> object:
+    try:
+        return json.loads(text[:LONGEST_BODY])
+    except ValueError:
+        return text[:LONGEST_BODY]
+
+
+def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
+    """What stands in an answer, by the names that lead to it."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{number}]")
+    else:
+        yield path or "body", value

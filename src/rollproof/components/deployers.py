@@ -1,0 +1,154 @@
+"""How a checkout of the system's code becomes what serves; the service's `runner` chooses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import psutil
+
+from rollproof.components.service import Services
+from rollproof.drill.drill import Drill
+from rollproof.environments.keeper import Keeper, descendants
+from rollproof.errors import AttemptFailed, NotApplicable
+from rollproof.model.aws import Release
+from rollproof.model.system import Service, System
+
+
+class Deployer(Protocol):
+    """Puts a release in place of the one that serves."""
+
+    def __init__(self, drill: Drill) -> None: ...
+
+    def deploy(self, release: Release) -> None:
+        """Raises AttemptFailed: the release is not healthy, and the one before it still serves."""
+        ...
+
+    def try_out(self, release: Release) -> AbstractContextManager[Mapping[str, str]]:
+        """Runs it beside what serves; where each service answers. Raises AttemptFailed: not healthy."""
+        ...
+
+    def folders(self, root: Path) -> Mapping[str, str]:
+        """For each service the folder below `root` that its code runs from, as the operating system has it;
+        empty where that cannot be seen."""
+        ...
+
+
+D = TypeVar("D", bound=type[Deployer])
+_DEPLOYERS: dict[str, type[Deployer]] = {}
+
+
+def deploys(runner: str) -> Callable[[D], D]:
+    """Registers who deploys the services of a runner."""
+
+    def register(cls: D) -> D:
+        _DEPLOYERS[runner] = cls
+        return cls
+
+    return register
+
+
+def deployable(system: System) -> Mapping[str, Service]:
+    """The services whose command says where the code is that they run.
+
+    Raises NotApplicable: there is none, so no checkout of a release could ever serve.
+    """
+    if not system.runs_releases:
+        raise NotApplicable(
+            f"system {system.name} declares no service whose command names {{path}}, its release's folder"
+        )
+    return system.runs_releases
+
+
+def deployer_of(drill: Drill) -> Deployer:
+    """The one for the runner of the services, which is a process where nobody offers another."""
+    runners = {service.runner for service in deployable(drill.system).values()}
+    chosen = _DEPLOYERS.get(next(iter(runners)), Processes) if len(runners) == 1 else Processes
+    return chosen(drill)
+
+
+@deploys("process")
+class Processes:
+    """Each release is a process on a port of its own: the old one ends when the new one is healthy."""
+
+    def __init__(self, drill: Drill) -> None:
+        self.drill = drill
+        self.services = drill.use(Services)
+
+    def deploy(self, release: Release) -> None:
+        started = self._start_all(release)
+        for name, (keeper, url) in started.items():
+            old = self.services.running.pop(name, None)
+            self.services.running[name], self.services.urls[name] = keeper, url
+            self.services.releases[name] = release
+            if old is not None:
+                old.stop()
+
+    @contextmanager
+    def try_out(self, release: Release) -> Iterator[Mapping[str, str]]:
+        started = self._start_all(release)
+        try:
+            yield {name: url for name, (_, url) in started.items()}
+        finally:
+            _stop([keeper for keeper, _ in started.values()])
+
+    def folders(self, root: Path) -> Mapping[str, str]:
+        found = {}
+        for name, keeper in self.services.running.items():
+            port = int(self.services.urls[name].rpartition(":")[2])
+            found[name] = _folder_of(keeper, port, root)
+        return found
+
+    def _start_all(self, release: Release) -> dict[str, tuple[Keeper, str]]:
+        """All services of a release, or none of them."""
+        started: dict[str, tuple[Keeper, str]] = {}
+        declared = deployable(self.drill.system)
+        try:
+            for name, service in declared.items():
+                variables = self.services.variables.get(name, service.env | release.variables)
+                started[name] = self.services.launch_beside(name, release=release, variables=variables)
+            for name, (keeper, url) in started.items():
+                if why := self.services.settle(declared[name], keeper, url):
+                    raise AttemptFailed(
+                        f"{name} is not healthy: {why}", doing=f"deploying release {release.name}"
+                    )
+        except BaseException:
+            _stop([keeper for keeper, _ in started.values()])
+            raise
+        return started
+
+
+def _stop(keepers: Sequence[Keeper]) -> None:
+    for keeper in reversed(keepers):
+        keeper.stop()
+
+
+def _folder_of(keeper: Keeper, port: int, root: Path) -> str:
+    """The one folder of `root` that whatever listens on the port works in, or was started with."""
+    if keeper.child_pid is None:
+        return ""
+    family = descendants(keeper.child_pid)
+    with suppress(psutil.Error):
+        family.append(psutil.Process(keeper.child_pid))
+    told: set[str] = set()
+    for process in family:
+        with suppress(psutil.Error):
+            if any(_listens(connection, port) for connection in process.net_connections(kind="inet")):
+                told |= _mentioned([process.cwd(), *process.cmdline()], root) or _mentioned(
+                    process.environ().values(), root
+                )
+    return told.pop() if len(told) == 1 else ""
+
+
+def _listens(connection: object, port: int) -> bool:
+    address = getattr(connection, "laddr", None)
+    return getattr(connection, "status", "") == psutil.CONN_LISTEN and getattr(address, "port", 0) == port
+
+
+def _mentioned(texts: Iterable[str], root: Path) -> set[str]:
+    """Folders right below `root` that these texts name."""
+    pattern = re.compile(re.escape(f"{root}/") + r"[^/\s:=]+")
+    return set(pattern.findall("\n".join(texts)))
