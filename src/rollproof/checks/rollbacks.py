@@ -12,6 +12,8 @@ CHANGES_CODE = (
     "function.roll_back",
     "checkout.roll_back",
     "hotfix.deploy",
+    "commit.push",
+    "commit.roll_back",
     "services.deploy",
     "services.roll_back",
 )
