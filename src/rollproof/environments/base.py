@@ -49,7 +49,7 @@ class PostgresServer:
         container: name of the container that it runs in and goes away with; empty when there is none.
         parameters: more of libpq's, for every connection: the address that was verified, TLS…
         system_identifier: what a connection has to find there; empty where nobody could be in its place.
-        passwords: of other roles, by role, where each has its own.
+        role_passwords: of other roles, where each has its own.
         source: the database that the system uses there, which drills clone; empty where they make their own.
     """
 
@@ -63,7 +63,7 @@ class PostgresServer:
     container: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     system_identifier: str = ""
-    passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
+    role_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     source: str = ""
 
     def conninfo(self, database: str, *, user: str | None = None, with_password: bool = True) -> str:
@@ -77,7 +77,7 @@ class PostgresServer:
 
     def _password_of(self, user: str | None) -> str | None:
         """For a verified server an empty one rather than none: PGPASSWORD would be taken in its place."""
-        found = self.password if user in (None, self.user) else self.passwords.get(user)
+        found = self.password if user in (None, self.user) else self.role_passwords.get(user)
         return found or ("" if self.system_identifier else None)
 
     def program(self, name: str) -> str:

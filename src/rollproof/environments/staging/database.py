@@ -152,6 +152,6 @@ def server_of(
         password=target.password or None,
         parameters=parameters_of(target, facts.connected),
         system_identifier=facts.system_identifier,
-        passwords=dict(passwords),
+        role_passwords=dict(passwords),
         source=source,
     )
