@@ -3,6 +3,6 @@
 from rollproof.components.aws import reopening, site_undo, stack_undo
 from rollproof.components.postgres import admin
 from rollproof.components.postgres.acts import access
-from rollproof.environments import healers
+from rollproof.environments import healers, staging
 
-__all__ = ["access", "admin", "healers", "reopening", "site_undo", "stack_undo"]
+__all__ = ["access", "admin", "healers", "reopening", "site_undo", "stack_undo", "staging"]

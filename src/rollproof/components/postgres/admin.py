@@ -8,9 +8,11 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import Connection, pq, sql
 
+from rollproof.components.postgres.queries import query
 from rollproof.drill.healing import healer
+from rollproof.environments.access import verified_server
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError, WrongPlace
 from rollproof.model.json import Json, JsonObject
 from rollproof.waiting import eventually
 
@@ -42,7 +44,27 @@ def connected(
             remedy="see whether the server is up and accepts this role",
         ) from error
     with connection:
+        _expect_verified(connection, server)
         yield connection
+
+
+def _expect_verified(connection: Connection, server: PostgresServer) -> None:
+    """Raises WrongPlace when another server answers than the verified one, or it is a standby now."""
+    if not server.system_identifier:
+        return
+    found = connection.execute(query("identity")).fetchone()
+    if not connection.autocommit:
+        connection.rollback()  # what comes next may have to be the first of its transaction
+    if found != (server.system_identifier, False):
+        identifier, standby = found or ("none", False)
+        raise WrongPlace(
+            "the server that was verified has become a standby"
+            if standby
+            else f"another server answers: its identifier is {identifier}, not {server.system_identifier}",
+            doing="connecting once more to the verified server",
+            where=f"{server.host}:{server.port}",
+            remedy="see whether there was a failover; verify the environment again before the next drill",
+        )
 
 
 def first_line(error: psycopg.Error) -> str:
@@ -181,6 +203,7 @@ def undo_database(server: PostgresServer, *names: str) -> dict[str, Json]:
         "databases": list(names),
         "private": server.private,
         **({"container": server.container} if server.container else {}),
+        **({"system_identifier": server.system_identifier} if server.system_identifier else {}),
     }
 
 
@@ -198,7 +221,13 @@ def _heal_database(undo: JsonObject) -> str:
 
 
 def healing_conninfo(undo: JsonObject, database: str) -> str:
-    """How to connect to the server that undo data names; libpq's own ways to a password count here."""
+    """How to connect to the server that undo data names; libpq's own ways to a password count here.
+
+    Not for a server that had to be verified: it is reached the way that this process has verified.
+    Raises RollproofError when it has not.
+    """
+    if identifier := undo.get("system_identifier"):
+        return _verified(str(identifier)).conninfo(database)
     return psycopg.conninfo.make_conninfo(
         "",
         host=str(undo["host"]),
@@ -208,6 +237,17 @@ def healing_conninfo(undo: JsonObject, database: str) -> str:
         connect_timeout=CONNECT_SECONDS,
         password=_PASSWORDS.get(_of(undo)),
     )
+
+
+def _verified(identifier: str) -> PostgresServer:
+    server = verified_server(identifier)
+    if server is None:
+        raise RollproofError(
+            f"nobody here has verified the server with the identifier {identifier}",
+            doing="undoing what a drill did there",
+            remedy="run `rollproof heal` where the environment's variables are set",
+        )
+    return server
 
 
 def _of(undo: JsonObject) -> tuple[str, str, str]:
