@@ -32,12 +32,14 @@ FIELDS = frozenset(
     """
     # references to attachments
     "fingerprint kept changes operations history differences digest against "
+    # code and schema of two releases
+    "answers orders "
     # what must be undone, and who is there
     """
     operator seal
     undo healed private pid created port host user major server_version system_identifier versions
     git python platform packages argv worker plan shard objectives components seed parts head cause
-    severity decision unread left_out attribute variables
+    severity decision unread left_out attribute
     """.split()
 )
 
