@@ -28,6 +28,8 @@ IN_A_ROW = 2
 """Samples in a row that it takes to call a target ill, or well again."""
 A_FEW_CONNECTIONS = 5
 TAIL_RISE = 0.05
+_SERVICE = "service "
+"""What a service's log is called: one may log nothing while all is well, a function logs every call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class Limits:
         latency_seconds: an answer that takes longer is no good one, to tell flapping.
         flaps: changes between well and ill, of a target or an alarm, that are borne.
         connections: share of the server's connections from which on it is saturated.
+        cpu: processor cores that a service may use more than before.
+        memory: factor of a service's memory from which on it is worse.
+        leak: MiB that its memory may grow during a watch, beyond what it grew before.
     """
 
     error_rate: float = 0.01
@@ -51,6 +56,9 @@ class Limits:
     latency_seconds: float = 1.0
     flaps: int = 2
     connections: float = 0.8
+    cpu: float = 0.5
+    memory: float = 1.5
+    leak: float = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +210,8 @@ def alarms(before: Watched, after: Watched) -> Iterable[Part]:
 def logs(before: Watched, after: Watched) -> Iterable[Part]:
     """Errors that the logs tell of since."""
     earlier = {item.group: item for item in before.logs}
-    if after.logs and not any(item.lines for item in after.logs):
+    asked = [item for item in after.logs if item.lines or not item.group.startswith(_SERVICE)]
+    if asked and not any(item.lines for item in asked):
         yield _open("nothing was written to any log, so their having no errors says nothing")
     for now in after.logs:
         then = earlier.get(now.group, LogCount(now.group, 0, 0))

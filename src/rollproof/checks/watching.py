@@ -8,6 +8,7 @@ from rollproof.checks import steadiness
 from rollproof.checks.evidence import NotRecorded, lines, need
 from rollproof.checks.registry import check
 from rollproof.checks.steadiness import Limits, Part
+from rollproof.checks.usages import usages
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome, Verdict, worst
@@ -19,7 +20,8 @@ BEFORE, AFTER = "before", "after"
 
 @check("watch-steady", "the system is as steady as it was before")
 def watch_steady(history: History, **limits: float) -> Verdict:
-    """Error rate, latency, logs, saturation and alarms after the rollback, compared with before the fault.
+    """Error rate, latency, logs, saturation and alarms after the rollback, compared with before the fault;
+    of services' own processes, processor and memory as well.
 
     Refuted by a test of significance at `steadiness.ALPHA` over all of them together *and* a difference
     that matters; proven only when what was seen rules out that it is worse: a watch that saw too little,
@@ -37,6 +39,7 @@ def watch_steady(history: History, **limits: float) -> Verdict:
             *steadiness.alarms(before, after),
             *steadiness.logs(before, after),
             *steadiness.saturation(before, after, given),
+            *usages(before, after, given),
         ],
         after,
     )

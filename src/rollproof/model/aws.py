@@ -230,6 +230,12 @@ class Watch(Spec):
     """changes between well and ill that are borne after a rollback"""
     connections: Annotated[float, Field(gt=0, le=1)] = 0.8
     """share of the database server's connections from which on it is saturated"""
+    cpu: Annotated[float, Field(gt=0)] = 0.5
+    """processor cores that a service may use more than before"""
+    memory: Annotated[float, Field(gt=1)] = 1.5
+    """factor of a service's memory from which on it is worse than before; less than 32 MiB count as none"""
+    leak: Annotated[float, Field(gt=0)] = 16.0
+    """MiB that a service's memory may grow during a watch, beyond what it grew before"""
 
     @property
     def limits(self) -> dict[str, float]:
@@ -242,4 +248,7 @@ class Watch(Spec):
             "latency_seconds": self.latency,
             "flaps": self.flaps,
             "connections": self.connections,
+            "cpu": self.cpu,
+            "memory": self.memory,
+            "leak": self.leak,
         }

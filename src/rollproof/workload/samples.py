@@ -88,6 +88,21 @@ class AlarmState:
 
 
 @dataclass(frozen=True, slots=True)
+class Usage:
+    """What all processes of a service have used at one moment.
+
+    Attributes:
+        cpu_us: processor time since they began, in microseconds.
+        kib: resident memory, in KiB.
+    """
+
+    at_us: int
+    service: str
+    cpu_us: int
+    kib: int
+
+
+@dataclass(frozen=True, slots=True)
 class Watched:
     """One watch, from its beginning to its end.
 
@@ -101,6 +116,7 @@ class Watched:
     connections: tuple[Connections, ...] = ()
     alarms: tuple[AlarmState, ...] = ()
     trouble: tuple[str, ...] = ()
+    usage: tuple[Usage, ...] = ()
 
     @property
     def asked(self) -> int:
@@ -122,6 +138,7 @@ class Watched:
             "connections": [[c.at_us, c.used, c.waiting, c.limit] for c in self.connections],
             "alarms": [[item.at_us, item.alarm, item.state] for item in self.alarms],
             "trouble": list(self.trouble),
+            "usage": [[item.at_us, item.service, item.cpu_us, item.kib] for item in self.usage],
         }
 
     @classmethod
@@ -141,6 +158,10 @@ class Watched:
                 for at, alarm, state in map(_rows, _rows(whole["alarms"]))
             ),
             trouble=tuple(str(line) for line in _rows(whole["trouble"])),
+            usage=tuple(
+                Usage(_int(at), str(service), _int(cpu), _int(kib))
+                for at, service, cpu, kib in map(_rows, _rows(whole.get("usage", [])))
+            ),
         )
 
 

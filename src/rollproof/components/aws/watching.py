@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import cycle, groupby
 from math import ceil
@@ -17,15 +17,18 @@ from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.targets import ANSWER_SECONDS, Asking, Target, targets_of
 from rollproof.components.postgres.admin import connected
 from rollproof.components.postgres.bench import Bench
+from rollproof.components.service import Services
+from rollproof.components.usage import count_service_logs, log_sizes, usage
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed, NotApplicable, RollproofError, SystemFileError
 from rollproof.model.durations import say_duration
 from rollproof.model.json import Json, JsonObject
 from rollproof.waiting import eventually, pause
-from rollproof.workload.samples import AlarmState, Connections, LogCount, Sample, Series, Watched
+from rollproof.workload.samples import AlarmState, Connections, LogCount, Sample, Series, Usage, Watched
 
 BESIDE_SECONDS = 0.1
+USAGE_SECONDS = 0.2
 ALARM_SECONDS = 0.5
 AT_LEAST = 21
 """Questions to each target that a watch goes on for, though its time be over…"""
@@ -45,6 +48,8 @@ class Watching:
         self.connections: list[Connections] = []
         self.active: list[tuple[int, int, int]] = []
         self.alarms: list[AlarmState] = []
+        self.usage: list[Usage] = []
+        self._written = log_sizes(drill)
         self.trouble: list[str] = []
         self._stop = threading.Event()
         self._started_ns, self.since_ms = time.monotonic_ns(), int(time.time() * 1000)
@@ -55,6 +60,8 @@ class Watching:
         self._threads = [self._thread(partial(self._ask, group)) for group in groups]
         if beside.has_database(drill):
             self._threads.append(self._thread(self._look_at_database))
+        if drill.use(Services).running:
+            self._threads.append(self._thread(self._look_at_processes))
         if drill.system.alarm:
             self._threads.append(self._thread(self._look_at_alarms))
 
@@ -119,6 +126,7 @@ class Watching:
             connections=tuple(self.connections),
             alarms=tuple(self.alarms),
             trouble=tuple(self.trouble),
+            usage=tuple(self.usage),
         )
 
     def finished(self) -> Watched:
@@ -126,14 +134,12 @@ class Watching:
         self.stop()
         if any(thread.is_alive() for thread in self._threads):
             self.trouble.append("a target did not answer until the end")
-        counted: list[LogCount] = []
+        counted: list[LogCount] = count_service_logs(self.drill, since=self._written)
         if self.drill.system.function and self.drill.uses(Cloud):
-            counted, trouble = beside.count_logs(self.drill.use(Cloud), since_ms=self.since_ms)
+            groups, trouble = beside.count_logs(self.drill.use(Cloud), since_ms=self.since_ms)
+            counted += groups
             self.trouble += trouble
-        seen = self.so_far()
-        return Watched(
-            seen.seconds, seen.series, tuple(counted), seen.connections, seen.alarms, tuple(self.trouble)
-        )
+        return replace(self.so_far(), logs=tuple(counted))
 
     def _ask(self, targets: list[Target]) -> None:
         """One after another: asked at once, each would make AWS start another sandbox of the function."""
@@ -168,6 +174,10 @@ class Watching:
                     self.active.append((self.now_us(), found[1], found[2]))
         except (psycopg.Error, RollproofError) as error:
             self.trouble.append(f"the database could not be looked at: {type(error).__name__}")
+
+    def _look_at_processes(self) -> None:
+        while not pause(USAGE_SECONDS, stop=self._stop):
+            self.usage += usage(self.drill, self.now_us())
 
     def _look_at_alarms(self) -> None:
         cloud = self.drill.use(Cloud)
