@@ -91,7 +91,7 @@ class Ahead:
         """Takes in what the server said by now, the end of the session included."""
         try:
             conn.nonblocking = 1
-            if _ready(conn, select.POLLIN, 0.0):
+            while _ready(conn, select.POLLIN, 0.0):  # its last words are read first, then that it is gone
                 conn.consume_input()
             if self._warming:
                 while conn.is_busy():
