@@ -12,6 +12,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rollproof.environments.access import verified_account
 from rollproof.environments.base import AwsEndpoint
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError
 
@@ -65,6 +66,12 @@ class Aws:
                     config=self._config,
                 )
         return self._clients[service]
+
+
+def verified_aws(account: str) -> Aws | None:
+    """Clients of an account that this process has verified: what a healer goes to after a kill."""
+    endpoint = verified_account(account)
+    return None if endpoint is None else Aws(endpoint)
 
 
 @cache

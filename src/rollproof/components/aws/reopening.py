@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rollproof.components.aws.clients import Aws, calling, code_of
+from rollproof.components.aws.clients import Aws, calling, code_of, verified_aws
 from rollproof.drill.healing import healer
 from rollproof.errors import AttemptFailed
 from rollproof.model.json import JsonObject
@@ -37,18 +37,19 @@ def _heal_concurrency(undo: JsonObject) -> str:
     account, items = str(undo["title"]), undo["items"]
     kept = [item for item in items if isinstance(item, list)] if isinstance(items, list) else []
     names = ", ".join(str(name) for name, _ in kept)
-    if account not in HERE:
+    aws = HERE.get(account) or verified_aws(account)
+    if aws is None:
         raise AttemptFailed(
             f"functions of account {account} may still be shut: {names}",
             doing="opening functions again",
             remedy="give them their reserved concurrency back with the account's own tools",
         )
     for name, value in kept:
-        give_back(HERE[account].client("lambda"), str(name), value if isinstance(value, int) else None)
+        give_back(aws.client("lambda"), str(name), value if isinstance(value, int) else None)
     pages = undo.get("pages")
     for page in pages if isinstance(pages, list) else ():
         assert isinstance(page, list)
-        put_page_back(HERE[account].client("s3"), *map(str, page))
+        put_page_back(aws.client("s3"), *map(str, page))
     return f"opened: {names}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rollproof.components.aws.clients import Aws
+from rollproof.components.aws.clients import Aws, verified_aws
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.site_bench import Sites
 from rollproof.components.aws.site_change import (
@@ -67,7 +67,8 @@ def _as_it_is(sites: Sites, name: str) -> dict[str, Json]:
 def put_back(undo: JsonObject) -> str:
     """Restores every key's version from before the act, removes what was added, serves from where it did."""
     account, items = str(undo["account"]), undo["items"]
-    if account not in _HERE:
+    aws = _HERE.get(account) or verified_aws(account)
+    if aws is None:
         raise RollproofError(
             f"nobody here has credentials for account {account}",
             doing="putting a site back",
@@ -76,7 +77,7 @@ def put_back(undo: JsonObject) -> str:
     assert isinstance(items, list)
     for item in items:
         assert isinstance(item, Mapping)
-        _put_one_back(_HERE[account], item)
+        _put_one_back(aws, item)
     return f"{len(items)} sites put back"
 
 

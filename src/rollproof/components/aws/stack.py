@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rollproof.components.aws.assembly import StackSource
-from rollproof.components.aws.clients import calling, code_of
+from rollproof.components.aws.clients import Aws, calling, code_of
 from rollproof.components.aws.cloud import Cloud
 from rollproof.errors import AttemptFailed
 from rollproof.journal.redaction import cut
@@ -101,7 +101,7 @@ class Operation:
         return self.change == "unchanged" or self.status in WELL
 
 
-def describe(cloud: Cloud, name: str) -> dict[str, Any]:
+def describe(cloud: Cloud | Aws, name: str) -> dict[str, Any]:
     """The stack as CloudFormation describes it; empty when there is none."""
     try:
         with calling("asking for a stack", where=name):
@@ -115,7 +115,7 @@ def describe(cloud: Cloud, name: str) -> dict[str, Any]:
     return found
 
 
-def status_of(cloud: Cloud, name: str) -> str:
+def status_of(cloud: Cloud | Aws, name: str) -> str:
     """Empty when there is none."""
     return str(describe(cloud, name).get("StackStatus", ""))
 
@@ -145,12 +145,12 @@ def expect_settled(cloud: Cloud, name: str) -> str:
     )
 
 
-def every(cloud: Cloud) -> float:
+def every(cloud: Cloud | Aws) -> float:
     """Seconds between two questions: an emulator may be asked often, AWS throttles."""
     return 0.02 if cloud.endpoint.url else 2.0
 
 
-def wait_until_settled(cloud: Cloud, name: str, *, limit: float) -> str:
+def wait_until_settled(cloud: Cloud | Aws, name: str, *, limit: float) -> str:
     """Waits until nothing is going on in a stack; its status, empty when it is gone.
 
     Raises AttemptFailed, `indeterminate`, when that takes longer than `limit` seconds.

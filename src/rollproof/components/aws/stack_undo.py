@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rollproof.components.aws import stack as stacks
-from rollproof.components.aws.clients import calling
+from rollproof.components.aws.clients import Aws, calling, verified_aws
 from rollproof.components.aws.cloud import Cloud
 from rollproof.drill.healing import healer
 from rollproof.errors import AttemptFailed, RollproofError
@@ -53,20 +53,22 @@ def _as_it_is(cloud: Cloud, packager: Packager, name: str) -> dict[str, Json]:
 def put_back(undo: JsonObject) -> str:
     """Newest stack first: one that was not there is deleted, the others get their template back."""
     account, items = str(undo["account"]), undo["items"]
-    if account not in HERE:
+    cloud = HERE.get(account) or verified_aws(account)
+    if cloud is None:
         raise RollproofError(
             f"nobody here has credentials for account {account}",
             doing="putting stacks back",
-            remedy="deploy the release that the journal names with the account's own tools",
+            remedy="run `rollproof heal` where the environment's variables are set, or deploy the release "
+            "that the journal names with the account's own tools",
         )
     assert isinstance(items, list)
     for item in reversed(items):
         assert isinstance(item, Mapping)
-        _put_one_back(HERE[account], item)
+        _put_one_back(cloud, item)
     return f"{len(items)} stacks as they were"
 
 
-def _put_one_back(cloud: Cloud, item: Mapping[str, Json]) -> None:
+def _put_one_back(cloud: Cloud | Aws, item: Mapping[str, Json]) -> None:
     name = str(item["name"])
     there = stacks.describe(cloud, name)
     if "key" in item:
@@ -77,7 +79,7 @@ def _put_one_back(cloud: Cloud, item: Mapping[str, Json]) -> None:
         _expect(stacks.wait_until_settled(cloud, there["StackId"], limit=LIMIT), name, "", "DELETE_COMPLETE")
 
 
-def _update(cloud: Cloud, name: str, item: Mapping[str, Json]) -> None:
+def _update(cloud: Cloud | Aws, name: str, item: Mapping[str, Json]) -> None:
     place = {"Bucket": str(item["bucket"]), "Key": str(item["key"])}
     with calling("reading what a stack was before the drill", where=name):
         kept: dict[str, Any] = json.loads(cloud.client("s3").get_object(**place)["Body"].read())
@@ -96,7 +98,7 @@ def _update(cloud: Cloud, name: str, item: Mapping[str, Json]) -> None:
     _expect(stacks.wait_until_settled(cloud, name, limit=LIMIT), name, *stacks.TO_UPDATE)
 
 
-def _body(cloud: Cloud, template: str, place: Mapping[str, str]) -> dict[str, str]:
+def _body(cloud: Cloud | Aws, template: str, place: Mapping[str, str]) -> dict[str, str]:
     """In the call, or by URL when it is too large for that."""
     if len(template.encode()) <= stacks.BODY_BYTES:
         return {"TemplateBody": template}
