@@ -1,0 +1,1 @@
+"""Running the code of one release against the schema and the rows of another."""
