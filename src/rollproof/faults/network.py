@@ -14,7 +14,7 @@ from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import NotApplicable, PreconditionNotMet
+from rollproof.errors import NotApplicable, NotProvenHere, PreconditionNotMet
 from rollproof.faults.base import Fault
 from rollproof.model.json import JsonObject
 
@@ -112,6 +112,9 @@ class PutNetworkBetween(Act):
             raise NotApplicable(f"system {drill.system.name} declares no database")
         if not drill.use(Cloud).endpoint.private:
             raise NotApplicable("the network of an account that is in use is not put at risk")
+        drill.use(Bench)  # starts the server, which the environment then has an address for
+        if getattr(drill.use(Cloud).environment, "database_for_functions", None):
+            raise NotProvenHere("functions run in containers, which reach nothing on this machine's address")
 
     def run(self, drill: Drill) -> JsonObject:
         network = drill.use(Network)

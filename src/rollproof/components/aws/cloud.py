@@ -99,7 +99,8 @@ class Cloud:
         """The scenario's database, as the application's role. Raises PreconditionNotMet: none is staged."""
         bench = self.drill.use(Bench)
         dsn = bench.server.conninfo(bench.name, user=bench.app_role)
-        host, port = self.database_at or ("", 0)
+        there = getattr(self.environment, "database_for_functions", None)  # where functions run elsewhere
+        host, port = self.database_at or there or ("", 0)
         return make_conninfo(dsn, host=host, port=port) if host else dsn
 
     def look(self, label: str, *kinds: str) -> None:

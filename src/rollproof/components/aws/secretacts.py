@@ -84,7 +84,7 @@ def _adopt(held: Secrets, value: Value) -> None:
         "provided",
         {
             "name": "a Postgres that asks the application's role for its password",
-            "found": "the embedded server lets in everybody who can open its socket",
+            "found": "the drill's own server lets applications in without a password",
         },
     )
 

@@ -1,12 +1,11 @@
 """Letting a private server ask for a role's password, and knowing it where it is asked for.
 
-The embedded server lets everybody in who can open its socket. Whether an old password is refused says
+A server of the drill's own lets applications in without one. Whether an old password is refused says
 something only where passwords are asked for, so one role's is, in one scenario's database.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -58,11 +57,7 @@ def ask_for_password(server: PostgresServer, database: str, role: str) -> None:
     _expect_private(server)
     method = "scram-sha-256" if server.major >= SCRAM_BY_DEFAULT else "md5"
     names = f"{_quoted(database)} {_quoted(role)}"
-    lines = [
-        f"local {names} {method}",
-        f"host {names} 127.0.0.1/32 {method}",
-        f"host {names} ::1/128 {method}",
-    ]
+    lines = [f"local {names} {method}", f"host {names} all {method}"]
     _rewrite(server, lambda text: "".join(f"{line} {MARK} {role}\n" for line in lines) + text)
 
 
@@ -89,16 +84,18 @@ def _quoted(name: str) -> str:
 
 
 def _rewrite(server: PostgresServer, change: Callable[[str], str]) -> None:
-    """Writes the server's rules anew, and waits until they hold for new sessions."""
+    """Has the server write its rules anew, and waits until they hold for new sessions.
+
+    Through the server, for its files may be in a container: as a large object, which writes bytes as
+    they are, and is gone again before anybody sees it.
+    """
     with connected(server, MAINTENANCE) as conn:
-        path = str(_one(conn, "SHOW hba_file"))
         loaded = _one(conn, "SELECT pg_conf_load_time()")
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "r+", encoding="utf-8") as file:
-            changed = change(file.read())
-            file.seek(0)
-            file.truncate()
-            file.write(changed)
+        written = change(str(_one(conn, "SELECT pg_read_file(current_setting('hba_file'))"))).encode()
+        with conn.transaction():
+            row = conn.execute("SELECT lo_from_bytea(0, %s)", [written]).fetchone()
+            conn.execute("SELECT lo_export(%s, current_setting('hba_file'))", row)
+            conn.execute("SELECT lo_unlink(%s)", row)
         conn.execute("SELECT pg_reload_conf()")
     eventually(
         lambda: _load_time(server) > loaded,
