@@ -15,6 +15,7 @@ from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
 from rollproof.cli_guide import guide_command
 from rollproof.cli_init import init_command
+from rollproof.cli_postmortem import postmortem_command
 from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ app.add_typer(cli_environment.app, name="environment")
 app.command("decide")(decide_command)
 app.command("guide")(guide_command)
 app.command("init")(init_command)
+app.command("postmortem")(postmortem_command)
 
 _RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
 _Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
