@@ -204,6 +204,22 @@ class Notifications(Spec):
     sender: Email | None = None
     """address that SES sends from"""
     stakeholders: tuple[Email, ...] = ()
+    webhook: str | None = None
+    """incoming webhook of the team's chat; a drill posts to a receiver of its own in its place"""
+
+
+class StatusPage(Spec):
+    """Where users read how the system is. Drills tell a receiver of their own in its place, never the page."""
+
+    url: str
+    """what updates are posted to as JSON, `{"status": …, "message": …}`"""
+    command: Command | None = None
+    """the system's own way of updating it instead: it gets STATUS_URL, STATUS and STATUS_MESSAGE"""
+    begun: str = "investigating"
+    """status while it is being worked on"""
+    over: str = "resolved"
+    """status once the service has been verified"""
+    limit: Seconds = 30.0
 
 
 class Watch(Spec):

@@ -24,6 +24,7 @@ from rollproof.model.aws import (
     Settings,
     Site,
     Stack,
+    StatusPage,
     Table,
     Watch,
 )
@@ -282,6 +283,7 @@ class System(Spec):
     settings: dict[str, Settings] = Field(default_factory=dict)
     alarm: dict[str, Alarm] = Field(default_factory=dict)
     notifications: Notifications | None = None
+    status_page: StatusPage | None = None
     maintenance: Maintenance = Maintenance()
     watch: Watch = Watch()
     severity: tuple[Severity, ...] = ()
@@ -319,8 +321,11 @@ class System(Spec):
     def uses_aws(self) -> bool:
         """Whether anything that it declares lives in an AWS account."""
         here = {"database", "service", "smoke", "traffic", "release", "pipeline"}
-        kinds = {spec.kind for spec in self.settings.values()}
-        return bool(self.components - here - ({"settings"} if kinds <= {"service-environment"} else set()))
+        if {spec.kind for spec in self.settings.values()} <= {"service-environment"}:
+            here |= {"settings"}
+        if self.notifications and not (self.notifications.topic or self.notifications.sender):
+            here |= {"notifications"}
+        return bool(self.components - here)
 
     @property
     def root(self) -> Path:
