@@ -167,14 +167,14 @@ class TestSwapping:
         names: list[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        real = admin._rename
+        real = admin.rename_database
 
         def rename(conn: psycopg.Connection, name: str, new: str) -> None:
             if name == side:
                 raise KeyboardInterrupt
             real(conn, name, new)
 
-        monkeypatch.setattr(admin, "_rename", rename)
+        monkeypatch.setattr(admin, "rename_database", rename)
         with pytest.raises(KeyboardInterrupt):
             swap_databases(pg, database, side=side, old=names[1])
         assert self.is_old(pg, database)

@@ -51,6 +51,7 @@ class PostgresServer:
         system_identifier: what a connection has to find there; empty where nobody could be in its place.
         role_passwords: of other roles, where each has its own.
         source: the database that the system uses there, which drills clone; empty where they make their own.
+        in_place: the clone takes the source's name for as long as a scenario lasts.
     """
 
     host: str
@@ -65,6 +66,7 @@ class PostgresServer:
     system_identifier: str = ""
     role_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     source: str = ""
+    in_place: bool = False
 
     def conninfo(self, database: str, *, user: str | None = None, with_password: bool = True) -> str:
         """A libpq connection string for one database; as `user` when given.

@@ -127,14 +127,14 @@ def swap_databases(server: PostgresServer, database: str, *, side: str, old: str
         try:
             close_sessions(conn, database)
             close_sessions(conn, side)
-            _rename(conn, database, old)
+            rename_database(conn, database, old)
         except BaseException:
             _allow(conn, database, True)
             raise
         try:
-            _rename(conn, side, database)
+            rename_database(conn, side, database)
         except BaseException:
-            _rename(conn, old, database)
+            rename_database(conn, old, database)
             _allow(conn, database, True)
             raise
         _allow(conn, old, True)
@@ -145,7 +145,8 @@ def _allow(conn: Connection, database: str, allowed: bool) -> None:
     conn.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
 
 
-def _rename(conn: Connection, database: str, name: str) -> None:
+def rename_database(conn: Connection, database: str, name: str) -> None:
+    """Raises psycopg.Error: somebody is connected, the name is taken, or the right is missing."""
     statement = sql.SQL("ALTER DATABASE {} RENAME TO {}")
     conn.execute(statement.format(sql.Identifier(database), sql.Identifier(name)))
 
@@ -183,6 +184,32 @@ def ensure_roles(server: PostgresServer, roles: Iterable[str]) -> list[str]:
                 conn.execute(sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER").format(sql.Identifier(role)))
                 created.append(role)
     return created
+
+
+def missing_roles(server: PostgresServer, roles: Iterable[str]) -> list[str]:
+    """Those that are not there."""
+    with connected(server, MAINTENANCE) as conn:
+        there = {str(row[0]) for row in conn.execute("SELECT rolname FROM pg_roles")}
+    return [role for role in roles if role not in there]
+
+
+def undo_roles(server: PostgresServer, roles: Iterable[str]) -> dict[str, Json]:
+    """What a journal has to know to drop roles that a drill makes on a server of others."""
+    return {**undo_database(server), "kind": "postgres.roles", "roles": list(roles)}
+
+
+@healer("postgres.roles")
+def _heal_roles(undo: JsonObject) -> str:
+    """Databases are dropped before, for they were made after: nothing of a role's is left then."""
+    names = undo["roles"]
+    roles = [str(name) for name in names] if isinstance(names, list) else []
+    try:
+        with psycopg.connect(healing_conninfo(undo, MAINTENANCE), autocommit=True) as conn:
+            for name in roles:
+                conn.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        return gone_with_server(undo, error, f"roles {', '.join(roles)}")
+    return f"roles {', '.join(roles)} dropped"
 
 
 def databases(server: PostgresServer) -> list[str]:

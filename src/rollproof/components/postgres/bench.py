@@ -49,6 +49,7 @@ class Bench:
         self.expected: tuple[str, ...] = ()
         self.critical: tuple[str, ...] = ()
         self.backup: Backup | None = None
+        self.kept = ""
         self.copy = ""
         self.side = ""
         self.old = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -16,8 +17,11 @@ from rollproof.components.postgres.admin import (
     databases,
     drop_database,
     ensure_roles,
+    missing_roles,
     undo_database,
+    undo_roles,
 )
+from rollproof.components.postgres.cloning import clone_database
 from rollproof.components.postgres.queries import query
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
@@ -41,6 +45,8 @@ from rollproof.model.system import Database, Seed, System
 
 COPIES = 6
 """Copies of the database that one scenario may have at the same time, backups and listings included."""
+COPIES_HERE = 2
+"""Those that are on this machine when the server is elsewhere: a backup, and lists of rows."""
 
 
 class Templates:
@@ -59,13 +65,14 @@ class Templates:
         self.source = open_source(self.spec.migrations, system.root)
         self.history: MigrationHistory = self._load()
         self.server: PostgresServer = session.open(system).postgres()
-        self._prefix = f"rp_{session.run[-6:]}"
+        self._prefix = _prefix(session.run, self.server)
         self._numbers = itertools.count(1)
         self._templates: dict[int, str] = {}
         self._kept: dict[str, KeptRows] = {}
         self.seen_kinds: dict[str, Kind] = {}
         self._roles = self._make_roles()
         self.seed_at = self._position_of_seed()
+        self._real = self._position_of_source()
 
     def _load(self) -> MigrationHistory:
         """The history; what the source has started for it ends with the run, or now if it cannot be read."""
@@ -78,7 +85,10 @@ class Templates:
         return history
 
     def _make_roles(self) -> list[tuple[str, str]]:
-        with self.session.recorder.acting("roles.create", {"items": list(self.spec.all_roles)}):
+        said: dict[str, Json] = {"items": list(self.spec.all_roles)}
+        if not self.server.private and (missing := missing_roles(self.server, self.spec.all_roles)):
+            said["undo"] = undo_roles(self.server, missing)
+        with self.session.recorder.acting("roles.create", said):
             ensure_roles(self.server, self.spec.all_roles)
         return self._role_facts()
 
@@ -95,6 +105,27 @@ class Templates:
         except MigrationError as error:
             where = f"{self.system.source}: database.seed.after"
             raise SystemFileError(error.found, where=where, remedy=error.remedy) from error
+
+    def _position_of_source(self) -> int | None:
+        """How many migrations the database that drills clone has; None where they make their own.
+
+        Raises MigrationError when its ledger does not list the first so many of the history.
+        """
+        if not self.server.source:
+            return None
+        with connected(self.server, self.server.source, autocommit=False) as conn:
+            conn.read_only = True
+            listed = self.source.applied(conn)
+        first = [migration.id for migration in self.history.migrations][: len(listed)]
+        if sorted(listed) != sorted(first):
+            stray = sorted(set(listed) - set(first)) or sorted(set(first) - set(listed))
+            raise MigrationError(
+                f"its ledger does not list the first {len(listed)} migrations: see {', '.join(stray[:3])}",
+                doing="finding out which release the environment's database has",
+                where=f"{self.server.source}: {self.history.ledger}",
+                remedy="bring the environment to a release of this history before it is drilled",
+            )
+        return len(listed)
 
     def runner(self, database: str, *, limit: float | None = None) -> PsqlRunner:
         """Runs scripts in one database, each for at most `limit` seconds."""
@@ -114,11 +145,31 @@ class Templates:
 
     def at(self, count: int) -> str:
         """The template with the first `count` migrations applied; made when first asked for."""
+        if self._real is not None and count >= self._real:
+            self._clone_source(self._real)
         if count not in self._templates:
-            if self._nearest(count) < self.seed_at < count:
+            if self._nearest(count) < self.seed_at < count and not self._has_real_rows(count):
                 self.at(self.seed_at)  # so that the rows are loaded once, whatever is asked for later
             self._templates[count] = self._build(self._nearest(count), count)
         return self._templates[count]
+
+    def _has_real_rows(self, count: int) -> bool:
+        """A release that the environment's database is past is made from nothing, with the seed's rows."""
+        return self._real is not None and count >= self._real
+
+    def _clone_source(self, count: int) -> None:
+        """The environment's own database as the template of its release; made once."""
+        if count in self._templates:
+            return
+        source, name = self.server.source, self.fresh_name(f"at{count:03d}")
+        data: dict[str, Json] = {"database": name, "count": count, "undo": undo_database(self.server, name)}
+        scratch = self.session.open(self.system).scratch
+        with self.session.recorder.acting("template.clone", data) as result, self._gone_if_it_fails(name):
+            result["kind"] = clone_database(self.server, source, name, scratch=scratch)
+            self.expect_listed(name, self.history.migrations[:count])
+            self._keep(name)
+        self._expect_room(name)
+        self._templates[count] = name
 
     def _nearest(self, count: int) -> int:
         """The newest template that is older; 0 when there is none."""
@@ -133,7 +184,8 @@ class Templates:
                 before_first(self.runner(name))
             for position in range(older, count):
                 self.apply(name, self.history.migrations[position])
-                self.load_rows(name, applied=position + 1)
+                if not self._has_real_rows(position + 1):
+                    self.load_rows(name, applied=position + 1)
             self.expect_listed(name, self.history.migrations[:count])
             self._keep(name)
         self._expect_room(name)
@@ -155,12 +207,13 @@ class Templates:
         with connected(self.server, name) as conn:
             row = conn.execute("SELECT pg_database_size(current_database())").fetchone()
         size, free = int(row[0]) if row else 0, shutil.disk_usage(scratch).free
-        if free < COPIES * size:
+        copies = COPIES if self.server.private else COPIES_HERE
+        if free < copies * size:
             raise EnvironmentUnavailable(
                 f"the database takes {size >> 20} MB, and {free >> 20} MB are free for its copies",
                 doing="building a template of the database",
                 where=str(scratch.parent),
-                remedy=f"set TMPDIR to a folder with {COPIES * size >> 20} MB, or load fewer rows",
+                remedy=f"set TMPDIR to a folder with {copies * size >> 20} MB, or load fewer rows",
             )
 
     def _keep(self, name: str) -> None:
@@ -248,6 +301,13 @@ class Templates:
         if self._role_facts() != self._roles:
             findings.append("roles of the server are not what they were")
         return findings
+
+
+def _prefix(run: str, server: PostgresServer) -> str:
+    """On a server of others the names say whose they are, and when they were made; workers share a run."""
+    if server.private:
+        return f"rp_{run[-6:]}"
+    return f"rollproof_{run.lower().replace('-', '_')}_{secrets.token_hex(2)}"
 
 
 def _how_it_ended(ran: Ran, limit: float) -> str:

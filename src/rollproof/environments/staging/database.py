@@ -139,7 +139,7 @@ def _query(name: str) -> bytes:
 
 
 def server_of(
-    target: Target, facts: ServerFacts, *, bin_dir: Path, passwords: Mapping[str, str], source: str
+    target: Target, facts: ServerFacts, *, bin_dir: Path, passwords: Mapping[str, str], allowed: Staging
 ) -> PostgresServer:
     """The verified server. Its connections go to the address that was verified and expect its identifier."""
     return PostgresServer(
@@ -153,5 +153,6 @@ def server_of(
         parameters=parameters_of(target, facts.connected),
         system_identifier=facts.system_identifier,
         role_passwords=dict(passwords),
-        source=source,
+        source=target.database,
+        in_place=allowed.touch == "in-place",
     )

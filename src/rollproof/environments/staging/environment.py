@@ -173,7 +173,7 @@ def _server(verified: Verified) -> PostgresServer | None:
             remedy=f"install the client programs of PostgreSQL {server.major}, or set ROLLPROOF_PG_BIN",
         )
     return server_of(
-        target, server, bin_dir=programs.bin_dir, passwords=passwords_for(spec), source=spec.name
+        target, server, bin_dir=programs.bin_dir, passwords=passwords_for(spec), allowed=verified.allowed
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rollproof.components.postgres.admin import connected, create_database, undo_database
 from rollproof.components.postgres.bench import Bench
+from rollproof.components.postgres.cloning import take_place, undo_taking_place
 from rollproof.components.postgres.kinds import kind_of
 from rollproof.components.postgres.observers import observe
 from rollproof.drill.act import Act
@@ -77,16 +78,24 @@ class Staging(Act):
 
     def undo(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
+        if bench.server.in_place:
+            bench.kept = bench.templates.fresh_name("kept")
+            return undo_taking_place(bench.server, bench.name, bench.kept)
         return undo_database(bench.server, bench.name)
 
     def prepare(self, drill: Drill) -> None:
         bench = drill.use(Bench)
-        bench.database = bench.templates.fresh_name("drill")
+        in_place = bench.server.in_place
+        bench.database = bench.server.source if in_place else bench.templates.fresh_name("drill")
 
     def clone(self, drill: Drill, applied: int) -> None:
         """Makes the database hold the first `applied` migrations."""
         bench = drill.use(Bench)
-        create_database(bench.server, bench.name, template=bench.templates.at(applied))
+        template = bench.templates.at(applied)
+        if bench.server.in_place:
+            take_place(bench.server, bench.name, kept=bench.kept, template=template)
+        else:
+            create_database(bench.server, bench.name, template=template)
         bench.expected = tuple(migration.id for migration in bench.templates.history.migrations[:applied])
         there = bench.critical_tables_there()
         bench.critical = bench.spec.critical_tables if self.lacks_a_migration else there
@@ -163,7 +172,10 @@ class StageEmpty(Staging):
 
     def run(self, drill: Drill) -> JsonObject:
         bench = drill.use(Bench)
-        create_database(bench.server, bench.name)
+        if bench.server.in_place:
+            take_place(bench.server, bench.name, kept=bench.kept, template="template0")
+        else:
+            create_database(bench.server, bench.name)
         return {}
 
 
