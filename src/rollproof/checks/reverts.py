@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollproof.checks.evidence import as_list, as_object, lines, need
+from rollproof.checks.evidence import as_list, as_object, ended, lines, need
 from rollproof.checks.registry import check
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
-
-ENOUGH_ASKS = 3
 
 
 @check(
@@ -34,6 +32,10 @@ def revert_exact(history: History) -> Verdict:
     ]
     if problems := [*kept, *besides, *wrong]:
         return refuted(f"{len(problems)} files are not as they should be: {problems[0]}", *lines(problems))
+    if event.data["kept"] and event.data["kept"] != event.data["digest"]:
+        return refuted(
+            "the branch's content is not that of the release before, though nothing else was pushed"
+        )
     return proven(
         f"{len(rows)} files are as they were before that commit, and no other changed", files=len(rows)
     )
@@ -62,54 +64,87 @@ def history_kept(history: History) -> Verdict:
 )
 def push_deployed(history: History) -> Verdict:
     """Each run of the pipeline begins where the one before ended; the last deployed the branch's head."""
-    event = need(history.last("branch.looked", Kind.NOTE), "the branch after the revert")
+    head = need(history.last("branch.looked", Kind.NOTE), "the branch after the revert").data["head"]
+    pushes = ended(history, "commit.push", "commit.roll_back")
+    if cut := [one for one in pushes if one.kind is Kind.UNKNOWN]:
+        return unknown(f"how {cut[0].act} ended nobody can tell")
+    problems = [
+        f"{one.act} did not succeed: {one.data.get('found', '')}" for one in pushes if one.kind is Kind.FAIL
+    ]
     ran = history.all("pipeline.ran", Kind.NOTE)
-    if not ran:
-        return refuted("no push has run the pipeline")
-    before = ran[0].data["against"]
-    for run in ran:
-        if run.data["status"] != "deployed":
-            return refuted(
-                f"the pipeline failed on {str(run.data['head'])[:10]}: {run.data.get('found', '')}"
-            )
-        if run.data["against"] != before:
-            return refuted(f"something was pushed before {str(run.data['head'])[:10]} without the pipeline")
-        before = run.data["head"]
+    problems += _gaps(ran)
     rollback = need(history.last("commit.roll_back", Kind.BEGIN), "taking a commit back")
-    if ran[-1].seq < rollback.seq:
-        return refuted("the revert has not reached the pipeline")
-    if before != event.data["head"]:
-        return refuted("the branch's head is not what the pipeline deployed last")
+    if not ran or ran[-1].seq < rollback.seq:
+        problems.append("the revert has not reached the pipeline")
+    elif ran[-1].data["head"] != head:
+        problems.append("the branch's head is not what the pipeline deployed last")
+    if problems:
+        return refuted(problems[0], *lines(problems))
     return proven(f"{len(ran)} pushes, each deployed", pushes=len(ran))
+
+
+def _gaps(ran: list[Event]) -> list[str]:
+    """Runs that failed, and pushes between two runs that no run was for."""
+    problems = []
+    before = ran[0].data["against"] if ran else ""
+    for run in ran:
+        short = str(run.data["head"])[:10]
+        if run.data["status"] != "deployed":
+            problems.append(f"the pipeline failed on {short}: {run.data.get('found', '')}")
+        if run.data["against"] != before:
+            problems.append(f"something was pushed before {short} without the pipeline")
+        before = run.data["head"]
+    return problems
 
 
 @check(
     "reverted-code-serves", "what serves is the code of the branch, and answers as it did", sees=("served",)
 )
 def reverted_code_serves(history: History) -> Verdict:
-    """The processes run from the branch's content, and all is answered as it was with the good release.
+    """The processes run from the branch's content; what was answered well with the good release still is,
+    and a service that names its release names that one.
 
     Where no process can be looked into, the answers alone have to tell the good release from the one that
-    was taken back.
+    was taken back. What else stands in an answer, such as how many migrations there are, may be another.
     """
     event = need(history.last("service.looked", Kind.NOTE), "the service after the revert")
     trees = {name: str(tree) for name, tree in as_object(event.data["versions"]).items()}
     now, good, bad = (_facts(history, event, field) for field in ("found", "kept", "against"))
-    other = [name for name, tree in trees.items() if tree and tree != event.data["digest"]]
-    if other:
-        return refuted(f"{other[0]} runs from other code than the branch holds", *lines(other))
-    changed = [name for name, said in good.items() if _differs(said, now.get(name, ""))]
-    if changed:
-        found = [f"{name}: {good[name]} before, {now.get(name, 'nothing')} now" for name in changed]
-        return refuted(f"{len(found)} answers are not those of the release before: {found[0]}", *lines(found))
+    problems = [
+        f"{name} runs from other code than the branch holds"
+        for name, tree in trees.items()
+        if tree and tree != event.data["digest"]
+    ]
+    problems += _other_answers(now, good)
+    if problems:
+        return refuted(problems[0], *lines(problems))
     if not good:
         return unknown("nothing is known of how the good release answered")
+    if flaky := [name for name in good if " says " not in name and now.get(name) == "differs"]:
+        return unknown(f"{flaky[0]} is answered now well, now badly", *lines(flaky))
     told = [name for name, said in good.items() if _differs(said, bad.get(name, ""))]
+    still_bad = [name for name in told if not _differs(now.get(name, ""), bad.get(name, ""))]
     seen = bool(trees) and all(trees.values())
-    if not told and not seen:
+    if not seen and (still_bad or not told):
         return unknown("neither its answers nor its processes tell the good release from the other one")
-    by = " and ".join(filter(None, ["the folder it runs from" if seen else "", told[0] if told else ""]))
-    return proven(f"{len(good)} answers are as before; it is told by {by}", answers=len(good))
+    by = ["the folder it runs from"] if seen else []
+    by += [name for name in told if name not in still_bad][:1]
+    return proven(f"{len(good)} answers compared; it is told by {' and '.join(by)}", answers=len(good))
+
+
+def _other_answers(now: Mapping[str, Json], good: Mapping[str, Json]) -> list[str]:
+    """What is answered worse than by the good release, and by another one."""
+    problems = []
+    for name, said in good.items():
+        is_now = now.get(name, "nothing")
+        question, names_a_release = " says " not in name, not str(said).startswith("#")
+        if not _differs(said, is_now):
+            continue
+        if question and is_now != "ok":
+            problems.append(f"{name}: {said} before, {is_now} now")
+        if not question and names_a_release:
+            problems.append(f"{name} {said} before, and {is_now} now")
+    return problems
 
 
 def _facts(history: History, event: Event, field: str) -> Mapping[str, Json]:

@@ -136,19 +136,22 @@ def _bisect(drill: Drill, search: Search, good: str, bad: str) -> dict[str, Json
     finally:
         work.git("bisect", "reset", here)
         work.git("checkout", "--quiet", "--force", "-B", MAIN, here)
-    told = {commit: _WORDS[code] for commit, code in search.codes.items()}
-    lines = [f"{commit[:10]} {word}" for commit, word in told.items()]
+    told = {good: _WORDS[GOOD], bad: _WORDS[BAD]}
+    told |= {commit: _WORDS[code] for commit, code in search.codes.items()}
+    lines = [f"{commit[:10]} {_WORDS[code]}" for commit, code in search.codes.items()]
     if not first:
         odd = next((line for line in lines if not line.endswith((" well", " ill"))), "")
         return _unknown(f"the search did not end: {odd or 'git bisect gave up'}", lines)
     parent = work.parents_of(first)[0]
+    if any(word == _WORDS[GOOD] and work.is_ancestor(parent, one) for one, word in told.items()):
+        told.setdefault(parent, _WORDS[GOOD])
     return {
         "outcome": "found",
         "item": first,
         "version": _named(search.pipeline, first),
         "items": lines,
         "against": parent,
-        "versions": {**told, good: told.get(good, "well"), bad: told.get(bad, "ill")},
+        "versions": told,
         "attempts": search.asked,
         "count": len(work.git("rev-list", *(["--first-parent"] if own else []), f"{good}..{bad}").split()),
     }

@@ -14,6 +14,7 @@ from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import AttemptFailed, NotApplicable, PreconditionNotMet
 from rollproof.model.json import Json, JsonObject
+from rollproof.model.system import System
 
 LATER = "LATER.txt"
 """Name of the file that a change adds which comes after what is taken back, and stays."""
@@ -199,6 +200,9 @@ def look_at_branch(drill: Drill) -> None:
     origin = pipeline.origin
     rows = _compared(pipeline.work, (commit, str(begun["parts"])), origin, (before, head))
     pushed = [str(note.data["head"]) for note in drill.history.all("pipeline.ran")]
+    good = str(begun["against"])
+    between = origin.git("rev-list", f"{good}..{before}").split() if good else []
+    others = [one for one in between if one != commit]
     drill.recorder.note(
         "branch.looked",
         {
@@ -208,6 +212,7 @@ def look_at_branch(drill: Drill) -> None:
             "differences": drill.recorder.journal.attachments.put(rows),
             "missing": [one for one in (before, *pushed) if not origin.is_ancestor(one, head)],
             "digest": origin.tree_of(head),
+            "kept": origin.tree_of(good) if good and not others else "",
         },
     )
 
@@ -251,7 +256,7 @@ def look_at_service(drill: Drill) -> None:
     drill.recorder.note(
         "service.looked",
         {
-            "versions": {name: tree_in(folder) for name, folder in folders.items()},
+            "versions": {name: tree_in(folder, drill.system) for name, folder in folders.items()},
             "digest": pipeline.origin.tree_of(pipeline.head()),
             "found": put(dict(ask(drill, pipeline.urls))),
             "kept": put(dict(good)),
@@ -260,12 +265,18 @@ def look_at_service(drill: Drill) -> None:
     )
 
 
-def tree_in(folder: str) -> str:
-    """The id of what a checkout holds; empty when that is not what was checked out, or cannot be told."""
+def tree_in(folder: str, system: System) -> str:
+    """The id of what a checkout holds; empty where that cannot be told.
+
+    A build of the system's own may change files that were checked out; nothing else may.
+    """
     if not folder:
         return ""
     checkout = Repository(Path(folder))
-    return "" if checkout.changed() else checkout.tree_of("HEAD")
+    if not checkout.changed():
+        return checkout.tree_of("HEAD")
+    deploy = system.deploy
+    return "" if deploy.install or deploy.build or deploy.command else "changed since it was checked out"
 
 
 @observer("schema-of-code")
