@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from rollproof.environments.access import verified_account
 from rollproof.environments.base import AwsEndpoint
-from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, NotProvenHere, RollproofError
 
 ATTEMPTS = 5
 """Tries of one call, the first included, with waiting times that grow (botocore's standard retries)."""
@@ -26,6 +26,8 @@ EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
 )
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthFailure"})
+_LACKING = "not yet been emulated by LocalStack"
+"""What LocalStack says of a service that its edition does not have."""
 THROTTLED = frozenset(
     {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
 )
@@ -95,6 +97,7 @@ def calling(doing: str, *, where: str = "") -> Iterator[None]:
 
     Raises:
         EnvironmentUnavailable: it cannot be reached, or the credentials are not taken.
+        NotProvenHere: an emulator says that it has nothing of the kind.
         AttemptFailed: the call was refused; the fact `code` holds AWS' own word for it.
     """
     try:
@@ -114,6 +117,8 @@ def explained(error: ClientError | BotoCoreError, *, doing: str, where: str = ""
         )
     code = error.response.get("Error", {}).get("Code", "")
     said = error.response.get("Error", {}).get("Message", "") or "no message"
+    if _LACKING in said:
+        return NotProvenHere(f"this emulator has no {error.operation_name} ({said})", doing=doing, where=where)
     facts = {"code": code, "status": error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")}
     if code in EXPIRED:
         return EnvironmentUnavailable(
