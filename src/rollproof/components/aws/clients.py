@@ -118,7 +118,8 @@ def explained(error: ClientError | BotoCoreError, *, doing: str, where: str = ""
     code = error.response.get("Error", {}).get("Code", "")
     said = error.response.get("Error", {}).get("Message", "") or "no message"
     if _LACKING in said:
-        return NotProvenHere(f"this emulator has no {error.operation_name} ({said})", doing=doing, where=where)
+        found = f"this emulator has no {error.operation_name} ({said})"
+        return NotProvenHere(found, doing=doing, where=where)
     facts = {"code": code, "status": error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")}
     if code in EXPIRED:
         return EnvironmentUnavailable(

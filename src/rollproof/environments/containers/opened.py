@@ -20,7 +20,7 @@ from rollproof.environments.containers.aws import (
     wait_until_healthy,
 )
 from rollproof.environments.containers.clients import Programs, inside_container, on_this_machine
-from rollproof.environments.containers.compose import Found, Joined
+from rollproof.environments.containers.compose import DATABASE, Found, Joined
 from rollproof.environments.containers.container import (
     LABEL,
     RUN_LABEL,
@@ -91,9 +91,12 @@ class OpenContainers:
     @property
     def database_for_functions(self) -> tuple[str, int] | None:
         """Host and port at which functions find the database: the port of this machine is none of theirs."""
-        if self._server is None or self.joined.postgres or self.joined.aws:
+        if self._server is None:
             return None
-        return self._server.running.name, self._server.running.port
+        postgres, aws = self.joined.postgres, self.joined.aws
+        if postgres and aws and postgres.project == aws.project:
+            return DATABASE, self._server.running.port
+        return None if postgres or aws else (self._server.running.name, self._server.running.port)
 
     def free_port(self) -> int:
         """A port on 127.0.0.1 that nothing listens on. Raises EnvironmentUnavailable when there is none."""
