@@ -176,14 +176,6 @@ def order_safe(history: History, *, order: str) -> Verdict:
     return Verdict(Outcome.PROVEN, f"{chosen}: nothing breaks on the way{but}", {}, lines(accepted))
 
 
-STEPS: Mapping[str, tuple[str, ...]] = {
-    "code first": ("code", "database"),
-    "database first": ("database", "code"),
-    "code alone": ("code",),
-    "both at once": ("close", "database", "code", "open"),
-}
-
-
 def _other_way(history: History, order: str) -> Verdict | None:
     """What is wrong with how the rollback was carried out, by its steps' own records; None: nothing."""
     last = need(next(iter(ended(history, ROLL_BACK)[-1:]), None), "the rollback")
@@ -193,7 +185,7 @@ def _other_way(history: History, order: str) -> Verdict | None:
         return refuted(f"the rollback did not succeed: {last.data.get('found', '')}")
     begun = [event for event in history.all("compatibility.step") if event.kind is Kind.BEGIN]
     steps = tuple(str(event.data.get("step")) for event in begun)
-    if steps != STEPS[order]:
+    if steps != judging.STEPS[order]:
         return refuted(f"it was not carried out {order}, but: {', '.join(steps) or 'no step'}")
     return None
 

@@ -22,6 +22,13 @@ ORDERS: Mapping[str, tuple[Cell, ...]] = {
 }
 """The cells that a rollback in an order passes through, the preferred order first. "both at once" serves
 nobody meanwhile."""
+STEPS: Mapping[str, tuple[str, ...]] = {
+    "code first": ("code", "database"),
+    "database first": ("database", "code"),
+    "code alone": ("code",),
+    "both at once": ("close", "database", "code", "open"),
+}
+"""What is done in each order, one after the other."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 Shape = Mapping[str, tuple[str, ...]]
 """Types by field: `{"results[].phone": ("text",)}`; the answer itself is `""`."""
@@ -81,36 +81,49 @@ def _said(path: str) -> str:
     return f"field {path}" if path else "the answer"
 
 
-def values_of(answer: object) -> dict[str, object]:
+Place = tuple[tuple[str, str], ...]
+"""Where a value is: names of fields, and what tells an item of a list from another."""
+
+
+def values_of(answer: object) -> dict[Place, object]:
     """Every plain value by where it is; an item of a list by its `id`, where it has one."""
-    return dict(_values(answer, ""))
+    return dict(_values(answer, ()))
 
 
-def _values(value: object, path: str) -> Iterator[tuple[str, object]]:
+def _values(value: object, place: Place) -> Iterator[tuple[Place, object]]:
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _values(item, f"{path}.{key}" if path else key)
+            yield from _values(item, (*place, ("field", key)))
     elif isinstance(value, list):
-        for place, item in enumerate(value):
-            key = item.get("id", place) if isinstance(item, dict) else place
-            yield from _values(item, f"{path}[{key!r}]")
+        for number, item in enumerate(value):
+            key = item.get("id", number) if isinstance(item, dict) else number
+            yield from _values(item, (*place, ("item", repr(key))))
     else:
-        yield path, value
+        yield place, value
 
 
-def changed_fields(before: list[dict[str, object]], after: Mapping[str, object]) -> dict[str, int]:
+def changed_fields(before: Sequence[Mapping[Place, object]], after: Mapping[Place, object]) -> dict[str, int]:
     """In how many places a field has another value than before; only those that stood still before.
 
     Args:
         before: the same answer, asked for several times.
     """
     first, *others = before
-    steady = {path: value for path, value in first.items() if all(o.get(path, o) == value for o in others)}
-    changed = [path for path, value in steady.items() if path in after and after[path] != value]
-    return dict(sorted(Counter(_field(path) for path in changed).items()))
+    steady = {
+        place: value for place, value in first.items() if all(_same(one, place, value) for one in others)
+    }
+    changed = [place for place, value in steady.items() if place in after and after[place] != value]
+    return dict(sorted(Counter(_field(place) for place in changed).items()))
 
 
-def _field(path: str) -> str:
-    """Without what tells one item from another."""
-    names = re.sub(r"\[(?:'[^']*'|\"[^\"]*\"|[^\]])*\]", "[]", path).split(".")
-    return ".".join(name if _NAME.fullmatch(name.replace("[]", "")) else "*" for name in names)
+def _same(answer: Mapping[Place, object], place: Place, value: object) -> bool:
+    return place not in answer or answer[place] == value
+
+
+def _field(place: Place) -> str:
+    """Without what tells one item from another, and without keys that look like data."""
+    said = ""
+    for kind, key in place:
+        name = key if _NAME.fullmatch(key) else "*"
+        said += "[]" if kind == "item" else f".{name}" if said else name
+    return said

@@ -14,7 +14,7 @@ import psycopg
 
 from rollproof.compatibility.model import ROUNDS, START, Answer, Asked
 from rollproof.compatibility.openapi import USUAL_PATHS, readable_paths
-from rollproof.compatibility.shapes import shape_of, values_of
+from rollproof.compatibility.shapes import Place, shape_of, values_of
 from rollproof.components.compatibility.running import Running, log_since, log_size, missing_in
 from rollproof.components.postgres.admin import connected
 from rollproof.environments.base import PostgresServer
@@ -59,7 +59,7 @@ class Heard:
     """An answer and its values, which stay in memory; the values never reach a journal."""
 
     answer: Answer
-    values: Mapping[str, object] = field(default_factory=dict, repr=False)
+    values: Mapping[Place, object] = field(default_factory=dict, repr=False)
     token: str = ""
 
 

@@ -181,7 +181,7 @@ class Walk:
         answers = []
         for heard in self.heard.get(run.cell, ()):
             name = heard.answer.endpoint
-            same = [dict(one.values) for one in home if one.answer.endpoint == name]
+            same = [one.values for one in home if one.answer.endpoint == name]
             well = heard.answer.status and heard.answer.status < 400 and not run.cell.home
             differs = changed_fields(same, heard.values) if well and same and name in reads else {}
             answers.append(replace(heard.answer, differs=differs))

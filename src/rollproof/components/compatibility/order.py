@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rollproof.compatibility.judging import STEPS
 from rollproof.compatibility.model import CURRENT, PREVIOUS
 from rollproof.components.clients import Clients
 from rollproof.components.compatibility import databases
@@ -20,13 +21,6 @@ from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import AttemptFailed
 from rollproof.model.json import JsonObject
-
-STEPS: Mapping[str, tuple[str, ...]] = {
-    "code first": ("code", "database"),
-    "database first": ("database", "code"),
-    "code alone": ("code",),
-    "both at once": ("close", "database", "code", "open"),
-}
 
 
 class Serving:
