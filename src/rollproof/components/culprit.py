@@ -140,8 +140,9 @@ def _bisect(drill: Drill, search: Search, good: str, bad: str) -> dict[str, Json
     told |= {commit: _WORDS[code] for commit, code in search.codes.items()}
     lines = [f"{commit[:10]} {_WORDS[code]}" for commit, code in search.codes.items()]
     if not first:
-        odd = next((line for line in lines if not line.endswith((" well", " ill"))), "")
-        return _unknown(f"the search did not end: {odd or 'git bisect gave up'}", lines)
+        odd = next((c for c, code in search.codes.items() if code not in (GOOD, BAD)), "")
+        why = f"{odd[:10]} {_WORDS[search.codes[odd]]}" if odd else "git bisect gave up"
+        return _unknown(f"the search did not end: {why}", lines)
     parent = work.parents_of(first)[0]
     if any(word == _WORDS[GOOD] and work.is_ancestor(parent, one) for one, word in told.items()):
         told.setdefault(parent, _WORDS[GOOD])
