@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rollproof.errors import JournalError
 from rollproof.evidence import reading
 from rollproof.evidence.acts import act_tree, since, unfinished
+from rollproof.evidence.compatibility import compatibility_table
 from rollproof.evidence.facts import (
     ActResult,
     ChecklistItem,
@@ -38,7 +39,8 @@ def summarise_scenario(history: History, *, attempt: int, objectives: Objectives
     steps = act_tree([event for event in events if event.actor == started.actor], start_ns=started.mono_ns)
     comparisons, problems = _comparisons(history)
     traffic, lost_traffic = _traffic(history, started.mono_ns)
-    problems += lost_traffic
+    table, lost_table = compatibility_table(history)
+    problems += (*lost_traffic, *lost_table)
     recorded = reading.outcome(concluded.data.get("outcome")) if concluded else None
     outcome, reason = _agreed(
         recorded, reading.text(concluded.data, "reason") if concluded else "", checks, steps, problems
@@ -68,6 +70,7 @@ def summarise_scenario(history: History, *, attempt: int, objectives: Objectives
         objectives=objectives,
         problems=problems,
         reliances=tuple(dict.fromkeys(_reliances(history))),
+        compatibility=table,
     )
 
 
