@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from rollproof.evidence.compatibility import CompatibilityTable
 from rollproof.model.fingerprint import Difference
 from rollproof.model.json import JsonObject
 from rollproof.model.rows import RowChanges
@@ -197,6 +198,7 @@ class ScenarioSummary:
     objectives: Objectives
     problems: tuple[str, ...] = ()
     reliances: tuple[Reliance, ...] = ()
+    compatibility: CompatibilityTable | None = None
 
     @cached_property
     def acts(self) -> tuple[ActResult, ...]:
