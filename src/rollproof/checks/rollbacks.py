@@ -16,6 +16,8 @@ CHANGES_CODE = (
     "commit.roll_back",
     "services.deploy",
     "services.roll_back",
+    "service.deploy",
+    "service.roll_back",
 )
 """After them other code may serve."""
 

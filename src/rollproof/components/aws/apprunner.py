@@ -150,9 +150,9 @@ class AppRunnerService:
         self._settle(done["Service"]["ServiceArn"], done["OperationId"], after)
 
     def delete(self) -> None:
-        """Takes the service away, if it is there."""
+        """Takes the service away, if it is there and nothing is being done to it."""
         arn = self.arn()
-        if arn is not None:
+        if arn is not None and self.status != "OPERATION_IN_PROGRESS":
             with calling("deleting a service of App Runner", where=self.name):
                 self.client.delete_service(ServiceArn=arn)
 

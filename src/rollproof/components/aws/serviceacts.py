@@ -23,6 +23,7 @@ class DeployService(Act):
         folder, version: code that is none of the declared releases, such as a revision that a pipeline
             has built, and what it is called; `which` does not count then.
         unhealthy_after: seconds; the service's own when None.
+        start: what the image runs, where it is not what the service's images run.
     """
 
     which: str = "current"
@@ -31,6 +32,7 @@ class DeployService(Act):
     folder: Path | None = None
     version: str = ""
     unhealthy_after: float | None = None
+    start: tuple[str, ...] = ()
     name = "service.deploy"
 
     def _what(self, drill: Drill) -> tuple[str, str, Path | None]:
@@ -54,7 +56,7 @@ class DeployService(Act):
         version, broken, folder = self._what(drill)
         if broken:
             drill.incident("fault", cause=f"release {version} was deployed ({broken})")
-        digest = releases.publish(key, folder, version)
+        digest = releases.publish(key, folder, version, start=self.start)
         uri = releases.images(key).uri
         image = f"{uri}@{digest}" if self.by == "digest" else f"{uri}:{version}"
         releases.deploy(key, image, unhealthy_after=self.unhealthy_after)
@@ -112,6 +114,61 @@ def moved_tag(releases: ServiceReleases, key: str) -> str:
     except AttemptFailed:
         now = "nothing"
     return "" if now == before.digest else now
+
+
+@dataclass(frozen=True)
+class DeployUnhealthy(Act):
+    """Deploys a release that is never healthy: the system's own, or one made up where it declares none.
+
+    Attributes:
+        unhealthy_after: seconds after which the runner is to give it up; short, for a drill waits for it.
+    """
+
+    unhealthy_after: float = 2.0
+    name = "service.deploy"
+
+    def _deploy(self, drill: Drill) -> DeployService:
+        limit = self.unhealthy_after
+        if any(release.broken == UNHEALTHY for release in drill.system.release):
+            return DeployService(f"broken:{UNHEALTHY}", unhealthy_after=limit)
+        folder = unwell_release(drill.session.open(drill.system).scratch)
+        start = ("{python}", "unwell.py")
+        return DeployService(folder=folder, version="unwell", unhealthy_after=limit, start=start)
+
+    def prepare(self, drill: Drill) -> None:
+        key_of(drill)
+
+    def describe(self, drill: Drill) -> JsonObject:
+        return self._deploy(drill).describe(drill)
+
+    def run(self, drill: Drill) -> JsonObject:
+        return self._deploy(drill).run(drill)
+
+
+UNHEALTHY = "unhealthy"
+UNWELL = """
+import http.server
+import os
+
+
+class Unwell(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_error(503)
+
+    def log_message(self, *words):
+        pass
+
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["PORT"])), Unwell).serve_forever()
+"""
+
+
+def unwell_release(scratch: Path) -> Path:
+    """The code of a release that listens and is never healthy."""
+    folder = scratch / "unwell"
+    folder.mkdir(exist_ok=True)
+    (folder / "unwell.py").write_text(UNWELL)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,17 @@ class ServiceReleases:
         self.pushed: list[tuple[str, str, str]] = []
         self.fronts: dict[str, str] = {}
         self._runners: dict[tuple[str, str], AppRunnerService] = {}
+        self.http = httpx.Client(
+            timeout=_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
+        )
+        drill.on_heal(self.close)
+
+    def close(self) -> None:
+        """In an account of the drill's own, what it has started ends with the scenario."""
+        self.http.close()
+        if self.cloud.endpoint.private:
+            for runner in self._runners.values():
+                runner.delete()
 
     def key(self, name: str = "") -> str:
         """The service that is meant: the one named, or the first whose releases are images.
@@ -102,7 +113,7 @@ class ServiceReleases:
         """Every image that there is of it, newest first. Raises AttemptFailed."""
         return self.images(key).versions()
 
-    def publish(self, key: str, folder: Path | None, tag: str) -> str:
+    def publish(self, key: str, folder: Path | None, tag: str, *, start: Sequence[str] = ()) -> str:
         """The digest of a release's image. In an account of the drill's own it is made from `folder`
         and pushed; elsewhere the system's own pipeline has pushed it.
 
@@ -112,7 +123,7 @@ class ServiceReleases:
         if not self.cloud.endpoint.private or folder is None:
             return images.digest_of_tag(tag)
         images.make_repository()
-        image = image_of(folder, argv=command_of(folder, self.spec(key).start))
+        image = image_of(folder, argv=start or command_of(folder, self.spec(key).start))
         digest = images.push(image, tag)
         self.trees[digest] = image.tree
         self.pushed.append((images.name, tag, digest))
@@ -199,7 +210,7 @@ class ServiceReleases:
         spec = self.spec(key)
         url = (base or self.url(key)) + (spec.identity or spec.health)
         try:
-            answer = httpx.get(url, timeout=_SECONDS, trust_env=False, verify=url.startswith("https:"))
+            answer = self.http.get(url)
         except httpx.HTTPError as error:
             raise AttemptFailed(f"the service does not answer: {type(error).__name__}", where=key) from error
         if answer.status_code >= 400:

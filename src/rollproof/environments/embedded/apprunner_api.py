@@ -168,12 +168,12 @@ class AppRunner:
         return self._begin(service, "RESUME_SERVICE", wanted, service.configuration)
 
     async def pause_service(self, given: dict[str, Any]) -> dict[str, Any]:
-        return await self._stop(self._steady(given, "RUNNING"), "PAUSE_SERVICE", "PAUSED")
+        return self._stop(self._steady(given, "RUNNING"), "PAUSE_SERVICE", "PAUSED")
 
     async def delete_service(self, given: dict[str, Any]) -> dict[str, Any]:
         service = self._steady(given, "RUNNING", "PAUSED", "CREATE_FAILED")
         service.deleted = datetime.now(UTC)
-        return await self._stop(service, "DELETE_SERVICE", "DELETED")
+        return self._stop(service, "DELETE_SERVICE", "DELETED")
 
     async def describe_service(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"Service": self._service(given).said()}
@@ -198,13 +198,17 @@ class AppRunner:
             raise ApiError(STATE, f"the service is in state {service.status}, not in {' or '.join(states)}")
         return service
 
-    async def _stop(self, service: Service, kind: str, status: str) -> dict[str, Any]:
+    def _stop(self, service: Service, kind: str, status: str) -> dict[str, Any]:
         operation = Operation(kind, service.arn)
         service.operations.append(operation)
+        service.status = "OPERATION_IN_PROGRESS"
+        service.rolling = asyncio.create_task(self._end(service, operation, status))
+        return {"Service": service.said(), "OperationId": operation.id}
+
+    async def _end(self, service: Service, operation: Operation, status: str) -> None:
         await service.workload.stop()
         operation.status, operation.ended = "SUCCEEDED", datetime.now(UTC)
         service.status, service.updated = status, datetime.now(UTC)
-        return {"Service": service.said(), "OperationId": operation.id}
 
     def _begin(
         self, service: Service, kind: str, wanted: Wanted, configuration: dict[str, Any]

@@ -123,11 +123,11 @@ class Host:
         return {}
 
     async def close(self) -> None:
-        for runner in self.accounts.values():
-            for service in runner.services.values():
-                if service.rolling is not None:
-                    service.rolling.cancel()
-                await service.workload.stop()
+        services = [one for runner in self.accounts.values() for one in runner.services.values()]
+        for service in services:
+            if service.rolling is not None:
+                service.rolling.cancel()
+        await asyncio.gather(*(service.workload.stop() for service in services))
         self.stopped.set()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.http.aclose()
