@@ -142,7 +142,7 @@ def test_all_reports_are_written_and_nothing_else(tmp_path: Path) -> None:
     stories.write_whole(tmp_path)
     before = set(tmp_path.iterdir())
     paths = write_reports(tmp_path)
-    assert [path.name for path in paths] == ["report.html", "junit.xml", "verdicts.json"]
+    assert [path.name for path in paths] == list(REPORTS)
     assert set(tmp_path.iterdir()) - before == set(paths)
 
 

@@ -56,12 +56,12 @@ def _says_finished(journal: Path) -> bool:
         file.seek(max(0, file.tell() - _TAIL_BYTES))
         *_, last, torn = [b"", *file.read().split(b"\n")]
     try:
-        return not torn and _ends(Event.from_line(last))
+        return not torn and ends(Event.from_line(last))
     except (ValueError, KeyError, TypeError):
         return False
 
 
-def _ends(event: Event) -> bool:
+def ends(event: Event) -> bool:
     """Whether nothing is left to do after this event."""
     return event.act == HEALED or (event.act == FINISHED and not event.data.get("findings"))
 
@@ -114,7 +114,7 @@ def _finish(folder: Path) -> list[Healed]:
         return []
     try:
         with _reopened(folder) as journal:
-            if journal.events and _ends(journal.events[-1]):
+            if journal.events and ends(journal.events[-1]):
                 return []
             return [Healed(folder, _undo(journal, folder))]
     finally:

@@ -242,7 +242,16 @@ def _flat(acts: Sequence[ActResult]) -> list[ActResult]:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """Who ran what, where, with which versions, and how to do it again."""
+    """Who ran what, where, with which versions, and how to do it again.
+
+    Attributes:
+        plan: name and digest of the plan that it belongs to; empty without one.
+        planned: ids of the scenarios that were chosen, begun or not.
+        key: id of the key that the run is to be sealed with; empty when nobody signs.
+        releases, images, migration_heads: what was deployed, in the order of the journal, by whatever
+            name or digest the journal has.
+        differences: by system, how the drilled environment differs from production, as declared.
+    """
 
     run: str
     systems: tuple[str, ...] = ()
@@ -257,6 +266,24 @@ class RunFacts:
     versions: Mapping[str, str] = field(default_factory=dict)
     environment_facts: Mapping[str, str] = field(default_factory=dict)
     objectives: Mapping[str, Objectives] = field(default_factory=dict)
+    operator: str = ""
+    key: str = ""
+    plan: JsonObject = field(default_factory=dict)
+    planned: tuple[str, ...] = ()
+    releases: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    migration_heads: Mapping[str, str] = field(default_factory=dict)
+    differences: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def seal_said(self) -> str:
+        """How the run's evidence is protected, in one sentence, for every report."""
+        if not self.key:
+            return UNSIGNED
+        return f"To be signed by key {self.key[:16]}…; `rollproof verify` says whether it is."
+
+
+UNSIGNED = "Unsigned: detects accident, not malice."
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -9,7 +11,7 @@ from rollproof.evidence import reading
 from rollproof.evidence.acts import since
 from rollproof.evidence.facts import JournalHead, Objectives, RunFacts, RunSummary, ScenarioSummary
 from rollproof.evidence.scenario import summarise_scenario
-from rollproof.journal import Event, History
+from rollproof.journal import Event, History, Kind
 from rollproof.model.json import JsonObject
 from rollproof.model.verdict import Outcome, worst
 
@@ -108,7 +110,51 @@ def _facts(history: History) -> RunFacts:
         versions=_named(reading.mapping(data, "versions")),
         environment_facts=_environment_facts(history),
         objectives=_objectives(data),
+        operator=reading.text(data, "operator"),
+        key=reading.text(reading.mapping(data, "seal"), "keyid"),
+        plan=reading.mapping(data, "plan"),
+        planned=tuple(dict.fromkeys(one for note in history.all("run.planned") for one in _items(note))),
+        releases=tuple(dict.fromkeys(_versions(history))),
+        images=tuple(dict.fromkeys(_images(history))),
+        migration_heads=_migration_heads(history),
+        differences={
+            system: reading.texts(lines, "items")
+            for system, lines in reading.mapping(data, "declared").items()
+            if isinstance(lines, Mapping)
+        },
     )
+
+
+def _items(event: Event) -> tuple[str, ...]:
+    return reading.texts(event.data, "items")
+
+
+def _versions(history: History) -> Iterator[str]:
+    for event in history.all("release.deploy", Kind.BEGIN):
+        if version := reading.text(event.data, "version"):
+            yield version
+
+
+_IMAGE = re.compile(r"[\w./:-]*@?sha256:[0-9a-f]{64}")
+_WITH_IMAGES = ("image", "release", "service")
+
+
+def _images(history: History) -> Iterator[str]:
+    """Digests of container images, wherever an act with images or services names one."""
+    for event in history.events:
+        if event.act.startswith(_WITH_IMAGES):
+            yield from _IMAGE.findall(json.dumps(event.data))
+
+
+def _migration_heads(history: History) -> dict[str, str]:
+    """By system, the newest migration of the longest ledger that was read."""
+    systems = {e.actor: reading.text(e.data, "system") for e in history.all("scenario.started")}
+    longest: dict[str, tuple[str, ...]] = {}
+    for note in history.all("observe.ledger"):
+        system, ledger = systems.get(note.actor, ""), _items(note)
+        if len(ledger) > len(longest.get(system, ())):
+            longest[system] = ledger
+    return {system: ledger[-1] for system, ledger in sorted(longest.items())}
 
 
 def _git(data: JsonObject) -> str:

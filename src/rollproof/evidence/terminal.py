@@ -92,15 +92,16 @@ class _Verdicts:
         yield table
 
 
-def closing_panel(summary: RunSummary, *, report: str = "") -> RenderableType:
-    """The run in three lines: how many are proven, what is wrong with the run, where the report is."""
-    return _Closing(summary, report)
+def closing_panel(summary: RunSummary, *, report: str = "", seal: str = "") -> RenderableType:
+    """The run in four lines: how many are proven, what is wrong with it, where the report is, its seal."""
+    return _Closing(summary, report, seal)
 
 
 @dataclass(frozen=True)
 class _Closing:
     summary: RunSummary
     report: str
+    seal: str = ""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         write = _Writer(options.encoding, options.ascii_only)
@@ -112,6 +113,7 @@ class _Closing:
         if len(summary.problems) > 5:
             lines.append(Text(f"and {len(summary.problems) - 5} more problems, see the report"))
         lines += [write.text(f"report: {self.report}")] if self.report else []
+        lines += [write.text(f"seal: {self.seal}")] if self.seal else []
         yield Panel(Group(*lines), title=write.verdict(summary.outcome), title_align="left", expand=True)
 
 

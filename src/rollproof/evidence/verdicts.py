@@ -42,6 +42,7 @@ def to_json(summary: RunSummary) -> dict[str, Json]:
             "head": summary.heads[0].hash if summary.heads else None,
             "parts": {head.part: head.hash for head in summary.heads[1:]},
             "signed": False,
+            "key": summary.facts.key or None,
         },
         "scenarios": [_scenario(one) for one in summary.scenarios],
         "checklist": _checklist(summary),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rollproof.errors import BadInput
+from rollproof.evidence.about import render_environment, render_plan
 from rollproof.evidence.facts import RunSummary
 from rollproof.evidence.html import render_html
 from rollproof.evidence.junit import render_junit
 from rollproof.evidence.summary import summarise
 from rollproof.evidence.verdicts import render_verdicts
-from rollproof.journal import read_journal
+from rollproof.journal import History, read_journal
 
 JOURNAL = "journal.ndjson"
 LATEST = "latest"
@@ -27,6 +28,8 @@ REPORTS: dict[str, Callable[[RunSummary], bytes]] = {
     "report.html": _html,
     "junit.xml": render_junit,
     "verdicts.json": render_verdicts,
+    "plan.json": render_plan,
+    "environment.json": render_environment,
 }
 """File names and what makes each of a summary."""
 
@@ -40,8 +43,15 @@ def write_reports(run_folder: Path) -> list[Path]:
         JournalError: the journal cannot be read or its chain is broken; no report is made of it.
         OSError: the folder cannot be written to.
     """
-    summary = summarise(read_journal(run_folder / JOURNAL))
-    return [_replace(run_folder / name, render(summary)) for name, render in REPORTS.items()]
+    history = read_journal(run_folder / JOURNAL)
+    return [_replace(run_folder / name, body) for name, body in rendered(history)]
+
+
+def rendered(history: History) -> Iterator[tuple[str, bytes]]:
+    """Every report of a run by its name. The same journal gives the same bytes."""
+    summary = summarise(history)
+    for name, render in REPORTS.items():
+        yield name, render(summary)
 
 
 def _replace(path: Path, body: bytes) -> Path:

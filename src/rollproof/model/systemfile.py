@@ -9,6 +9,7 @@ from typing import Literal
 
 from rollproof.model.filechecks import secret_mistakes, system_mistakes
 from rollproof.model.mistakes import Mistake, say_value, validated
+from rollproof.model.seal import Seal
 from rollproof.model.system import Spec, System
 from rollproof.model.tomlfile import TomlFile, read_toml
 
@@ -30,6 +31,8 @@ class Settings(Spec):
     """whether "not proven here" fails"""
     reports: str = "reports"
     """the folder that each run makes its own report folder in"""
+    seal: Seal = Seal()
+    """who seals runs, and where copies go"""
     source: Path = Path("pyproject.toml")
     """the file it was read from; set by the reader"""
 

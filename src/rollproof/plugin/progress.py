@@ -39,11 +39,11 @@ class Progress:
         self._reporter.write_line(line)
 
 
-def show_verdicts(reporter: pytest.TerminalReporter, folder: Path) -> None:
+def show_verdicts(reporter: pytest.TerminalReporter, folder: Path, *, seal: str = "") -> None:
     """The table of verdicts of a finished run, as wide as the terminal, and where the report is."""
     summary = summarise(read_journal(folder / "journal.ndjson"))
     reporter.section("rollback verdicts", sep="=")
-    panel = closing_panel(summary, report=_shown(folder / "report.html"))
+    panel = closing_panel(summary, report=_shown(folder / "report.html"), seal=seal)
     for renderable in (verdict_table(summary), panel) if reporter.config.get_verbosity() >= 0 else (panel,):
         width = max(reporter._tw.fullwidth, _NARROWEST)
         shown = as_text(renderable, width=width, encoding=_encoding(reporter), colour=reporter.hasmarkup)

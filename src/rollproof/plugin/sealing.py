@@ -1,0 +1,103 @@
+"""A run's place in the index, and its seal, as a pytest session sees them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rollproof.plugin.options import settings, table
+from rollproof.plugin.plans import plan_of
+from rollproof.plugin.systems import FIXTURE
+
+if TYPE_CHECKING:
+    from rollproof.drill.recovery import Healed
+    from rollproof.drill.session import DrillSession
+    from rollproof.model.json import Json
+    from rollproof.model.seal import Seal
+
+_CHOSEN = pytest.StashKey[tuple[str, ...]]()
+_SEALED = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep which scenarios were chosen, so that one that never begins is missed."""
+    session.config.stash[_CHOSEN] = tuple(
+        item.nodeid for item in session.items if FIXTURE in getattr(item, "fixturenames", ())
+    )
+
+
+def seal_settings(config: pytest.Config) -> Seal:
+    """`[tool.rollproof.seal]`, or what holds without it."""
+    from rollproof.model.seal import Seal
+
+    given = table(config)
+    return given.seal if given is not None else Seal()
+
+
+def about_seal(config: pytest.Config) -> dict[str, Json]:
+    """What `run.started` says of who drills and who will sign.
+
+    Raises RollproofError for a key that cannot be used: better now than after the drills.
+    """
+    from rollproof.seal.sealing import key_for, operator_of
+
+    wanted = seal_settings(config)
+    key = key_for(wanted, config.rootpath)
+    said: dict[str, Json] = {"operator": operator_of(wanted)}
+    return said | ({"seal": {"keyid": key.keyid, "scheme": key.scheme}} if key else {})
+
+
+def enter_plan(config: pytest.Config, session: DrillSession) -> None:
+    """Before anything is drilled: in the index that it was planned, in the journal which scenarios."""
+    from rollproof.evidence.register import Register
+
+    chosen = config.stash.get(_CHOSEN, ())
+    plan = plan_of(config)
+    Register(settings(config).reports).planned(
+        session.run,
+        {
+            "environment": settings(config).environment,
+            "plan": plan.name if plan else "",
+            "scenarios": len(chosen),
+            "digest": hashlib.sha256("\n".join(sorted(chosen)).encode()).hexdigest(),
+        },
+    )
+    if plan is not None:
+        _copy_plan(plan.source, session.folder)
+    session.recorder.note("run.planned", {"count": len(chosen), "items": list(chosen)})
+
+
+def _copy_plan(source: Path, folder: Path) -> None:
+    """The plan beside the journal, without the addresses of those who are told of it."""
+    from rollproof.privacy import without
+
+    (folder / "plan.toml").write_text(without(source.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def close_session(config: pytest.Config, folder: Path) -> None:
+    """Seals the run and keeps what the terminal says of it. Errors as `close_run`."""
+    from rollproof.seal.closing import send_copies
+    from rollproof.seal.sealing import seal_run
+
+    config.stash[_SEALED] = "not sealed"
+    wanted = seal_settings(config)
+    sealed = seal_run(folder, wanted, root=config.rootpath)
+    config.stash[_SEALED] = str(sealed)
+    send_copies(sealed, wanted, root=config.rootpath)
+
+
+def said_of_seal(config: pytest.Config) -> str:
+    """For the terminal: who signed, or that nobody did."""
+    return config.stash.get(_SEALED, "not sealed")
+
+
+def close_earlier(config: pytest.Config, healed: Sequence[Healed]) -> list[str]:
+    """Reports and seals for runs that have just been healed; what could not be done, a line each."""
+    from rollproof.seal.closing import close_healed
+
+    return close_healed(list(healed), seal_settings(config), root=config.rootpath) if healed else []

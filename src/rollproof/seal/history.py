@@ -1,0 +1,113 @@
+"""Checking a whole folder of runs: the index, every bundle in it, the links between them, and gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rollproof.errors import JournalError
+from rollproof.evidence.register import INDEX, Entered, Entry, read_index
+from rollproof.model.json import Json
+from rollproof.seal.layout import SEAL
+from rollproof.seal.result import Finding, Reason, Result, Trust, Verification
+from rollproof.seal.verifying import verify_bundle
+
+_CLOSING = {Entered.EXECUTED, Entered.ABORTED, Entered.EXPIRED}
+
+
+@dataclass
+class FolderVerification:
+    """Every bundle by itself, and what is wrong between them."""
+
+    folder: Path
+    bundles: list[Verification] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def result(self) -> Result:
+        """Verified only when every bundle is; a folder without bundles proves nothing."""
+        results = {one.result for one in self.bundles}
+        if self.findings or not results or Result.FAILED in results:
+            return Result.FAILED
+        return Result.UNSIGNED if Result.UNSIGNED in results else Result.VERIFIED
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "format": "rollproof-verification/1",
+            "result": self.result.name.lower(),
+            "findings": [
+                {"reason": one.reason.value, "where": one.where, "found": one.found} for one in self.findings
+            ],
+            "notes": list(self.notes),
+            "runs": [one.to_json() for one in self.bundles],
+        }
+
+
+def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> FolderVerification:
+    """A folder of runs, as `reports/`. Never raises for what is in it: that is a finding."""
+    found = FolderVerification(reports)
+    try:
+        entries = read_index(index or reports / INDEX)
+    except JournalError as error:
+        found.findings.append(Finding(Reason.INDEX, error.where, error.found))
+        entries = []
+    if not entries:
+        found.findings.append(Finding(Reason.INDEX, INDEX, "there is no index of the runs"))
+    trust = replace(trust, index=entries or None)
+    folders = sorted(path.parent for path in reports.glob(f"*/{SEAL}") if not path.parent.is_symlink())
+    found.bundles = [verify_bundle(folder, trust) for folder in folders]
+    found.findings += _gaps(reports, entries, trust.anchors or {})
+    found.findings += _links(found.bundles, entries)
+    found.notes += _told(entries)
+    return found
+
+
+def _gaps(reports: Path, entries: Sequence[Entry], anchors: Mapping[str, str]) -> Iterator[Finding]:
+    """Runs that were there, as somebody knows, and are not any more."""
+    here = {path.parent.name for path in reports.glob(f"*/{SEAL}")}
+    expired = {entry.run for entry in entries if entry.kind is Entered.EXPIRED}
+    sealed = {entry.run: entry for entry in entries if entry.kind is Entered.EXECUTED and entry.data["seal"]}
+    for run, entry in sealed.items():
+        if run not in here | expired:
+            yield Finding(Reason.GAP, run, f"it was sealed {entry.data['outcome']}, and is not here")
+    for run in sorted(set(anchors) - set(sealed)):
+        yield Finding(Reason.GAP, run, "a copy of its head was kept elsewhere, and the index has no such run")
+    for run in sorted(here - set(sealed)):
+        yield Finding(Reason.INDEX, run, "it is here, and the index has no seal of it")
+    closed = {entry.run for entry in entries if entry.kind in _CLOSING}
+    for entry in entries:
+        if entry.kind is Entered.PLANNED and entry.run not in closed:
+            yield Finding(Reason.GAP, entry.run, f"it was planned at {entry.at} and never came to its end")
+
+
+def _links(bundles: Sequence[Verification], entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Each seal names the one that the index has before it."""
+    sealed = [entry for entry in entries if entry.kind is Entered.EXECUTED and entry.data["seal"]]
+    before = dict(zip((entry.run for entry in sealed), [None, *sealed], strict=False))
+    for bundle in bundles:
+        said = bundle.statement
+        if said is None or said.run not in before:
+            continue
+        expected = before[said.run]
+        wanted = (expected.run, expected.data["seal"]) if expected else None
+        linked = (said.previous.name, said.previous.digest) if said.previous else None
+        if linked != wanted:
+            there = wanted[0] if wanted else "none"
+            told = linked[0] if linked else "none"
+            yield Finding(
+                Reason.PREVIOUS, said.run, f"it is linked to {told}, the index has {there} before it"
+            )
+
+
+def _told(entries: Sequence[Entry]) -> Iterator[str]:
+    for entry in entries:
+        if entry.kind is Entered.ABORTED:
+            yield f"{entry.run}: aborted: {entry.data['reason']}"
+        elif entry.kind is Entered.MISSED:
+            yield f"plan {entry.run}: missed at {entry.data['due']}: {entry.data['reason']}"
+        elif entry.kind is Entered.EXPIRED:
+            yield f"{entry.run}: removed: {entry.data['reason']}"
+        elif entry.kind is Entered.EXECUTED and not entry.data["seal"]:
+            yield f"{entry.run}: {entry.data['outcome']}, not sealed: {entry.data.get('reason', '')}"

@@ -1,0 +1,86 @@
+"""What lies in a bundle: which files the seal covers, and which lie beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+SEAL = "seal.json"
+"""the DSSE envelope"""
+CHECKSUM = "seal.sha256"
+"""SHA-256 of the envelope, as `sha256sum --check` reads it"""
+TIMESTAMP = "seal.tsr"
+"""the answer of a time-stamp authority (RFC 3161)"""
+SIGNATURES = "signatures"
+"""folder of the sign-offs, which come after the seal"""
+LEASE = ".lease"
+"""the empty file by which a run holds its folder"""
+_BESIDE = frozenset({SEAL, CHECKSUM, TIMESTAMP})
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Strange:
+    """Something in a bundle that is no plain file in a plain place."""
+
+    name: str
+    why: str
+
+
+def covered(name: str) -> bool:
+    """Whether the seal must list a file of this name."""
+    return name not in _BESIDE and not name.startswith(f"{SIGNATURES}/")
+
+
+def listing(folder: Path) -> tuple[list[str], list[Strange]]:
+    """Names of all files of a bundle, sorted, with `/` between folders; and what is no plain file."""
+    names: list[str] = []
+    strange: list[Strange] = []
+    for entry, name in _walk(folder, ""):
+        if entry.is_symlink():
+            strange.append(Strange(name, "a symbolic link, which can lead anywhere"))
+        elif not entry.is_file(follow_symlinks=False):
+            strange.append(Strange(name, "neither a file nor a folder"))
+        elif not (name.rpartition("/")[2] == LEASE and entry.stat().st_size == 0):
+            names.append(name)
+    return sorted(names), strange + list(_ambiguous(names))
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            name = prefix + entry.name
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(Path(entry.path), f"{name}/")
+            else:
+                yield entry, name
+
+
+def _ambiguous(names: list[str]) -> Iterator[Strange]:
+    """Names that another file system, or a reader's eye, may take for one another."""
+    seen: dict[str, str] = {}
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            yield Strange(name.encode("utf-8", "backslashreplace").decode(), "a name that is not UTF-8")
+            continue
+        if any(unicodedata.category(letter) in {"Cc", "Cf"} for letter in name) or "\\" in name:
+            yield Strange(name.encode("unicode_escape").decode(), "a name with letters that cannot be seen")
+        plain = unicodedata.normalize("NFKC", name).casefold()
+        if plain in seen:
+            yield Strange(name, f"a name that is easily taken for {seen[plain]}")
+        seen[plain] = name
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, in hex. Raises OSError when it cannot be read."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,74 @@
+"""How a bundle is tied to what lies outside it: the run before, the index, copies of heads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rollproof.evidence.register import Entered, Entry
+from rollproof.seal.envelope import Envelope
+from rollproof.seal.layout import SEAL
+from rollproof.seal.result import Reason, Trust, Verification
+from rollproof.seal.statement import Statement, digest_of_bytes
+
+
+def check_links(found: Verification, trust: Trust) -> None:
+    """Findings where they do not agree with what the checker brought along."""
+    assert found.statement is not None
+    before = found.statement.previous
+    if trust.previous is not None:
+        _previous(trust.previous, found)
+    elif before is None:
+        found.notes.append("the first run that was sealed in its folder")
+    if trust.anchors is not None:
+        _anchored(found, trust.anchors)
+    if trust.index is not None:
+        _indexed(found, trust.index)
+
+
+def _previous(folder: Path, found: Verification) -> None:
+    assert found.statement is not None
+    before = found.statement.previous
+    try:
+        payload = Envelope.from_bytes((folder / SEAL).read_bytes()).payload
+        run, digest = Statement.from_bytes(payload).run, digest_of_bytes(payload)
+    except (OSError, ValueError, KeyError, TypeError):
+        found.add(Reason.PREVIOUS, str(folder), "there is no seal of Rollproof's in it")
+        return
+    if before is None:
+        found.add(Reason.PREVIOUS, run, "this bundle says that it is the first")
+    elif (before.name, before.digest) != (run, digest):
+        found.add(Reason.PREVIOUS, run, f"this bundle is linked to {before.name}, seal {before.digest[:16]}…")
+
+
+def _anchored(found: Verification, anchors: Mapping[str, str]) -> None:
+    """Copies of heads know runs that were taken away with their entries in the index."""
+    assert found.statement is not None
+    run = found.statement.run
+    if run not in anchors:
+        found.add(Reason.INDEX, run, "no copy of a head was kept of this run")
+    elif anchors[run] != found.digest:
+        found.add(Reason.INDEX, run, f"seal {anchors[run][:16]}… was copied elsewhere, this is another")
+    for later in sorted(name for name in anchors if name > run):
+        if not _beside(found.folder, later):
+            found.notes.append(f"run {later} was sealed later and is not beside this bundle")
+
+
+def _beside(folder: Path, run: str) -> bool:
+    return (folder.absolute().parent / run / SEAL).exists()
+
+
+def _indexed(found: Verification, index: Sequence[Entry]) -> None:
+    assert found.statement is not None
+    run = found.statement.run
+    mine = [entry for entry in index if entry.kind is Entered.EXECUTED and entry.run == run]
+    if not mine or mine[-1].data.get("seal") != found.digest:
+        told = str(mine[-1].data.get("seal"))[:16] if mine else "no seal"
+        found.add(Reason.INDEX, run, f"the index has {told} of this run, not {found.digest[:16]}…")
+    where = found.statement.index
+    if where is not None:
+        at = int(where.name) - 1 if where.name.isdigit() else len(index)
+        if at >= len(index) or index[at].hash != where.digest:
+            found.add(
+                Reason.INDEX, run, f"line {where.name} of the index is not the one that was sealed with it"
+            )

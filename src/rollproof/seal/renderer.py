@@ -1,0 +1,42 @@
+"""Which code made a bundle's reports: only the same can be asked to make them again, byte for byte."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+_ROOMS = ("evidence", "model")
+_LIBRARIES = ("jinja2", "markupsafe", "junitparser", "typst")
+
+
+@cache
+def renderer() -> str:
+    """Rollproof's version and a digest of what renders: its own code and the libraries' versions."""
+    digest = hashlib.sha256()
+    for room in _ROOMS:
+        for name, body in _sources(files("rollproof") / room, room):
+            digest.update(f"{name} {len(body)}\n".encode() + body)
+    for library in _LIBRARIES:
+        digest.update(f"{library} {_version(library)}\n".encode())
+    return f"{_version('rollproof')}+{digest.hexdigest()[:12]}"
+
+
+def _sources(folder: Traversable, prefix: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        name = f"{prefix}/{entry.name}"
+        if entry.is_dir() and entry.name != "__pycache__":
+            found += _sources(entry, name)
+        elif entry.is_file() and not entry.name.endswith(".pyc"):
+            found.append((name, entry.read_bytes().replace(b"\r\n", b"\n")))
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"

@@ -1,0 +1,205 @@
+"""Sign-offs: what a second person says of a sealed run, by a key of their own, beside the seal."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rollproof.errors import BadInput
+from rollproof.evidence.register import Entered, Entry, Register
+from rollproof.seal.envelope import Envelope
+from rollproof.seal.keys import PublicKey, key_named
+from rollproof.seal.layout import SEAL, SIGNATURES, digest_of
+from rollproof.seal.result import Reason, Trust, Verification
+from rollproof.seal.statement import (
+    SIGN_OFF,
+    Key,
+    Statement,
+    digest_of_bytes,
+    read_statement,
+    statement_bytes,
+)
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
+WHOLE = "the run"
+"""what is signed when no item of the checklist is named"""
+
+
+@dataclass(frozen=True, slots=True)
+class SignOff:
+    """One sign-off: who, of what, when, by which key."""
+
+    seal: str
+    by: str
+    item: str
+    remark: str
+    at: str
+    key: Key
+
+    def to_bytes(self) -> bytes:
+        return statement_bytes(
+            SIGN_OFF,
+            [{"name": SEAL, "digest": {"sha256": self.seal}}],
+            {
+                "by": self.by,
+                "item": self.item,
+                "remark": self.remark,
+                "at": self.at,
+                "key": self.key.to_json(),
+            },
+        )
+
+    @classmethod
+    def from_bytes(cls, body: bytes) -> SignOff:
+        """Raises ValueError, KeyError or TypeError for anything but what `to_bytes` writes."""
+        subject, said = read_statement(body, SIGN_OFF)
+        found = cls(subject[SEAL], said["by"], said["item"], said["remark"], said["at"], Key(**said["key"]))
+        if found.to_bytes() != body:
+            raise ValueError("not a sign-off that Rollproof writes")
+        return found
+
+
+def sign_off(folder: Path, signer: Signer, *, by: str, item: str = "", remark: str = "") -> Path:
+    """Puts a sign-off beside the seal of a run and enters it into the index; its path.
+
+    Args:
+        item: of the checklist; the whole run without it.
+
+    Raises:
+        BadInput: the run is not sealed or its seal was altered, the item is not on its checklist, or who
+            signs is who ran the drill: four eyes are two people and two keys.
+        EnvironmentUnavailable: the key did not sign, or the folder cannot be written.
+    """
+    from rollproof.seal.keys import signing_key
+    from rollproof.seal.sealing import put, signed
+
+    statement, seal = _statement(folder)
+    key = signing_key(signer)
+    if why := same_person(statement, by, key.keyid):
+        raise BadInput(why, where=str(folder), remedy="let somebody else sign, by a key of their own")
+    _expect_item(folder, item)
+    at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    body = signed(SignOff(seal, by, item or WHOLE, remark, at, key).to_bytes(), signer).to_bytes()
+    path = folder / SIGNATURES / f"{_free_name(folder, by)}.json"
+    path.parent.mkdir(exist_ok=True)
+    put(path, body)
+    Register(folder.parent).signed(
+        statement.run, by=by, item=item or WHOLE, file=path.name, digest=digest_of_bytes(body)
+    )
+    return path
+
+
+def same_person(statement: Statement, by: str, keyid: str) -> str:
+    """Why who signs is no second person; empty when nothing says so."""
+    if _plain(by) == _plain(statement.operator):
+        return f"{by} ran this drill and cannot be its reviewer as well"
+    if statement.key is not None and statement.key.keyid == keyid:
+        return "the run is sealed by this very key"
+    return ""
+
+
+def _plain(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
+def _statement(folder: Path) -> tuple[Statement, str]:
+    try:
+        payload = Envelope.from_bytes((folder / SEAL).read_bytes()).payload
+        return Statement.from_bytes(payload), digest_of_bytes(payload)
+    except FileNotFoundError as error:
+        raise BadInput(
+            "this run is not sealed", where=str(folder), remedy="seal it: `rollproof seal`"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            "the run's seal was altered", where=str(folder), remedy="see with `rollproof verify` what was"
+        ) from error
+
+
+def _expect_item(folder: Path, item: str) -> None:
+    if not item:
+        return
+    from rollproof.evidence.summary import summarise
+    from rollproof.evidence.write import JOURNAL
+    from rollproof.journal import read_journal
+
+    summary = summarise(read_journal(folder / JOURNAL))
+    known = sorted({one.item for scenario in summary.scenarios for one in scenario.checklist})
+    if item not in known:
+        raise BadInput(
+            f"the checklist of this run has no item {item!r}",
+            where=str(folder),
+            remedy=f"one of {', '.join(known)}" if known else "leave --item out: it has no checklist",
+        )
+
+
+def _free_name(folder: Path, by: str) -> str:
+    """`001-ana-souza`: ASCII, so that no file system writes it otherwise."""
+    ascii_only = unicodedata.normalize("NFKD", by).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")[:40] or "reviewer"
+    taken = [path.name for path in (folder / SIGNATURES).glob("*.json")]
+    return f"{len(taken) + 1:03}-{slug}"
+
+
+def check_signoffs(folder: Path, names: Sequence[str], found: Verification, trust: Trust) -> None:
+    """Every file among the signatures must be a sign-off of this very seal."""
+    for name in (name for name in names if name.startswith(f"{SIGNATURES}/")):
+        try:
+            envelope = Envelope.from_bytes((folder / name).read_bytes())
+            said = SignOff.from_bytes(envelope.payload)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+            found.add(Reason.SIGN_OFF, name, "this is no sign-off, or was altered")
+            continue
+        if why := _wrong(envelope, said, found, trust):
+            found.add(Reason.SIGN_OFF, name, why)
+            continue
+        known = any(key.keyid == said.key.keyid for key in trust.keys)
+        found.signoffs.append(_told(said, name, known=known))
+
+
+def _wrong(envelope: Envelope, said: SignOff, found: Verification, trust: Trust) -> str:
+    if said.seal != found.digest:
+        return "it is of another seal"
+    if found.statement is not None and (why := same_person(found.statement, said.by, said.key.keyid)):
+        return why
+    try:
+        key: PublicKey = next((k for k in trust.keys if k.keyid == said.key.keyid), None) or key_named(
+            said.key
+        )
+    except BadInput as error:
+        return error.found
+    signed = [signature for keyid, signature in envelope.signatures if keyid == key.keyid]
+    if len(envelope.signatures) != 1 or not signed or not key.verifies(signed[0], envelope.signed):
+        return f"it is not signed by key {said.key.keyid[:16]}…"
+    return ""
+
+
+def _told(said: SignOff, name: str, *, known: bool) -> dict[str, Any]:
+    return {
+        "file": name,
+        "by": said.by,
+        "item": said.item,
+        "remark": said.remark,
+        "at": said.at,
+        "keyid": said.key.keyid,
+        "key_given": known,
+    }
+
+
+def expect_signoffs(folder: Path, found: Verification, index: Sequence[Entry]) -> None:
+    """Sign-offs that the index knows of are there as they were."""
+    assert found.statement is not None
+    for entry in index:
+        if entry.kind is not Entered.SIGNED or entry.run != found.statement.run:
+            continue
+        path = folder / SIGNATURES / str(entry.data["file"])
+        if not path.exists() or digest_of(path) != entry.data["digest"]:
+            said = f"{entry.data['by']} signed {entry.data['item']}, and it is not here as it was"
+            found.add(Reason.SIGN_OFF, f"{SIGNATURES}/{entry.data['file']}", said)
