@@ -15,6 +15,7 @@ from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
 from rollproof.cli_guide import guide_command
 from rollproof.cli_init import init_command
+from rollproof.cli_seal import keygen_command, seal_command, sign_command, verify_command
 from rollproof.cli_postmortem import postmortem_command
 from rollproof.errors import BadInput, JournalError, MigrationError
 
@@ -34,6 +35,10 @@ app.add_typer(cli_environment.app, name="environment")
 app.command("decide")(decide_command)
 app.command("guide")(guide_command)
 app.command("init")(init_command)
+app.command("keygen")(keygen_command)
+app.command("seal")(seal_command)
+app.command("sign")(sign_command)
+app.command("verify")(verify_command)
 app.command("postmortem")(postmortem_command)
 
 _RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
