@@ -20,6 +20,7 @@ ROOMS = (
     "systems",
     "revisions",
     "session",
+    "sealing",
     "scenario",
     "outcomes",
 )
