@@ -32,7 +32,7 @@ def drill_session(config: pytest.Config) -> DrillSession:
     """
     if _SESSION not in config.stash:
         import rollproof.components.healers  # noqa: F401  they register themselves
-        from rollproof.drill.session import DrillSession, command_line
+        from rollproof.drill.session import DrillSession
 
         try:
             run, environment = run_id(config), _environment(config)
@@ -40,9 +40,22 @@ def drill_session(config: pytest.Config) -> DrillSession:
         except RollproofError as error:
             pytest.exit(str(error), returncode=error.exit_code)
         config.stash[_SESSION] = session
-        session.start(systems=declared_systems(config), command=command_line(), about=about_plan(config))
+        _begin(config, session)
         _follow(config, session)
     return config.stash[_SESSION]
+
+
+def _begin(config: pytest.Config, session: DrillSession) -> None:
+    """In the index before it is in the journal; who drills, on what, and which scenarios were chosen."""
+    from rollproof.drill.session import command_line
+    from rollproof.plugin.sealing import about_seal, enter_plan
+
+    try:
+        about = {**about_plan(config), **about_seal(config)}
+        session.start(systems=declared_systems(config), command=command_line(), about=about)
+        enter_plan(config, session)
+    except RollproofError as error:
+        pytest.exit(str(error), returncode=error.exit_code)
 
 
 def run_id(config: pytest.Config) -> str:
@@ -66,8 +79,12 @@ def _heal_earlier(config: pytest.Config) -> None:
         healed = heal_unfinished(settings(config).reports)
     except RollproofError as error:
         pytest.exit(f"an earlier run must be healed first\n{error}", returncode=error.exit_code)
+    from rollproof.plugin.sealing import close_earlier
+
     for one in healed:
         _say(config, f"healed run {one.name}, which was killed: {one.undone} things undone")
+    for failure in close_earlier(config, healed):
+        _say(config, f"not sealed: {failure}")
 
 
 def _say(config: pytest.Config, line: str) -> None:
@@ -174,8 +191,11 @@ def _report(config: pytest.Config) -> None:
     folder = settings(config).reports / config.stash[_RUN]
     merge_parts(folder)
     if (folder / "journal.ndjson").exists():
+        from rollproof.plugin.sealing import close_session
+
         write_reports(folder)
         point_latest(settings(config).reports, folder.name)
+        close_session(config, folder)
 
 
 @pytest.hookimpl(trylast=True)
@@ -186,5 +206,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     folder = settings(config).reports / config.stash[_RUN]
     if (folder / "journal.ndjson").exists():
         from rollproof.plugin.progress import show_verdicts
+        from rollproof.plugin.sealing import said_of_seal
 
-        show_verdicts(terminalreporter, folder)
+        show_verdicts(terminalreporter, folder, seal=said_of_seal(config))
