@@ -24,6 +24,7 @@ from rollproof.evidence import (
     summarise,
     write_reports,
 )
+from rollproof.evidence.write import REPORTS
 from rollproof.journal import History, read_journal
 from rollproof.model.verdict import Outcome
 

@@ -6,7 +6,7 @@ import hmac
 import re
 import secrets
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,20 +42,37 @@ class Leak:
         return f"{where}: {self.kind} ({self.mask})"
 
 
-def search_folder(folder: Path, files: Iterable[Path]) -> list[Leak]:
-    """What is in `files`, which lie in `folder`. Raises OSError for one that cannot be read."""
-    key = secrets.token_bytes(32)
-    return [leak for path in files for leak in _search(path.relative_to(folder).as_posix(), path, key)]
+def search_folder(folder: Path, files: Iterable[Path], *, known: Sequence[str] = ()) -> list[Leak]:
+    """What is in `files`, which lie in `folder`. Raises OSError for one that cannot be read.
+
+    Args:
+        known: values that must not be there whatever they look like, such as a password in use.
+    """
+    search = _Search(secrets.token_bytes(32), tuple(known))
+    return [leak for path in files for leak in search.file(path.relative_to(folder).as_posix(), path)]
 
 
-def _search(name: str, path: Path, key: bytes) -> Iterator[Leak]:
-    for text, has_lines in _texts(path):
-        for hit in find(text):
-            if not _measured(text, hit):
+@dataclass(frozen=True, slots=True)
+class _Search:
+    key: bytes
+    known: tuple[str, ...]
+
+    def file(self, name: str, path: Path) -> Iterator[Leak]:
+        for text, has_lines in _texts(path):
+            for hit in self.hits(text):
                 line = text.count("\n", 0, hit.start) + 1 if has_lines else 0
-                yield Leak(name, line, hit.kind, _mask(text[hit.start : hit.end], key))
-    for hit in find(name):
-        yield Leak("the name of a file", 0, hit.kind, _mask(name[hit.start : hit.end], key))
+                yield Leak(name, line, hit.kind, self.mask(text, hit))
+        for hit in self.hits(name):
+            yield Leak("the name of a file", 0, hit.kind, self.mask(name, hit))
+
+    def hits(self, text: str) -> Iterator[Hit]:
+        yield from (hit for hit in find(text) if not _measured(text, hit))
+        for value in self.known:
+            if (place := text.find(value)) >= 0:
+                yield Hit(Kind.PASSWORD, place, place + len(value))
+
+    def mask(self, text: str, hit: Hit) -> str:
+        return "#" + hmac.digest(self.key, text[hit.start : hit.end].encode(), "sha256").hex()[:8]
 
 
 def _texts(path: Path) -> Iterator[tuple[str, bool]]:
@@ -80,7 +97,3 @@ def _measured(text: str, hit: Hit) -> bool:
         return False
     field = _FIELD.search(text[max(0, hit.start - _BEFORE) : hit.start])
     return field is not None and bool(_MEASURES.match(field.group(1)))
-
-
-def _mask(value: str, key: bytes) -> str:
-    return "#" + hmac.digest(key, value.encode(), "sha256").hex()[:8]
