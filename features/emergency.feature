@@ -142,3 +142,25 @@ Feature: An emergency is survived
       | after createSecret |
       | after setSecret    |
       | in testSecret      |
+
+  @checklist @service @release @database @traffic
+  Scenario: A deploy breaks the services: the checklist is worked through, from the first look to the post-mortem
+    Given the services run as they are configured
+    And clients keep reading and writing
+    And the team and the status page can be reached
+    And the system is watched while it is well
+    When a release that is broken by handler-bug is deployed to the services
+    And the deploy that caused it is looked for in logs and failures
+    And the team and the status page are told that it is being worked on
+    And the services are rolled back, code and configuration
+    And the service is verified
+    And the system is watched after the rollback
+    And the team and the status page are told that it is over
+    And the post-mortem is drafted
+    Then the deploy that caused it was found
+    And the team and the status page were told first and last, and it arrived
+    And errors, latency, logs and saturation are what they were before
+    And no acknowledged write is lost
+    And the service is back within its recovery time objective
+    And the post-mortem says what was recorded, and leaves the cause to a person
+    And every item of the checklist is ticked or waits for a person

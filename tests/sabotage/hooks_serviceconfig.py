@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from rollproof.components import serviceconfig
+import pytest
+
+from rollproof.components import announcing, identifying, serviceconfig
 from rollproof.components.aws.telling import known_secrets
 from rollproof.components.configfile import ConfigFile
 from rollproof.components.service import Services
 from rollproof.components.servicecode import Deploys
+from rollproof.diagnosis.deploys import Blamed, Served
+from rollproof.drill import drill as drill_module
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
+from rollproof.evidence import postmortem
+from rollproof.journal import History
 from rollproof.model.aws import Release
 from tests.sabotage.hooks import _patched
 
@@ -77,3 +85,84 @@ def code_stays(drill: Drill, act: Act) -> None:
         return []
 
     _patched(drill, Deploys, "switch", configuration_only)
+
+
+def blames_another(drill: Drill, act: Act) -> None:
+    """It was the release before, surely."""
+    blame = identifying.blame
+
+    def the_one_before(served: Sequence[Served]) -> Blamed:
+        found = blame(served)
+        return replace(found, release=found.before)
+
+    _patched(drill, identifying, "blame", the_one_before)
+
+
+def page_forgotten(drill: Drill, act: Act) -> None:
+    """Only the team is told."""
+    _patched(drill, announcing.Announcements, "channels", lambda self: [announcing.CHAT])
+    observed = announcing.look_at_announcements
+
+    def all_channels(drill: Drill) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                announcing.Announcements, "channels", lambda self: [announcing.CHAT, announcing.PAGE]
+            )
+            observed(drill)
+
+    drill_module._OBSERVERS["announcements"] = all_channels
+    drill.on_heal(lambda: drill_module._OBSERVERS.update(announcements=observed))
+
+
+def cause_invented(drill: Drill, act: Act) -> None:
+    """Whoever drafts it knows better."""
+    _written(drill, "**To be filled in by a person.**", "The database was overloaded.")
+
+
+def impact_played_down(drill: Drill, act: Act) -> None:
+    """Hardly anybody noticed."""
+    draft = postmortem.draft
+
+    def less(history: History, *, language: str = "en") -> str:
+        return re.sub(r"\| \d+ of (\d+) ", r"| 0 of \1 ", draft(history, language=language))
+
+    _patched(drill, postmortem, "draft", less)
+
+
+def _written(drill: Drill, text: str, other: str) -> None:
+    draft = postmortem.draft
+    _patched(drill, postmortem, "draft", lambda history: draft(history).replace(text, other, 1))
+
+
+def spins(drill: Drill, act: Act) -> None:
+    """A thread of the worker never rests."""
+    _beside_the_worker(drill, "while True: pass")
+
+
+def leaks(drill: Drill, act: Act) -> None:
+    """A thread of the worker keeps what it has made."""
+    _beside_the_worker(drill, "kept = []\nwhile len(kept) < 100: kept.append(b'x' * 2**22); time.sleep(0.1)")
+
+
+def logs_errors(drill: Drill, act: Act) -> None:
+    """A thread of the worker complains."""
+    _beside_the_worker(
+        drill, "while True: print('ERROR: the queue cannot be reached', flush=True); time.sleep(0.1)"
+    )
+
+
+def _beside_the_worker(drill: Drill, body: str) -> None:
+    """The last service is started with a thread more, and works on."""
+    services, name = drill.use(Services), list(drill.system.service)[-1]
+    command = drill.system.service[name].command
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    program = (
+        f"import runpy, sys, threading, time\ndef work():\n{lines}\n"
+        "threading.Thread(target=work, daemon=True).start()\n"
+        "sys.path.insert(0, sys.argv[1].rpartition('/')[0])\nrunpy.run_path(sys.argv[1], run_name='__main__')"
+    )
+    changed = drill.system.service[name].model_copy(
+        update={"command": (command[0], "-c", program, *command[1:])}
+    )
+    drill.system = drill.system.model_copy(update={"service": {**drill.system.service, name: changed}})
+    services.restart(name)

@@ -144,7 +144,7 @@ def _by_acts(item: ChecklistItem, history: History, rollbacks: _Rollbacks) -> tu
     """By the runs of its acts that lie where they belong; refuted when all of them lie elsewhere."""
     closed = sorted(ended(history, *item.act), key=lambda event: event.seq)
     if not closed:
-        return None, item.act[0]
+        return None, next(iter(item.act), "")
     there = [event for event in closed if _in_phase(item, event, history, rollbacks)]
     if not there:
         elsewhere = None if item.person else Outcome.REFUTED  # another phase has an item of its own for it

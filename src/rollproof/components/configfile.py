@@ -24,6 +24,8 @@ _ANY_OWNER = ("-c", "safe.directory=*")
 """Git refuses a repository of another user's, such as a checkout in a container; it is only read here."""
 _ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*?)\s*$")
 _COMMENT = re.compile(r"\s+#.*$")
+_PLAIN = re.compile(r"[^\s'\"#\\]*")
+"""a value that needs no quotes in a line of `NAME=value`"""
 _COMPOSE = frozenset({".yml", ".yaml"})
 _REMEDY = "commit it, or name as `history` a file whose earlier versions git has"
 
@@ -222,7 +224,7 @@ def _with_value(text: str, name: str, value: str | None) -> str:
         return f"{text.rstrip()}\n{name}={value}\n"
 
     def written(found: re.Match[str]) -> str:
-        quoted = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return found["before"] + (quoted if ":" in found["before"] else value)
+        plain = _PLAIN.fullmatch(value) and ":" not in found["before"]
+        return found["before"] + (value if plain else f'"{value}"')
 
     return line.sub(written, text)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
 
 from rollproof.components.service import Services
 from rollproof.components.serviceconfig import running_variables
+from rollproof.components.usage import log_sizes
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.environments.keeper import Keeper
@@ -20,12 +22,25 @@ from rollproof.model.json import Json, JsonObject
 BROKEN = "broken:"
 
 
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """One deploy: what it took the place of, from when to when (monotonic ns), and the logs' sizes then."""
+
+    before: str
+    release: str
+    begun_ns: int
+    done_ns: int
+    logs_before: Mapping[str, int]
+    logs_after: Mapping[str, int]
+
+
 class Deploys:
-    """The releases that this scenario's services ran, oldest first, and when each of them began to serve."""
+    """The releases that this scenario's services ran, oldest first, and how each came to serve."""
 
     def __init__(self, drill: Drill) -> None:
         self.drill = drill
         self.releases: list[Release] = []
+        self.history: list[Deployed] = []
 
     def named(self, which: str) -> Release:
         """`current`, `previous` or `broken:<kind>`, of those that a process can run.
@@ -54,6 +69,7 @@ class Deploys:
             configuration: whether the variables that belong to the release come with it.
         """
         services, problems = self.drill.use(Services), []
+        begun, sizes = time.monotonic_ns(), log_sizes(self.drill)
         for name in list(services.running):
             kept = services.configured(name)
             services.releases[name] = release
@@ -62,7 +78,10 @@ class Deploys:
                 services.variables[name] = kept
             if problem := services.restart(name):
                 problems.append(f"{name}: {problem}")
+        before = self.releases[-1].name if self.releases else ""
         self.releases.append(release)
+        done = Deployed(before, release.name, begun, time.monotonic_ns(), sizes, log_sizes(self.drill))
+        self.history.append(done)
         return problems
 
 

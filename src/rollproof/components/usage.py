@@ -63,12 +63,14 @@ def count_service_logs(drill: Drill, *, since: Mapping[str, int]) -> list[LogCou
     ]
 
 
-def lines_since(log: Path, offset: int) -> list[str]:
-    """What was written to a log after so many bytes; a log that is not there has nothing."""
+def lines_since(log: Path, offset: int, *, until: int | None = None) -> list[str]:
+    """What was written to a log after so many bytes, or up to so many; one that is not there has nothing."""
+    end = _size(log) if until is None else until
+    begin = max(offset, end - MOST_BYTES)
     try:
         with log.open("rb") as file:
-            file.seek(max(offset, _size(log) - MOST_BYTES))
-            return file.read().decode(errors="replace").splitlines()
+            file.seek(begin)
+            return file.read(max(0, end - begin)).decode(errors="replace").splitlines()
     except OSError:
         return []
 
