@@ -13,10 +13,12 @@ from rich.table import Table
 from rollproof import __version__, cli_drill, cli_environment, cli_migrations
 from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
+from rollproof.cli_fleet import merge_command
 from rollproof.cli_guide import guide_command
 from rollproof.cli_init import init_command
-from rollproof.cli_seal import keygen_command, seal_command, sign_command, verify_command
+from rollproof.cli_metrics import metrics_command, trace_command
 from rollproof.cli_postmortem import postmortem_command
+from rollproof.cli_seal import keygen_command, seal_command, sign_command, verify_command
 from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
@@ -39,7 +41,10 @@ app.command("keygen")(keygen_command)
 app.command("seal")(seal_command)
 app.command("sign")(sign_command)
 app.command("verify")(verify_command)
+app.command("merge")(merge_command)
+app.command("metrics")(metrics_command)
 app.command("postmortem")(postmortem_command)
+app.command("trace")(trace_command)
 
 _RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
 _Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]

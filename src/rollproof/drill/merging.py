@@ -31,16 +31,17 @@ def merge_parts(folder: Path) -> None:
     if not parts or (folder / JOURNAL).exists():
         return
     for part in parts:
-        _copy_attachments(folder / "parts" / part / FOLDER, folder / FOLDER)
+        copy_attachments(folder / "parts" / part / FOLDER, folder / FOLDER)
     (folder / _MERGING).unlink(missing_ok=True)
     with Journal(folder / _MERGING, run=folder.name) as journal:
         heads: dict[str, Json] = {name: part.events[-1].hash for name, part in parts.items() if part.events}
         journal.write("run", Kind.NOTE, "parts.merged", {"parts": heads})
-        _append(journal, _ordered(parts))
+        append_in_order(journal, in_order(parts))
     (folder / _MERGING).replace(folder / JOURNAL)
 
 
-def _append(journal: Journal, places: list[Place]) -> None:
+def append_in_order(journal: Journal, places: list[Place]) -> None:
+    """Takes all of them over; what refers to an event by its number refers to it by its new one."""
     numbers = {
         (part, event.seq): number for number, (part, event) in enumerate(places, len(journal.events) + 1)
     }
@@ -48,7 +49,8 @@ def _append(journal: Journal, places: list[Place]) -> None:
         journal.append(event, data=_renumbered(event, part, numbers))
 
 
-def _copy_attachments(source: Path, target: Path) -> None:
+def copy_attachments(source: Path, target: Path) -> None:
+    """Content-addressed, so one of the same name is the same."""
     if not source.is_dir():
         return
     target.mkdir(parents=True, exist_ok=True)
@@ -56,7 +58,7 @@ def _copy_attachments(source: Path, target: Path) -> None:
         shutil.copyfile(path, target / path.name)
 
 
-def _ordered(parts: dict[str, History]) -> list[Place]:
+def in_order(parts: dict[str, History]) -> list[Place]:
     """Beginning, scenarios by id, end; each worker's events in their own order within that."""
     places = [(name, event) for name, part in parts.items() for event in part.events]
     scenarios = {event.actor for _, event in places if event.act == "scenario.started"}

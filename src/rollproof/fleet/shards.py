@@ -45,7 +45,7 @@ class Shard:
         return cls(index, count)
 
     @classmethod
-    def here(cls, index: int | None, count: int, environ: Mapping[str, str]) -> Shard:
+    def here(cls, index: int | None, count: int | None, environ: Mapping[str, str]) -> Shard:
         """The part named on the command line, else by the job that this process belongs to.
 
         Raises BadInput as `of` does, and when a variable holds no number or another size.

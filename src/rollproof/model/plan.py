@@ -12,14 +12,12 @@ from pydantic import Field, field_validator
 
 from rollproof.features_folder import feature_path
 from rollproof.model.cron import Cron, zone_named
-from rollproof.model.spec import Seconds, Spec
+from rollproof.model.spec import Date, Seconds, Spec, TimeOfDay
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-TimeOfDay = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
-Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Occasion = Literal["proven", "refuted", "unknown", "missed", "refused"]
+Occasion = Literal["proven", "refuted", "unknown", "missed"]
 
 
 class PlanBody(Spec):
@@ -93,7 +91,7 @@ class Notify(Spec):
     """Who is told of what, and how. Addresses that are secrets stay in environment variables."""
 
     who: str
-    on: Annotated[tuple[Occasion, ...], Field(min_length=1)] = ("refuted", "unknown", "missed", "refused")
+    on: Annotated[tuple[Occasion, ...], Field(min_length=1)] = ("refuted", "unknown", "missed")
     channel: Literal["sns", "ses", "slack", "teams", "email"]
     topic: str | None = None
     sender: str | None = None

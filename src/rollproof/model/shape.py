@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 import annotated_types
 from pydantic import BaseModel
 
+from rollproof.model.spec import Date, TimeOfDay
 from rollproof.model.system import Command, Identifier, QualifiedName, Seconds
 from rollproof.model.tomllines import KeyPath
 
@@ -23,6 +24,8 @@ Hint = Any
 """A type as it is written in a model: `str`, `tuple[Identifier, ...]`, `Seed | None`…"""
 
 _ALIASES = (
+    (TimeOfDay, "a time of day in quotes, from 00:00 to 24:00"),
+    (Date, "a day in quotes, such as 2026-12-24"),
     (Seconds, "a duration such as 30s, 15m or 1h30m"),
     (Identifier, "a plain SQL name: letters, digits, _ and $, not a digit first, at most 63"),
     (QualifiedName, "a table's name with its schema, such as public.migrations"),

@@ -19,6 +19,8 @@ Seconds = Annotated[float, BeforeValidator(_duration), Field(ge=0)]
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_$]*$", max_length=63)]
 QualifiedName = Annotated[str, Field(pattern=QUALIFIED, examples=["public.migrations"])]
 """As the catalog has it, parts in double quotes where they need them; see `rollproof.model.names`."""
+TimeOfDay = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+Date = Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
 Command = Annotated[tuple[str, ...], Field(min_length=1)]
 """A list of arguments, never a shell string. `{python}`, `{env}`, `{port}` and `{dsn}` are filled in."""
 

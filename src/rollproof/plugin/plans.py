@@ -29,10 +29,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help="drill each system as this tenant's, who stands for {tenant} in its file; repeatable",
     )
+    group.addoption(
+        "--rollproof-metrics", metavar="FILE", help="write metrics for Prometheus' textfile reader"
+    )
     group.addoption("--rollproof-due", metavar="TIME", help="when the plan fell due, UTC, ISO 8601")
     group.addoption("--rollproof-override", metavar="REASON", help="why it runs though the plan forbids it")
     group.addoption("--rollproof-shards", type=int, metavar="N", help="in how many parts the run is split")
     group.addoption("--rollproof-shard", type=int, metavar="K", help="which part this is, from 0")
+
+
+def write_metrics(config: pytest.Config) -> None:
+    """The file that --rollproof-metrics names, of all the runs in the folder of the reports."""
+    path = config.option.rollproof_metrics
+    if path is None or hasattr(config, "workerinput"):
+        return
+    from rollproof.plugin.options import settings
+    from rollproof.telemetry.prometheus import metrics_of, write_file
+
+    write_file(Path(path), metrics_of(settings(config).reports))
 
 
 def plan_of(config: pytest.Config) -> Plan | None:
@@ -65,9 +79,23 @@ def about_plan(config: pytest.Config) -> dict[str, Json]:
             "due": option.rollproof_due,
             "override": option.rollproof_override,
         }
+    if left_out := _picked(config):
+        said["left_out"] = left_out
     if option.rollproof_shards:
         said["shard"] = {"index": option.rollproof_shard, "of": option.rollproof_shards}
     return said
+
+
+def _picked(config: pytest.Config) -> list[Json]:
+    """By what scenarios were left out that the features hold, as options of pytest; tags are not among them.
+
+    What a plan's tags choose is the plan's own; what a person picks is one scenario of many.
+    """
+    option = config.option
+    said = [f"-k {option.keyword}"] if option.keyword else []
+    said += [f"--deselect {name}" for name in option.deselect or ()]
+    said += ["--last-failed"] if getattr(option, "lf", False) else []
+    return [*said, *(argument for argument in config.args if "::" in argument)]
 
 
 def tenants_of(config: pytest.Config) -> tuple[str, ...]:

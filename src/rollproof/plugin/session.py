@@ -11,7 +11,7 @@ import pytest
 
 from rollproof.errors import RollproofError
 from rollproof.plugin.options import settings
-from rollproof.plugin.plans import about_plan
+from rollproof.plugin.plans import about_plan, write_metrics
 from rollproof.plugin.systems import declared_systems
 
 if TYPE_CHECKING:
@@ -95,6 +95,11 @@ def _say(config: pytest.Config, line: str) -> None:
         Progress(config, reporter).say(line)
 
 
+def run_folder(config: pytest.Config) -> Path | None:
+    """Where this run's reports are; None when no drill was asked for."""
+    return settings(config).reports / config.stash[_RUN] if _RUN in config.stash else None
+
+
 def _folder(config: pytest.Config) -> Path:
     folder = settings(config).reports / run_id(config)
     workerinput = getattr(config, "workerinput", None)
@@ -103,7 +108,9 @@ def _folder(config: pytest.Config) -> Path:
 
 def _environment(config: pytest.Config) -> Environment:
     from rollproof.environments.choice import environment_named
+    from rollproof.plugin.permission import expect_permitted
 
+    expect_permitted(config)
     return environment_named(settings(config).environment)
 
 
@@ -150,6 +157,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
         _carefully(session, _finish)
         _carefully(session, _heal_workers)
         _carefully(session, _report)
+        _carefully(session, write_metrics)
 
 
 def _carefully(session: pytest.Session, step: Callable[[pytest.Config], None]) -> None:

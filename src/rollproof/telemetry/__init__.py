@@ -1,0 +1,1 @@
+"""Handing evidence to monitoring: Prometheus and OpenTelemetry. Everything here needs rollproof[metrics]."""
