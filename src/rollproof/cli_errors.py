@@ -7,7 +7,6 @@ from functools import wraps
 from typing import ParamSpec
 
 import typer
-from rich.console import Console
 
 from rollproof.errors import RollproofError
 
@@ -24,6 +23,8 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
         except RollproofError as error:
             if kwargs.get("debug"):
                 raise
+            from rich.console import Console
+
             said = f"error: {error}"
             Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
             raise typer.Exit(error.exit_code) from None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollproof.errors import BadInput, EnvironmentUnavailable
 from rollproof.model.json import canonical, read_canonical
-from rollproof.model.seal import Seal
-from rollproof.seal.sealing import Sealed
+
+if TYPE_CHECKING:
+    from rollproof.model.seal import Seal
+    from rollproof.seal.sealing import Sealed
 
 NOTES = "rollproof"
 _SECONDS = 60.0
