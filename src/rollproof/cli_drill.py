@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rollproof.cli_approve import approve_command
 from rollproof.cli_errors import explained
 from rollproof.errors import BadInput
 
 if TYPE_CHECKING:
     from rollproof.fleet.shards import Shard
+    from rollproof.model.plan import Plan
     from rollproof.plans.running import Engine
 
 app = typer.Typer(help="Run drills as a plan says.", no_args_is_help=True)
+app.command("approve")(approve_command)
 
 Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
 _PytestArguments = Annotated[list[str] | None, typer.Argument(help="more arguments for pytest, after --")]
@@ -33,6 +36,9 @@ def drill_run(
     plan: _Plan,
     pytest_arguments: _PytestArguments = None,
     *,
+    only_plan: Annotated[
+        bool, typer.Option("--plan", help="show what would be touched, from a look that writes nothing")
+    ] = False,
     override: Annotated[
         str, typer.Option(help="start outside the plan's windows and on frozen dates; the reason is recorded")
     ] = "",
@@ -52,6 +58,8 @@ def drill_run(
     from rollproof.plans.running import Start, run_plan
 
     read, part = read_plan(plan), None
+    if only_plan:
+        raise typer.Exit(_preview(read, pytest_arguments or []))
     if shards is not None or shard is not None:
         part = Shard.here(shard, shards, os.environ)
     folder = reports_of(reports)
@@ -64,6 +72,13 @@ def drill_run(
         engine=_engine(engine, scheduler, folder),
     )
     raise typer.Exit(run_plan(read, start, lambda line: typer.echo(line, err=True)))
+
+
+def _preview(plan: Plan, extra: list[str]) -> int:
+    import pytest
+
+    alone = ["-n0"] if plan.fleet.workers > 1 else []  # workers have no terminal, and nothing to do
+    return int(pytest.main([*plan.arguments(), *alone, "--rollproof-preview", *extra]))
 
 
 def reports_of(given: Path | None) -> Path:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from rollproof.features_folder import feature_path
+from rollproof.model.approval import Approval
 from rollproof.model.cron import Cron, zone_named
 from rollproof.model.spec import Date, Seconds, Spec, TimeOfDay
 
@@ -134,6 +135,8 @@ class Plan(Spec):
     notify: tuple[Notify, ...] = ()
     retention: Retention = Retention()
     fleet: Fleet = Fleet()
+    approval: Approval | None = None
+    """who has approved it for an environment that outlives the drill"""
     source: Path = Path("plan.toml")
 
     @property

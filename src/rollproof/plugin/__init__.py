@@ -19,6 +19,7 @@ ROOMS = (
     "phrases",
     "systems",
     "revisions",
+    "permission",
     "session",
     "sealing",
     "scenario",

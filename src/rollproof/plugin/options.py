@@ -64,8 +64,8 @@ _SHORT: dict[str, dict[str, Any]] = {
     "--environment": {
         "dest": "rollproof_environment",
         "metavar": "NAME",
-        "choices": ENVIRONMENTS,
-        "help": f"where the systems run: {', '.join(ENVIRONMENTS)} (default: {ENVIRONMENTS[0]})",
+        "help": "where the systems run: embedded, containers, or the name of an [environments.NAME] of "
+        f"theirs, such as staging (default: {ENVIRONMENTS[0]})",
     },
     "--reports": {
         "dest": "rollproof_reports",

@@ -33,7 +33,6 @@ NEUTRAL = {
     "sslmode": "prefer",
     "channel_binding": "prefer",
     "gssencmode": "disable",
-    "require_auth": "",
     "client_encoding": "UTF8",
 }
 """What every connection says out loud, so that no variable can say it in its place."""

@@ -38,6 +38,7 @@ class StagingEnvironment:
     def __init__(self, name: str = "staging", *, scratch_root: Path | None = None) -> None:
         self.name = name
         self._roots = [scratch_root.absolute()] if scratch_root else None
+        self._refused: dict[str, WrongPlace] = {}
 
     def preflight(self, system: System) -> list[Obstacle]:
         """What stands in the way on this machine, and in the file. `open` looks at the place itself."""
@@ -63,9 +64,7 @@ class StagingEnvironment:
             EnvironmentUnavailable: it does not answer.
         """
         self._expect_ready(system)
-        with recorder.acting(VERIFY, self._about(system)) as result:
-            verified = Guard(system, self.name).verify()
-            result.update({"facts": said_of(verified)})
+        verified = self._verify(system, recorder)
         scratch = Scratch.name(self._root())
         undo = undo_data(scratch.folder)
         with recorder.acting("environment.open", {"environment": self.name, "undo": undo}):
@@ -74,6 +73,19 @@ class StagingEnvironment:
             yield OpenStaging(system, verified, scratch=scratch.folder, guardian=guardian)
         finally:
             _close(guardian, recorder)
+
+    def _verify(self, system: System, recorder: Recorder) -> Verified:
+        """A place that was refused once is not looked at again for every scenario."""
+        if system.name in self._refused:
+            raise self._refused[system.name]
+        with recorder.acting(VERIFY, self._about(system)) as result:
+            try:
+                verified = Guard(system, self.name).verify()
+            except WrongPlace as error:
+                self._refused[system.name] = error
+                raise
+            result.update({"facts": said_of(verified)})
+        return verified
 
     def _about(self, system: System) -> Mapping[str, str]:
         return {"environment": self.name, "system": system.name, "file": str(system.source)}
