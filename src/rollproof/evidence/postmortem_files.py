@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rollproof.errors import BadInput
 from rollproof.evidence.postmortem import draft, events_of, file_name, has_incident, said_of
-from rollproof.journal import History, read_journal
+from rollproof.journal import History, Kind, read_journal
 
 FOLDER = "post-mortem"
 JOURNAL = "journal.ndjson"
@@ -48,8 +49,10 @@ def write_draft(run: Path, scenario: str, text: str, *, language: str = "en") ->
     return path
 
 
-def complete_drafts(run: Path, history: History) -> list[Path]:
-    """Writes again, with the verdicts, what was drafted while the drill went on."""
-    actors = dict.fromkeys(event.actor for event in history.all("postmortem.draft"))
-    parts = {actor: History(events_of(history, actor), history.attachments) for actor in actors}
-    return [write_draft(run, actor, draft(part)) for actor, part in parts.items() if has_incident(part)]
+def drafts(history: History) -> Iterator[tuple[str, bytes]]:
+    """Whole drafts, verdicts included, of what was drafted while a drill went on: their names in the run's
+    folder, and what they hold."""
+    for actor in dict.fromkeys(event.actor for event in history.all("postmortem.draft", Kind.OK)):
+        part = History(events_of(history, actor), history.attachments)
+        if has_incident(part):
+            yield f"{FOLDER}/{file_name(actor)}", draft(part).encode()

@@ -12,6 +12,7 @@ from rollproof.evidence.about import render_environment, render_plan
 from rollproof.evidence.facts import RunSummary
 from rollproof.evidence.html import render_html
 from rollproof.evidence.junit import render_junit
+from rollproof.evidence.postmortem_files import drafts
 from rollproof.evidence.summary import summarise
 from rollproof.evidence.verdicts import render_verdicts
 from rollproof.journal import History, read_journal
@@ -52,9 +53,11 @@ def rendered(history: History) -> Iterator[tuple[str, bytes]]:
     summary = summarise(history)
     for name, render in REPORTS.items():
         yield name, render(summary)
+    yield from drafts(history)
 
 
 def _replace(path: Path, body: bytes) -> Path:
+    path.parent.mkdir(exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with partial.open("xb") as file:
