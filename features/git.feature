@@ -5,11 +5,11 @@ Feature: A release is taken back by git revert, and the pipeline deploys what is
 
   Background:
     Given the system runs its current release
-    And a repository whose pushes are deployed
-    And the previous release is pushed, and serves
 
   @rehearsal
   Scenario: The rehearsal in staging: two releases are deployed, and the newer one is reverted
+    Given a repository whose pushes are deployed to what runs the service
+    And the previous release is pushed, and serves
     When the current release is pushed
     And the last commit is reverted and pushed
     Then each push was deployed by the pipeline
@@ -19,6 +19,8 @@ Feature: A release is taken back by git revert, and the pipeline deploys what is
     And the schema that this code needs is there
 
   Scenario: A commit in the middle of the history is reverted, and what came after it stays
+    Given a repository whose pushes are deployed
+    And the previous release is pushed, and serves
     When the current release is pushed, and another change after it
     And the commit of the current release is reverted and pushed
     Then each push was deployed by the pipeline
@@ -29,6 +31,8 @@ Feature: A release is taken back by git revert, and the pipeline deploys what is
 
   @merge
   Scenario: A merge is reverted to the side that was deployed before it
+    Given a repository whose pushes are deployed
+    And the previous release is pushed, and serves
     When the current release is merged from a branch, while main went on, and pushed
     And the merge of the current release is reverted and pushed
     Then each push was deployed by the pipeline
@@ -39,6 +43,8 @@ Feature: A release is taken back by git revert, and the pipeline deploys what is
 
   @bisect
   Scenario: The commit that broke the service is found among many, and reverted
+    Given a repository whose pushes are deployed
+    And the previous release is pushed, and serves
     When a release that is broken by handler-bug is pushed among other changes
     And the commit that broke the service is searched for
     And the commit that was found is reverted and pushed

@@ -6,6 +6,7 @@ from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import reverts
 from rollproof.components import culprit, gitacts
+from rollproof.components.aws import imagedeployer  # noqa: F401  it registers itself
 from rollproof.components.postgres import acts
 from rollproof.drill.drill import Drill
 
@@ -19,6 +20,11 @@ def repository(drill: Drill) -> None:
 def database(drill: Drill) -> None:
     if drill.system.database is not None:
         drill.require(acts.StageCurrent())
+
+
+@given("a repository whose pushes are deployed to what runs the service")
+def repository_of_runner(drill: Drill) -> None:
+    drill.require(gitacts.OpenRepository(by_runner=True))
 
 
 @given(parsers.re(r"the (?P<which>current|previous) release is pushed, and serves"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -63,23 +63,55 @@ def deployable(system: System) -> Mapping[str, Service]:
     return system.runs_releases
 
 
-def deployer_of(drill: Drill) -> Deployer:
-    """The one for the runner of the services, which is a process where nobody offers another."""
-    runners = {service.runner for service in deployable(drill.system).values()}
-    chosen = _DEPLOYERS.get(next(iter(runners)), Processes) if len(runners) == 1 else Processes
-    return chosen(drill)
+def deployer_of(drill: Drill, *, by_runner: bool = False) -> Deployer:
+    """Who deploys the services: as processes, which every release can run as, or by their own runner.
+
+    Raises NotApplicable: nobody here deploys with that runner.
+    """
+    runners = {service.runner for service in deployable(drill.system).values()} - {"process"}
+    if not by_runner or not runners:
+        return Processes(drill)
+    if unknown := sorted(runners - set(_DEPLOYERS)):
+        raise NotApplicable(f"releases of a service that {unknown[0]} runs are not pushed here")
+    if len(runners) > 1:
+        raise NotApplicable(f"the services have several runners: {', '.join(sorted(runners))}")
+    return _DEPLOYERS[runners.pop()](drill)
 
 
-@deploys("process")
+Started = Mapping[str, tuple[Keeper, str]]
+"""by service: the process and its URL"""
+
+
 class Processes:
     """Each release is a process on a port of its own: the old one ends when the new one is healthy."""
 
     def __init__(self, drill: Drill) -> None:
         self.drill = drill
         self.services = drill.use(Services)
+        self.declared = dict(deployable(drill.system))
 
     def deploy(self, release: Release) -> None:
-        started = self._start_all(release)
+        self.switch(release, self.start(release))
+
+    def start(self, release: Release) -> Started:
+        """All services of a release beside those that serve, or none of them. Raises AttemptFailed."""
+        started: dict[str, tuple[Keeper, str]] = {}
+        try:
+            for name, service in self.declared.items():
+                variables = self.services.variables.get(name, service.env | release.variables)
+                started[name] = self.services.launch_beside(name, release=release, variables=variables)
+            for name, (keeper, url) in started.items():
+                if why := self.services.settle(self.declared[name], keeper, url):
+                    raise AttemptFailed(
+                        f"{name} is not healthy: {why}", doing=f"deploying release {release.name}"
+                    )
+        except BaseException:
+            stop(started)
+            raise
+        return started
+
+    def switch(self, release: Release, started: Started) -> None:
+        """From now on these serve; those before them end."""
         for name, (keeper, url) in started.items():
             old = self.services.running.pop(name, None)
             self.services.running[name], self.services.urls[name] = keeper, url
@@ -89,11 +121,11 @@ class Processes:
 
     @contextmanager
     def try_out(self, release: Release) -> Iterator[Mapping[str, str]]:
-        started = self._start_all(release)
+        started = self.start(release)
         try:
             yield {name: url for name, (_, url) in started.items()}
         finally:
-            _stop([keeper for keeper, _ in started.values()])
+            stop(started)
 
     def folders(self, root: Path) -> Mapping[str, str]:
         found = {}
@@ -102,27 +134,10 @@ class Processes:
             found[name] = _folder_of(keeper, port, root)
         return found
 
-    def _start_all(self, release: Release) -> dict[str, tuple[Keeper, str]]:
-        """All services of a release, or none of them."""
-        started: dict[str, tuple[Keeper, str]] = {}
-        declared = deployable(self.drill.system)
-        try:
-            for name, service in declared.items():
-                variables = self.services.variables.get(name, service.env | release.variables)
-                started[name] = self.services.launch_beside(name, release=release, variables=variables)
-            for name, (keeper, url) in started.items():
-                if why := self.services.settle(declared[name], keeper, url):
-                    raise AttemptFailed(
-                        f"{name} is not healthy: {why}", doing=f"deploying release {release.name}"
-                    )
-        except BaseException:
-            _stop([keeper for keeper, _ in started.values()])
-            raise
-        return started
 
-
-def _stop(keepers: Sequence[Keeper]) -> None:
-    for keeper in reversed(keepers):
+def stop(started: Started) -> None:
+    """Ends processes, newest first."""
+    for keeper, _ in reversed(list(started.values())):
         keeper.stop()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollproof.components.asking import ask
-from rollproof.components.deployers import deployable
+from rollproof.components.deployers import deployable, deployer_of
 from rollproof.components.git import Repository
 from rollproof.components.pipeline import Pipeline
 from rollproof.components.postgres.bench import Bench
@@ -22,8 +22,14 @@ LATER = "LATER.txt"
 
 @dataclass(frozen=True)
 class OpenRepository(Act):
-    """Makes the repository and its hook; nothing is in it yet."""
+    """Makes the repository and its hook; nothing is in it yet.
 
+    Attributes:
+        by_runner: whether the hook deploys to what runs the services, such as App Runner. Left out, each
+            release is a process, which is quicker.
+    """
+
+    by_runner: bool = False
     name = "repository.open"
 
     def prepare(self, drill: Drill) -> None:
@@ -32,7 +38,9 @@ class OpenRepository(Act):
             raise NotApplicable(f"system {drill.system.name} declares no release")
 
     def run(self, drill: Drill) -> JsonObject:
-        return {"kind": type(drill.use(Pipeline).deployer).__name__}
+        pipeline = drill.use(Pipeline)
+        pipeline.deployer = deployer_of(drill, by_runner=self.by_runner)
+        return {"kind": type(pipeline.deployer).__name__}
 
 
 @dataclass(frozen=True)

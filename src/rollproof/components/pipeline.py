@@ -12,7 +12,7 @@ from typing import Literal
 from rollproof.components.asking import Facts, ask
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.commands import fill_in, run_command
-from rollproof.components.deployers import deployer_of
+from rollproof.components.deployers import Deployer, deployer_of
 from rollproof.components.git import MAIN, Repository, environment_of_git
 from rollproof.components.handover import Handover, explain
 from rollproof.components.postgres.bench import Bench
@@ -53,7 +53,7 @@ class Pipeline:
 
     def __init__(self, drill: Drill) -> None:
         self.drill = drill
-        self.deployer = deployer_of(drill)
+        self.deployer: Deployer = deployer_of(drill)
         self.folder = drill.use(Bench).scratch / "git"
         self.folder.mkdir()
         self.environment = drill.session.open(drill.system)
