@@ -5,6 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
+SABOTAGE = $(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider $(if $(FEW),--covering) --basetemp=.tmp
+# Features that only the second reference system has the components for.
+SECOND := features/git.feature
+
 .DEFAULT_GOAL := help
 .PHONY: help drill test lint sabotage kill bench bench-history lock clean
 
@@ -38,7 +42,8 @@ lint: $(READY)
 	$(BIN)/mypy src steps
 
 sabotage: $(READY)
-	$(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider $(if $(FEW),--covering) features systems/alquimista/features/decision.feature --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+	$(SABOTAGE) features systems/alquimista/features/decision.feature; code=$$?; \
+	$(SABOTAGE) --system systems/lacrei $(SECOND) || code=1; rm -rf .tmp; exit $$code
 
 kill: $(READY)
 	$(BIN)/pytest -q -n 2 -m slow tests --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
