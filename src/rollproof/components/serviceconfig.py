@@ -91,10 +91,25 @@ class ServiceVariables:
                 where=f"{self.where}.wrong",
                 remedy="name a variable that is none",
             )
+        self._must_be_shared(wrong)
         self.file.commit(wrong, f"Change {', '.join(sorted(wrong))}")
         for service in self.spec.services:
             configure(self.drill, service, wrong)
         return [f"{service} {name}" for service in self.spec.services for name in sorted(wrong)]
+
+    def _must_be_shared(self, names: Iterable[str]) -> None:
+        """Raises PreconditionNotMet for a variable that one of the services lacks and another has."""
+        running = {service: running_variables(self.drill, service) for service in self.spec.services}
+        for name in names:
+            having = [service for service, variables in running.items() if name in variables]
+            lacking = [service for service in running if service not in having]
+            if having and lacking:
+                raise PreconditionNotMet(
+                    f"{name} is set on {', '.join(having)}, and missing on {', '.join(lacking)}",
+                    doing="changing a variable that services share",
+                    where=self.where,
+                    remedy="set it on every service that shares it, or name fewer `services`",
+                )
 
     def restore(self, known: Version) -> Restored:
         """The value before, as the file's history has it; in the file as well as on the service.
