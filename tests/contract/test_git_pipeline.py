@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -286,6 +287,14 @@ def test_candidates_that_cannot_be_run_or_waver_leave_it_unknown(opened: Open) -
         found = searched(drill)
         assert found["outcome"] == "unknown"
         assert said in found["reason"]
+
+
+def test_the_system_file_that_the_guide_shows_can_be_drilled_so() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "roll-back-by-git.md"
+    shown = guide.read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
+    system = System.model_validate({"system": {"name": "shop"}, **tomllib.loads(shown)})
+    assert "pipeline" in system.components
+    assert list(system.runs_releases) == ["web"]
 
 
 def git(folder: Path, *words: str) -> str:

@@ -110,7 +110,7 @@ class Pipeline:
         elif merged:
             commit = self._merge(release)
         else:
-            self.work.fill(self._folder(release))
+            self._fill(release)
             commit = self.work.commit(f"release {release.name}")
         self.releases[commit] = release
         self.work.git("tag", "--force", tag_of(release), commit)
@@ -254,6 +254,10 @@ class Pipeline:
         root = self.drill.system.root.resolve()
         return str(root.relative_to(toplevel(root).resolve()))
 
+    def _fill(self, release: Release) -> None:
+        """Makes the working copy, where the system file's folder is in it, what a release's folder holds."""
+        Repository(self.work.path / self._prefix()).fill(self._folder(release))
+
     def _folder(self, release: Release) -> Path:
         if release.path is None:
             raise BadInput(
@@ -284,7 +288,7 @@ class Pipeline:
         """A release made on a branch and merged, as by a pull request, while the main branch went on."""
         branch = f"feature/{tag_of(release)}"
         self.work.git("checkout", "--quiet", "-b", branch)
-        self.work.fill(self._folder(release))
+        self._fill(release)
         self.work.commit(f"release {release.name}")
         self.work.git("checkout", "--quiet", "--force", MAIN)
         self.add("MEANWHILE.txt")
