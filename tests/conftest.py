@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import signal
+import tomllib
+from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import psycopg
@@ -28,6 +31,22 @@ def pytest_configure() -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         with contextlib.suppress(ValueError):  # not in the main thread
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Marks as slow what sampling.toml leaves to `make kill`, unless files were named."""
+    if not all(Path(argument).is_dir() for argument in config.args):
+        return
+    folder = Path(__file__).parent
+    one_in = tomllib.loads((folder / "sampling.toml").read_text())["one-in"]
+    seen: Counter[str] = Counter()
+    for item in items:
+        name = item.path.relative_to(folder).as_posix() if item.path.is_relative_to(folder) else ""
+        if name in one_in:
+            if seen[name] % one_in[name]:
+                item.add_marker(pytest.mark.slow)
+            seen[name] += 1
 
 
 @pytest.fixture(scope="session")
