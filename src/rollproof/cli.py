@@ -22,6 +22,7 @@ from rollproof.cli_seal import keygen_command, seal_command, sign_command, verif
 from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
+    from rollproof.drill.recovery import Healed
     from rollproof.migrations.model import MigrationHistory
 
 app = typer.Typer(
@@ -115,16 +116,41 @@ def heal(
     healed = heal_unfinished(reports)
     for one in healed:
         typer.echo(f"{one.name}: {one.undone} things undone")
+    _close(healed)
     typer.echo(f"{len(healed)} killed runs healed" if healed else "nothing to heal")
+
+
+def _close(healed: list[Healed]) -> None:
+    """Reports and seals for what has been healed, as the project here says."""
+    if not healed:
+        return
+    from rollproof.cli_seal import settings_in
+    from rollproof.seal.closing import close_healed
+
+    for failure in close_healed(healed, settings_in(Path()).seal, root=Path.cwd()):
+        typer.echo(f"not sealed: {failure}")
 
 
 @app.command()
 @explained
-def report(run: _RunFolder, debug: _Debug = False) -> None:
-    """Write a run's reports again from its journal."""
+def report(
+    run: _RunFolder,
+    output: Annotated[Path | None, typer.Option(help="another folder for them")] = None,
+    debug: _Debug = False,
+) -> None:
+    """Write a run's reports again from its journal; those of a sealed run into another folder."""
     from rollproof.evidence import write_reports
+    from rollproof.seal.sealing import is_sealed
 
-    for path in write_reports(run):
+    if output is None and is_sealed(run):
+        raise BadInput(
+            "this run is sealed: its files stay as they are",
+            where=str(run),
+            remedy="name another folder with --output; `rollproof verify` compares them with the journal",
+        )
+    if output is not None:
+        output.mkdir(parents=True, exist_ok=True)
+    for path in write_reports(run, into=output):
         typer.echo(str(path))
 
 
