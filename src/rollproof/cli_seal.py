@@ -24,7 +24,8 @@ _Project = Annotated[
 _KEY = "file with a private key, env:NAME, agent:FILE.pub, or awskms:KEY"
 
 
-def _settings(project: Path) -> Settings:
+def settings_in(project: Path) -> Settings:
+    """`[tool.rollproof]` of the project in a folder; the defaults where there is none."""
     from rollproof.model.systemfile import Settings, read_settings
 
     path = project / "pyproject.toml"
@@ -46,7 +47,7 @@ def seal_command(
     from rollproof.seal.closing import close_run, send_copies
     from rollproof.seal.sealing import is_sealed, sealed_before
 
-    wanted = _settings(project).seal
+    wanted = settings_in(project).seal
     wanted = wanted.model_copy(update={"key": key}) if key else wanted
     folder, root = run.resolve(), project.resolve()
     if is_sealed(folder):
@@ -81,7 +82,7 @@ def sign_command(
     from rollproof.seal.keys import signer_of
     from rollproof.seal.signoff import sign_off
 
-    wanted = _settings(project).seal
+    wanted = settings_in(project).seal
     signer = signer_of(key, root=Path(), endpoint=wanted.endpoint, region=wanted.region)
     typer.echo(str(sign_off(run.resolve(), signer, by=name, item=item, remark=remark)))
 

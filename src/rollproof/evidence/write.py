@@ -35,8 +35,8 @@ REPORTS: dict[str, Callable[[RunSummary], bytes]] = {
 """File names and what makes each of a summary."""
 
 
-def write_reports(run_folder: Path) -> list[Path]:
-    """Makes all reports of a run from its journal, and returns their paths.
+def write_reports(run_folder: Path, *, into: Path | None = None) -> list[Path]:
+    """Makes all reports of a run from its journal, and returns their paths; `into` another folder.
 
     Each file appears whole, in place of an older one, or not at all.
 
@@ -45,7 +45,7 @@ def write_reports(run_folder: Path) -> list[Path]:
         OSError: the folder cannot be written to.
     """
     history = read_journal(run_folder / JOURNAL)
-    return [_replace(run_folder / name, body) for name, body in rendered(history)]
+    return [_replace((into or run_folder) / name, body) for name, body in rendered(history)]
 
 
 def rendered(history: History) -> Iterator[tuple[str, bytes]]:

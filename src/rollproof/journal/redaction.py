@@ -105,7 +105,11 @@ def clean(value: Json) -> Json:
 
 def cut(text: str) -> str:
     """`text` without passwords, keys and personal data, and without what UTF-8 cannot hold."""
-    text = text[:_READ].encode("utf-8", "replace").decode()
+    return cut_all(text[:_READ].encode("utf-8", "replace").decode())
+
+
+def cut_all(text: str) -> str:
+    """`cut` for a text of any length."""
     for pattern in _SECRETS:
         text = pattern.sub(rf"\1{CUT}", text)
     return without(text)

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     DSN = "a connection address with a password"
     TOKEN = "an access token"  # noqa: S105  a word, not a secret
     KEY = "a private or secret key"
+    ROW = "a row's values"
 
 
 PERSONAL = frozenset({Kind.CPF, Kind.CNS, Kind.EMAIL, Kind.PHONE})
@@ -242,4 +243,25 @@ def _named_at(text: str, place: int, end: int) -> Iterator[Hit]:
             yield Hit(Kind.PASSWORD, *match.span(group))
 
 
-_LOOKS = (_stretches, _named_phones, _emails, _secrets, _addresses, _named)
+_ROW_WORDS = ("=(", "row contains", "COPY ", "invalid input", "out of range")
+_BEGINNINGS = "|".join(
+    (
+        r"(?:Key|Chave) \([^\n()]*(?:\([^\n()]*\)[^\n()]*)*\)=\(",
+        r"Failing row contains \(",
+        r"COPY [^\n]{1,200}?, line \d+(?:, column [^\n]{1,100}?)?: \\?\"",
+        r"invalid input [^\n\"]{1,120}: \\?\"",
+        r"\bvalue \\?\"(?=[^\n\"]{1,200}\" is out of range)",
+    )
+)
+_ENDINGS = r"\) (?:already|is |does|conflicts)|\)\.|\\?\"|\\n|\n|\Z"
+_ROWS = re.compile(rf"(?:{_BEGINNINGS})((?!\[cut|\\?\")[^\n]+?)(?={_ENDINGS})")
+"""What PostgreSQL quotes of a row: a broken constraint's DETAIL, COPY's CONTEXT, a value of another type."""
+
+
+def _rows(text: str) -> Iterator[Hit]:
+    if any(word in text for word in _ROW_WORDS):
+        for match in _ROWS.finditer(text):
+            yield Hit(Kind.ROW, *match.span(1))
+
+
+_LOOKS = (_rows, _stretches, _named_phones, _emails, _secrets, _addresses, _named)
