@@ -22,6 +22,7 @@ ROOMS = (
     "permission",
     "session",
     "sealing",
+    "output",
     "scenario",
     "outcomes",
 )
