@@ -1,0 +1,1 @@
+"""The contract of environments, and real drills, on containers that are really started: `make containers`."""
