@@ -212,6 +212,19 @@ def test_a_release_whose_tests_fail_is_not_deployed(opened: Open) -> None:
     assert last.data["status"] == "failed"
 
 
+def test_the_pipeline_runs_the_systems_own_commands_in_their_order(opened: Open, tmp_path: Path) -> None:
+    program = "import sys; open(sys.argv[1], 'a').write(' '.join(sys.argv[2:]) + '\\n')"
+    said = tmp_path / "said"
+    stages = ("command", "build", "test", "install")
+    drill = opened(
+        deploy={stage: [*PYTHON, "-c", program, str(said), stage, "{release}"] for stage in stages}
+    )
+    assert said.read_text().split("\n")[:4] == ["install 1", "test 1", "build 1", "command 1"]
+    last = drill.history.last("pipeline.ran")
+    assert last is not None
+    assert last.data["items"] == ["install", "test", "build", "command", "deploy"]
+
+
 def test_a_push_that_a_hook_refuses_is_told_in_the_hooks_words(opened: Open) -> None:
     drill = opened()
     hook = drill.use(Pipeline).origin.path / "hooks" / "pre-receive"

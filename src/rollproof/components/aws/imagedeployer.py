@@ -6,18 +6,25 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.serviceacts import DeployService
 from rollproof.components.aws.services import key_of
 from rollproof.components.deployers import Processes, deployable, deploys, stop
 from rollproof.drill.drill import Drill
+from rollproof.errors import NotApplicable
 from rollproof.model.aws import Release
 
 
 @deploys("apprunner")
 class Images:
-    """Services whose releases are images go through the registry; those beside them stay processes."""
+    """Services whose releases are images go through the registry; those beside them stay processes.
+
+    Only in an account of the drill's own: a push announces nothing that could be undone in another.
+    """
 
     def __init__(self, drill: Drill) -> None:
+        if not drill.use(Cloud).endpoint.private:
+            raise NotApplicable("the account outlives the drill, so no pipeline of a drill may deploy to it")
         self.drill = drill
         self.beside = Processes(drill)
         self.keys = [name for name, spec in deployable(drill.system).items() if spec.runner == "apprunner"]
