@@ -83,12 +83,9 @@ def _preview(plan: Plan, extra: list[str]) -> int:
 
 def reports_of(given: Path | None) -> Path:
     """The folder of the runs: as given, as the project's pyproject.toml says, else `reports` here."""
-    from rollproof.model.systemfile import read_settings
+    from rollproof.model.systemfile import project_settings
 
-    if given is not None:
-        return given.absolute()
-    project = Path("pyproject.toml")
-    return Path.cwd() / (read_settings(project).reports if project.is_file() else "reports")
+    return given.absolute() if given is not None else Path.cwd() / project_settings().reports
 
 
 def _folder_of(reports: Path, part: Shard | None) -> Path:

@@ -28,14 +28,15 @@ def merge_command(
     The same runs give the same bytes, whichever order they are named in.
     """
     from rollproof.evidence import as_text, closing_panel, summarise
-    from rollproof.fleet.merge import merge_runs
+    from rollproof.fleet.merge import close_merged, merge_runs
     from rollproof.journal import read_journal
+    from rollproof.model.systemfile import project_settings
 
     folder = merge_runs([_folder(run) for run in runs], reports_of(into), incomplete=incomplete)
+    said = close_merged(folder, project_settings())
     summary = summarise(read_journal(folder / "journal.ndjson"))
-    typer.echo(
-        as_text(closing_panel(summary, report=str(folder / "report.html")), width=100, encoding="utf-8")
-    )
+    panel = closing_panel(summary, report=str(folder / "report.html"), seal=said)
+    typer.echo(as_text(panel, width=100, encoding="utf-8"))
     if not summary.outcome.passes:
         raise typer.Exit(1)
 

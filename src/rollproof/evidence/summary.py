@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from rollproof.evidence import reading
 from rollproof.evidence.acts import since
@@ -55,7 +56,19 @@ def _problems(history: History) -> list[str]:
     told = [f"this run did not finish: {reason}" for reason in reasons]
     if not told and not _finished(history):
         told = [f"this run did not finish: its journal ends with {_last_words(history)}"]
+    told = told or _never_begun(history)
     return told + [f"not undone: {line}" for note in notes for line in reading.texts(note.data, "findings")]
+
+
+def _never_begun(history: History) -> list[str]:
+    """Scenarios that were chosen and of which nothing is on record: an interrupt, a part that failed."""
+    begun = {event.actor for event in history.all("scenario.started")}
+    chosen = dict.fromkeys(one for note in history.all("run.planned") for one in _items(note))
+    missing = [one for one in chosen if one not in begun]
+    if not missing:
+        return []
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return [f"chosen and never begun: {missing[0]}{more}"]
 
 
 def _last_words(history: History) -> str:
@@ -94,22 +107,22 @@ def _facts(history: History) -> RunFacts:
     own = [one for one in history.events if one.actor != "heal" and one.act != _MERGED]
     if not own:
         return RunFacts(run=history.events[0].run if history.events else "")
-    note = history.first("run.started")
-    data: JsonObject = note.data if note else {}
+    began = history.all("run.started")
+    data: JsonObject = began[0].data if began else {}
     return RunFacts(
-        run=own[0].run,
-        systems=reading.texts(data, "system"),
+        run=history.events[0].run,
+        systems=tuple(dict.fromkeys(name for one in began for name in reading.texts(one.data, "system"))),
         environment=reading.text(data, "environment"),
         started_at=min(one.at for one in own),
         ended_at=max(one.at for one in own),
-        seconds=since(min(one.mono_ns for one in own), max(one.mono_ns for one in own)),
+        seconds=_seconds(own),
         git=_git(data),
         python=reading.text(data, "python"),
         platform=reading.text(data, "platform"),
         command=_command(data),
         versions=_named(reading.mapping(data, "versions")),
         environment_facts=_environment_facts(history),
-        objectives=_objectives(data),
+        objectives={name: asked for one in began for name, asked in _objectives(one.data).items()},
         operator=reading.text(data, "operator"),
         key=reading.text(reading.mapping(data, "seal"), "keyid"),
         plan=reading.mapping(data, "plan"),
@@ -123,6 +136,14 @@ def _facts(history: History) -> RunFacts:
             if isinstance(lines, Mapping)
         },
     )
+
+
+def _seconds(own: Sequence[Event]) -> float:
+    """From the first event to the last. Runs that were made one had a monotonic clock each."""
+    if len({one.run for one in own}) == 1:
+        return since(min(one.mono_ns for one in own), max(one.mono_ns for one in own))
+    moments = [datetime.fromisoformat(one.at) for one in own]
+    return (max(moments) - min(moments)).total_seconds()
 
 
 def _items(event: Event) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollproof.errors import BadInput, EnvironmentUnavailable
-from rollproof.fleet.merge import merge_runs
+from rollproof.fleet.merge import close_merged, merge_runs
 from rollproof.fleet.worker import Done, Order, forget_drill, run_part, stop_drill
+from rollproof.model.systemfile import project_settings
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from rollproof.plans.running import Engine
 
 _CONNECT_SECONDS = 10.0
+_VERDICTS = (0, 1)
+"""exit codes of pytest after which everything that was chosen has its verdict"""
 _RETRIES = 2
 """of a part whose process was killed; Dask itself does those of workers that died again"""
 
@@ -119,9 +122,9 @@ def _gathered(client: Client, orders: list[Order]) -> list[Done]:
             remedy="see the logs of the Dask workers; what killed parts left is healed by the next run there",
         ) from error
     for one in done:
-        if not one.archive:
+        if not one.archive or one.code not in _VERDICTS:
             raise EnvironmentUnavailable(
-                f"part {one.number} ended with exit code {one.code} and left no run\n{one.said}",
+                f"part {one.number} ended with exit code {one.code} before its verdicts\n{one.said}",
                 doing="running the drill on the cluster",
             )
     client.run(forget_drill, drill)
@@ -135,4 +138,6 @@ def _merged(done: list[Done], reports: Path) -> Path:
             runs.append(Path(folder) / str(one.number))
             with tarfile.open(fileobj=io.BytesIO(one.archive), mode="r:gz") as archive:
                 archive.extractall(runs[-1], filter="data")
-        return merge_runs(runs, reports)
+        merged = merge_runs(runs, reports)
+    close_merged(merged, project_settings())
+    return merged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import itertools
 import shutil
 from collections.abc import Sequence
@@ -9,19 +10,26 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollproof.drill.merging import append_in_order, copy_attachments, in_order
 from rollproof.drill.recovery import FINISHED, JOURNAL
 from rollproof.errors import BadInput
 from rollproof.evidence import point_latest, write_reports
 from rollproof.evidence.reading import mapping, number, text
+from rollproof.evidence.register import Register
 from rollproof.journal import Event, History, Journal, Kind, read_journal
 from rollproof.journal.attachments import FOLDER
 from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome
 
+if TYPE_CHECKING:
+    from rollproof.model.systemfile import Settings
+
 _DOING = "making one run of several"
 _MERGING = ".merging.ndjson"
+RUNS = "runs"
+"""the folder in a merged run with the journals that it was made of"""
 
 
 @dataclass(frozen=True)
@@ -118,10 +126,38 @@ def merge_runs(folders: Sequence[Path], into: Path, *, incomplete: bool = False)
     kept, dead = _without_dead(parts)
     run = _name(kept + dead)
     folder = into / run
-    _write(folder, run, kept, dead, _say_missing(missing, parts) if missing else "")
-    write_reports(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    _enter(into, run, kept)
+    if _write(folder, run, kept, dead, _say_missing(missing, parts) if missing else ""):
+        write_reports(folder)
     point_latest(into, run)
     return folder
+
+
+def close_merged(folder: Path, settings: Settings) -> str:
+    """Seals a merged run, once, and sends its copies; what is said of the seal. Errors as `seal_run`."""
+    from rollproof.seal.closing import send_copies
+    from rollproof.seal.sealing import is_sealed, seal_run
+
+    if is_sealed(folder):
+        return "sealed before"
+    sealed = seal_run(folder, settings.seal, root=settings.root)
+    send_copies(sealed, settings.seal, root=settings.root)
+    return str(sealed)
+
+
+def _enter(into: Path, run: str, kept: Sequence[Part]) -> None:
+    """In the index as every run is, before anything of it is written."""
+    scenarios = sorted({event.actor for part in kept for event in part.history.all("scenario.started")})
+    Register(into).planned(
+        run,
+        {
+            "environment": kept[0].same[0],
+            "plan": text(mapping(kept[0].started.data, "plan"), "name"),
+            "scenarios": len(scenarios),
+            "digest": sha256("\n".join(scenarios).encode()).hexdigest(),
+        },
+    )
 
 
 def _distinct(parts: Sequence[Part]) -> list[Part]:
@@ -207,12 +243,12 @@ def _name(parts: Sequence[Part]) -> str:
     return f"{first}-{digest[:6]}"
 
 
-def _write(folder: Path, run: str, kept: Sequence[Part], dead: Sequence[Part], missing: str) -> None:
-    """The journal gets its name only when it is whole; one that is there already is the same."""
+def _write(folder: Path, run: str, kept: Sequence[Part], dead: Sequence[Part], missing: str) -> bool:
+    """The journal gets its name only when it is whole. False when the same one is there already."""
     for part in kept:
         copy_attachments(part.folder / FOLDER, folder / FOLDER)
     for part in (*kept, *dead):
-        place = folder / "parts" / part.name
+        place = folder / RUNS / part.name
         place.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(part.folder / JOURNAL, place / JOURNAL)
     (folder / _MERGING).unlink(missing_ok=True)
@@ -224,7 +260,11 @@ def _write(folder: Path, run: str, kept: Sequence[Part], dead: Sequence[Part], m
         append_in_order(journal, in_order({part.name: part.history for part in kept}))
         if missing:
             _note(journal, run, kept, FINISHED, {"outcome": "unknown", "reason": missing})
+    if (folder / JOURNAL).exists() and filecmp.cmp(folder / JOURNAL, folder / _MERGING, shallow=False):
+        (folder / _MERGING).unlink()
+        return False
     (folder / _MERGING).replace(folder / JOURNAL)
+    return True
 
 
 def _note(journal: Journal, run: str, kept: Sequence[Part], act: str, data: dict[str, Json]) -> None:

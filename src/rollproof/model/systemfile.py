@@ -117,6 +117,12 @@ def read_settings(pyproject: Path) -> Settings:
     return settings.model_copy(update={"source": pyproject.absolute()})
 
 
+def project_settings() -> Settings:
+    """Those of the pyproject.toml here; the defaults without one. Errors as `read_settings`."""
+    path = Path("pyproject.toml")
+    return read_settings(path) if path.is_file() else Settings(source=path.absolute())
+
+
 def _without_echoes(mistakes: list[Mistake]) -> list[Mistake]:
     """A mistake of the file as a whole only repeats one that has its own line, if there is one."""
     return [mistake for mistake in mistakes if mistake.path or mistake.line] or mistakes

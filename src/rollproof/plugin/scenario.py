@@ -203,12 +203,14 @@ def _failure(item: pytest.Item, message: str, error: BaseException) -> BaseExcep
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A scenario that no component of a system answers to is on record as well."""
+    """A scenario that is skipped before it begins is on record as well: it was chosen."""
     report = yield
     if call.when == "setup" and report.skipped and isinstance(report.longrepr, tuple):
         reason = str(report.longrepr[2]).removeprefix("Skipped: ")
-        if reason.startswith(_NOT_APPLICABLE) and hasattr(item, "callspec"):
-            _record_not_applicable(item, reason.removeprefix(_NOT_APPLICABLE))
+        known = reason.startswith(_NOT_APPLICABLE)
+        if hasattr(item, "callspec") and (known or FIXTURE in getattr(item, "fixturenames", ())):
+            said = reason.removeprefix(_NOT_APPLICABLE) if known else f"skipped by the project: {reason}"
+            _record_not_applicable(item, said)
     return report
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rollproof.plugin.collector import template_of
 from rollproof.plugin.options import settings, table
 from rollproof.plugin.plans import plan_of
 from rollproof.plugin.systems import FIXTURE
@@ -26,9 +27,14 @@ _SEALED = pytest.StashKey[str]()
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Keep which scenarios were chosen, so that one that never begins is missed."""
-    session.config.stash[_CHOSEN] = tuple(
-        item.nodeid for item in session.items if FIXTURE in getattr(item, "fixturenames", ())
-    )
+    session.config.stash[_CHOSEN] = tuple(item.nodeid for item in session.items if _is_drill(item))
+
+
+def _is_drill(item: pytest.Item) -> bool:
+    """A scenario on a system, or a test that asks for the drill; one that reads the system alone is none."""
+    names = getattr(item, "fixturenames", ())
+    scenario = template_of(getattr(item, "function", None)) is not None
+    return FIXTURE in names and (scenario or "drill" in names)
 
 
 def seal_settings(config: pytest.Config) -> Seal:
