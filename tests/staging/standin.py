@@ -150,7 +150,7 @@ def clients_of(url: str | None, region: str) -> Aws:
             region=region,
             account=ACCOUNT,
             access_key=ACCOUNT,
-            secret_key="of-the-stand-in",
+            secret_key="of-the-stand-in",  # noqa: S106  # it takes any
             emulator="",
             private=False,
         )
