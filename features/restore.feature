@@ -32,6 +32,25 @@ Feature: A dump is restored, and several migrations are taken back in one go
     Then the restore stopped because the database is not empty
     And nothing was touched since the dump
 
+  @ledger
+  Scenario: What is listed as applied is what was applied
+    Given the release before the newest additive migration
+    When the applied and the missing migrations are listed
+    Then the list agrees with the ledger's rows, the migration files and the schema
+
+  @ledger
+  Scenario Outline: A ledger that <lie> is found out
+    Given the release before the newest additive migration
+    And a ledger that <lie>
+    When the applied and the missing migrations are listed
+    Then it is found that the ledger lies
+
+    Examples:
+      | lie                                |
+      | lists a migration that never ran   |
+      | lacks a migration that ran         |
+      | lists a migration that has no file |
+
   @back
   Scenario: The newest migrations are taken back to a named one
     Given the system runs its current release

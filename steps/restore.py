@@ -5,9 +5,10 @@ from __future__ import annotations
 from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import database as checks
+from rollproof.checks import listing as listing_checks
 from rollproof.checks import restores, rows
 from rollproof.components.postgres import acts
-from rollproof.components.postgres.acts import plain, several
+from rollproof.components.postgres.acts import listing, plain, several
 from rollproof.drill.drill import Drill
 
 
@@ -29,6 +30,16 @@ def reversible(drill: Drill) -> None:
 @given("a release of which one migration has no way back")
 def irreversible(drill: Drill) -> None:
     drill.require(several.StageIrreversible())
+
+
+@given(parsers.re(r"a ledger that (?P<lie>.+)"))
+def lying_ledger(drill: Drill, lie: str) -> None:
+    listing.ledger_with_lie(drill, lie)
+
+
+@when("the applied and the missing migrations are listed")
+def listed(drill: Drill) -> None:
+    drill.attempt(listing.ListMigrations())
 
 
 @when("the dump is restored with psql into an empty database")
@@ -94,3 +105,13 @@ def reapplicable(drill: Drill) -> None:
 @then("taking them back was refused, naming the migration that has no way back")
 def refused(drill: Drill) -> None:
     drill.verify(restores.back_refused)
+
+
+@then("the list agrees with the ledger's rows, the migration files and the schema")
+def ledger_true(drill: Drill) -> None:
+    drill.verify(listing_checks.ledger_true)
+
+
+@then("it is found that the ledger lies")
+def lie_found(drill: Drill) -> None:
+    drill.verify(listing_checks.lie_found)

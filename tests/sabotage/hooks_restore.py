@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rollproof.components.postgres.acts import plain, several
+from rollproof.components.postgres.acts import listing, plain, several
 from rollproof.components.postgres.backup import DUMP_SECONDS
 from rollproof.components.postgres.bench import Bench
 from rollproof.components.postgres.programs import run_program
@@ -53,3 +53,13 @@ def dump_without_rows(drill: Drill, act: Act) -> None:
 def ways_back_unread(drill: Drill, act: Act) -> None:
     """The tool finds out on its way that one migration cannot be taken back."""
     _patched(drill, several, "refuse_without_way_back", lambda plan: None)
+
+
+def entered_by_hand(drill: Drill, act: Act) -> None:
+    """The next migration is in the ledger, and was never applied."""
+    listing.ListsWhatNeverRan().inject(drill)
+
+
+def schema_unseen(drill: Drill, act: Act) -> None:
+    """Nobody looks whether the schema is that of what is listed."""
+    _patched(drill, listing, "_untrue", lambda bench, known: [])
