@@ -10,12 +10,14 @@ from typing import Protocol, TypeVar
 
 import psutil
 
-from rollproof.components.service import Services
+from rollproof.components.commands import last_words
+from rollproof.components.service import Services, probe
 from rollproof.drill.drill import Drill
 from rollproof.environments.keeper import Keeper, descendants
 from rollproof.errors import AttemptFailed, NotApplicable
 from rollproof.model.aws import Release
 from rollproof.model.system import Service, System
+from rollproof.waiting import eventually
 
 
 class Deployer(Protocol):
@@ -101,7 +103,7 @@ class Processes:
                 variables = self.services.variables.get(name, service.env | release.variables)
                 started[name] = self.services.launch_beside(name, release=release, variables=variables)
             for name, (keeper, url) in started.items():
-                if why := self.services.settle(self.declared[name], keeper, url):
+                if why := why_unhealthy(self.declared[name], keeper, url):
                     raise AttemptFailed(
                         f"{name} is not healthy: {why}", doing=f"deploying release {release.name}"
                     )
@@ -133,6 +135,24 @@ class Processes:
             port = int(self.services.urls[name].rpartition(":")[2])
             found[name] = _folder_of(keeper, port, root)
         return found
+
+
+def why_unhealthy(service: Service, keeper: Keeper, url: str) -> str:
+    """Waits until a service is healthy, has ended or its time is up; why it is not, or an empty text.
+
+    One that answers 503 may still be loading, so it gets all its time.
+    """
+    problem: list[str] = []
+
+    def settled() -> bool:
+        problem[:] = filter(None, [probe(url + service.health)])
+        return not problem or not keeper.alive
+
+    with suppress(AttemptFailed):
+        eventually(settled, within=service.start_limit, what=f"{service.health} answers")
+    if problem and not keeper.alive:
+        return f"it ended; last it said: {last_words(keeper.log_tail())}"
+    return problem[0] if problem else ""
 
 
 def stop(started: Started) -> None:
