@@ -21,7 +21,7 @@ from pathlib import Path
 
 from rollproof.environments.containers.engine import engine_host, obstacle_at
 from tests.containers.private_engine import NoEngine, packages, private_engine
-from tests.containers.stand_ins import MINISTACK, NotBuilt, load
+from tests.containers.stand_ins import MINISTACK, NotBuilt, compose_program, load
 
 SKIPPED = 77
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         with ExitStack() as stack:
-            host, own = stack.enter_context(_engine(private=asked.private))
+            host, own = stack.enter_context(_engine())
             codes = [part for name in asked.part or PARTS for part in _run_part(name, host, own=own)]
     except (NoEngine, NotBuilt) as error:
         _say(f"SKIPPED: nothing was tried on containers: {error}")
@@ -48,7 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.containers", description=__doc__)
     parser.add_argument("--part", action="append", choices=PARTS, help="only this; repeat it for several")
-    parser.add_argument("--private", action="store_true", help="start an engine also where one runs already")
     return parser
 
 
@@ -66,10 +65,13 @@ def _cache() -> Path:
 
 
 @contextmanager
-def _engine(*, private: bool) -> Iterator[tuple[str, bool]]:
-    """The engine's socket, and whether it is the tests' own. Raises NoEngine, NotBuilt."""
+def _engine() -> Iterator[tuple[str, bool]]:
+    """The engine's socket, and whether it is the tests' own. Raises NoEngine, NotBuilt.
+
+    A second engine beside a running one would take the first one's bridge away, so there is none.
+    """
     host = engine_host()
-    if not private and obstacle_at(host) is None:
+    if obstacle_at(host) is None:
         _say(f"engine: the one that runs at {host}, with its own images")
         yield host, False
         return
@@ -84,7 +86,8 @@ def _engine(*, private: bool) -> Iterator[tuple[str, bool]]:
 def _run_part(name: str, host: str, *, own: bool) -> Iterator[int]:
     environment = {**os.environ, "DOCKER_HOST": host, "ROLLPROOF_TEST_CONTAINERS": "1"}
     if own:
-        environment["ROLLPROOF_TEST_MINISTACK"] = MINISTACK
+        compose = compose_program(_cache())
+        environment |= {"ROLLPROOF_TEST_COMPOSE": str(compose)} if compose else {}
     if name == "contract":
         yield _pytest(environment, *CONTRACT)
     elif name == "drills":

@@ -22,6 +22,7 @@ from rollproof.model.containers import Containers
 from rollproof.waiting import eventually
 
 HEALTH = "/_localstack/health"
+_MINISTACK = "/_ministack/health"
 STATE = "/var/lib/localstack"
 SOCKET = "/var/run/docker.sock"
 _VERSION = re.compile(r"[\w.+:-]{1,40}")
@@ -147,17 +148,26 @@ def wait_until_healthy(running: Running, *, within: float) -> str:
 
 
 def what_answers(url: str) -> str | None:
-    """`localstack 4.14.0 (community)` when that is what answers at a URL; else None."""
+    """`localstack 4.14.0 (community)` when that is what answers at a URL; None when nothing of the kind does.
+
+    Another emulator may answer where LocalStack does; it is called by its own name where that is known.
+    """
+    body = _asked(url + HEALTH)
+    if body is None or not isinstance(body.get("services"), dict):
+        return None
+    name = "localstack" if _asked(url + _MINISTACK) is None else "ministack"
+    version, edition = (_word(body.get(key)) for key in ("version", "edition"))
+    return f"{name} {version} ({edition})" if edition else f"{name} {version}"
+
+
+def _asked(url: str) -> dict[str, Any] | None:
+    """The JSON object that answers with status 200, or None."""
     try:
-        answer = httpx.get(url + HEALTH, timeout=5.0, trust_env=False)
-        body: Any = answer.json() if answer.status_code == 200 else None
+        answer = httpx.get(url, timeout=5.0, trust_env=False)
+        body = answer.json() if answer.status_code == 200 else None
     except (httpx.HTTPError, ValueError):
         return None
-    if not isinstance(body, dict) or not isinstance(body.get("services"), dict):
-        return None
-    version, edition = (_word(body.get(key)) for key in ("version", "edition"))
-    name = "ministack" if "ministack" in edition.lower() else "localstack"
-    return f"{name} {version} ({edition})" if edition else f"{name} {version}"
+    return body if isinstance(body, dict) else None
 
 
 def _word(value: object) -> str:

@@ -77,8 +77,8 @@ def inside_container(folder: Path, *, host: str, container: str) -> Programs:
         script = folder / name
         script.write_text(
             f"#!{sys.executable}\nimport runpy, sys\n"
-            f"sys.argv[:1] = [{name!r}, {host!r}, {container!r}]\n"
-            f"runpy.run_path({str(program)!r}, run_name='__main__')\n",
+            f"program = runpy.run_path({str(program)!r})\n"
+            f"raise SystemExit(program['main']([{name!r}, {host!r}, {container!r}, *sys.argv[1:]]))\n",
             encoding="utf-8",
         )
         script.chmod(0o700)

@@ -1,6 +1,7 @@
-"""Runs a client program inside the Postgres container, as if it were here: `NAME HOST CONTAINER ARGUMENTS`.
+"""Runs a client program inside the Postgres container, as if it were here.
 
-Called by the small programs that `clients.inside_container` writes. Standard input is handed in whole,
+Run by the small programs that `clients.inside_container` writes, by its path, so that nothing else of
+Rollproof is imported. Standard input is handed in whole,
 output and errors come back as they are, and the exit code is the program's.
 """
 
@@ -18,9 +19,9 @@ _HANDED_IN = ("PG", "LC_", "LANG", "TZ")
 _NOT_FOUND = 127
 
 
-def main() -> int:
+def main(told: list[str]) -> int:
     """The program's exit code; 127 when the container or the program is not there."""
-    name, host, container, *arguments = sys.argv
+    name, host, container, *arguments = told
     client = docker.DockerClient(base_url=host, version="auto", timeout=7200)
     try:
         made = client.api.exec_create(
@@ -57,7 +58,3 @@ def _talk(stream: Any, given: bytes) -> None:
     for channel, part in frames_iter(stream, tty=False):
         outputs[channel].write(part)
         outputs[channel].flush()
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
