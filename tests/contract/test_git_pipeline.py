@@ -292,7 +292,7 @@ def test_a_failure_that_comes_and_goes_is_unknown(opened: Open) -> None:
 
 
 def test_candidates_that_cannot_be_run_or_waver_leave_it_unknown(opened: Open) -> None:
-    for between, said in (("4", "cannot be run"), ("5", "now well, now ill")):
+    for between, said in (("4", "cannot be run"), ("5", "ill in part, or not each time")):
         drill = opened()
         pipeline = drill.use(Pipeline)
         pipeline.put(pipeline.release(between))

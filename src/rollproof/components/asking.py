@@ -51,6 +51,11 @@ def asked(facts: Facts) -> frozenset[str]:
     return frozenset(name for name in facts if " says " not in name)
 
 
+def health_of(service: str) -> str:
+    """The question that a service's health is."""
+    return f"health of {service}"
+
+
 def _once(drill: Drill, urls: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, url in urls.items():
         yield from _health(drill, name, url)
@@ -65,7 +70,7 @@ def _once(drill: Drill, urls: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def _health(drill: Drill, name: str, url: str) -> Iterator[tuple[str, str]]:
-    question = f"health of {name}"
+    question = health_of(name)
     secure = url.startswith("https:")  # loading certificates takes long; http needs none
     try:
         health = drill.system.service[name].health

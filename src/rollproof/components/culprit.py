@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rollproof.components.asking import DIFFERS, ROUNDS, WELL, Facts, ask, failing, unsure
+from rollproof.components.asking import DIFFERS, ROUNDS, WELL, Facts, ask, failing, health_of, unsure
 from rollproof.components.git import MAIN, environment_of_git
 from rollproof.components.gitacts import RevertCommit
 from rollproof.components.handover import Handover
@@ -20,9 +20,9 @@ from rollproof.model.json import Json, JsonObject
 GOOD, BAD, CANNOT_TELL, ABORT = 0, 1, 125, 255
 """exit codes as `git bisect run` reads them (git-bisect(1), "Bisect run")"""
 AGAIN = 2
-"""how often a candidate that answers now so, now so, is asked again all rounds"""
+"""rounds that have to agree on a candidate that has answered now so, now so"""
 BISECT_SECONDS = 300.0
-_WORDS = {GOOD: "well", BAD: "ill", CANNOT_TELL: "cannot be run", ABORT: "now well, now ill"}
+_WORDS = {GOOD: "well", BAD: "ill", CANNOT_TELL: "cannot be run", ABORT: "ill in part, or not each time"}
 
 
 @dataclass
@@ -40,6 +40,13 @@ class Search:
     codes: dict[str, int] = field(default_factory=dict)
     asked: int = 0
 
+    @property
+    def services(self) -> frozenset[str]:
+        """Those that have to run for the symptom to be seen."""
+        system = self.drill.system
+        asked = {spec.service or "" for spec in system.traffic if spec.name in self.symptom}
+        return frozenset(asked | {name for name in system.service if health_of(name) in self.symptom})
+
     def answer(self, question: str) -> tuple[int, str]:
         commit = question.strip()
         self.codes[commit] = self._try(commit)
@@ -48,10 +55,18 @@ class Search:
     def _try(self, commit: str) -> int:
         try:
             release = self.pipeline.asked_for(commit)
-            with self.pipeline.deployer.try_out(release) as urls:
-                return next((code for _ in range(AGAIN + 1) if (code := self._round(urls)) != ABORT), ABORT)
+            with self.pipeline.deployer.try_out(release, self.services) as urls:
+                return self._settled(urls)
         except (AttemptFailed, EnvironmentUnavailable):
             return CANNOT_TELL
+
+    def _settled(self, urls: Mapping[str, str]) -> int:
+        """One round, if it is clear. After one that is not, several more have to say the same."""
+        first = self._round(urls)
+        if first != ABORT:
+            return first
+        more = {self._round(urls) for _ in range(AGAIN)}
+        return more.pop() if len(more) == 1 else ABORT
 
     def _round(self, urls: Mapping[str, str]) -> int:
         facts = ask(self.drill, urls)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -29,8 +29,11 @@ class Deployer(Protocol):
         """Raises AttemptFailed: the release is not healthy, and the one before it still serves."""
         ...
 
-    def try_out(self, release: Release) -> AbstractContextManager[Mapping[str, str]]:
-        """Runs it beside what serves; where each service answers. Raises AttemptFailed: not healthy."""
+    def try_out(
+        self, release: Release, services: Collection[str]
+    ) -> AbstractContextManager[Mapping[str, str]]:
+        """Runs these services of it beside what serves; where each answers. Raises AttemptFailed: one is not
+        healthy."""
         ...
 
     def folders(self, root: Path) -> Mapping[str, str]:
@@ -95,11 +98,13 @@ class Processes:
     def deploy(self, release: Release) -> None:
         self.switch(release, self.start(release))
 
-    def start(self, release: Release) -> Started:
-        """All services of a release beside those that serve, or none of them. Raises AttemptFailed."""
+    def start(self, release: Release, services: Collection[str] | None = None) -> Started:
+        """Services of a release beside those that serve, all or none of them. Raises AttemptFailed."""
         started: dict[str, tuple[Keeper, str]] = {}
         try:
             for name, service in self.declared.items():
+                if services is not None and name not in services:
+                    continue
                 variables = self.services.variables.get(name, service.env | release.variables)
                 started[name] = self.services.launch_beside(name, release=release, variables=variables)
             for name, (keeper, url) in started.items():
@@ -122,8 +127,8 @@ class Processes:
                 old.stop()
 
     @contextmanager
-    def try_out(self, release: Release) -> Iterator[Mapping[str, str]]:
-        started = self.start(release)
+    def try_out(self, release: Release, services: Collection[str]) -> Iterator[Mapping[str, str]]:
+        started = self.start(release, services)
         try:
             yield {name: url for name, (_, url) in started.items()}
         finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -42,8 +42,10 @@ class Images:
             raise
         self.beside.switch(release, started)
 
-    def try_out(self, release: Release) -> AbstractContextManager[Mapping[str, str]]:
-        return Processes(self.drill).try_out(release)
+    def try_out(
+        self, release: Release, services: Collection[str]
+    ) -> AbstractContextManager[Mapping[str, str]]:
+        return Processes(self.drill).try_out(release, services)
 
     def folders(self, root: Path) -> Mapping[str, str]:
         """What runs in a container shows no folder: its answers have to tell."""
