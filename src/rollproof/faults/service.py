@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from rollproof.components.aws.images import image_of
 from rollproof.components.aws.services import ServiceReleases
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed, NotApplicable
 from rollproof.faults.base import Fault
 from rollproof.model.json import JsonObject
 
-DISGUISE = "rollproof-moved-tag.txt"
-
 
 @dataclass(frozen=True)
 class MoveTag(Fault):
-    """The tag of the release that served before is put on another image, as a second push of it does."""
+    """The tag of the release that served before is put on the image that serves now, as a careless push does.
+
+    Whoever rolls back by that tag deploys what is there already, and is told that all went well.
+    """
 
     def prepare(self, drill: Drill) -> None:
         releases = drill.use(ServiceReleases)
@@ -28,12 +27,10 @@ class MoveTag(Fault):
     def inject(self, drill: Drill) -> JsonObject:
         releases = drill.use(ServiceReleases)
         key = releases.key()
-        before, images = releases.before(key), releases.images(key)
-        other = image_of(_another(drill), argv=["{python}", "-c", "raise SystemExit(1)"])
-        now = images.push(other, before.tag)
-        drill.recorder.note(
-            "tag.moved", {"name": key, "items": [{"tag": before.tag, "was": before.digest, "now": now}]}
-        )
+        before, now = releases.before(key), releases.served[key][-1].digest
+        releases.images(key).tag(now, before.tag)
+        moved = {"tag": before.tag, "was": before.digest, "now": now}
+        drill.recorder.note("tag.moved", {"name": key, "items": [moved]})
         return {"name": before.tag}
 
     def took_hold(self, drill: Drill) -> bool:
@@ -44,11 +41,3 @@ class MoveTag(Fault):
             return releases.images(key).digest_of_tag(before.tag) != before.digest
         except AttemptFailed:
             return False
-
-
-def _another(drill: Drill) -> Path:
-    """A folder that no release has."""
-    folder = drill.session.open(drill.system).scratch / f"moved-{abs(hash(drill.scenario)):x}"
-    folder.mkdir(exist_ok=True)
-    (folder / DISGUISE).write_text("an image that somebody has pushed under a tag that was taken\n")
-    return folder

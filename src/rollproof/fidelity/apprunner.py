@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rollproof.components.aws.clients import Aws
@@ -10,6 +11,7 @@ from rollproof.fidelity.registry import Finding, experiment
 from rollproof.waiting import eventually
 
 SECONDS = 5.0
+SERVICE = "apprunner"
 
 
 @experiment(
@@ -20,7 +22,11 @@ SECONDS = 5.0
 def runs_releases(aws: Aws, prefix: str) -> Finding:
     if aws.endpoint.url is None:
         return Finding(True, "this is App Runner itself: nothing stands in for it, so nothing was tried")
-    once = Aws(aws.endpoint, attempts=1).client("apprunner")
+    if (listed := _listed(aws.endpoint.url)) and SERVICE not in listed:
+        return Finding(
+            False, f"the emulator lists {len(listed)} services that it has, and App Runner is not one"
+        )
+    once = Aws(aws.endpoint, attempts=1).client(SERVICE)
     try:
         once.list_services()
     except (ClientError, BotoCoreError) as error:
@@ -28,6 +34,18 @@ def runs_releases(aws: Aws, prefix: str) -> Finding:
     return _missing_image(
         once, f"{aws.endpoint.account}.dkr.ecr.{aws.endpoint.region}.amazonaws.com/{prefix}:0"
     )
+
+
+def _listed(url: str) -> frozenset[str]:
+    """The services that an emulator says it has; empty when it does not say.
+
+    Asked first, for some take seconds to find out that they do not know a request.
+    """
+    try:
+        said = httpx.get(f"{url}/_localstack/health", timeout=SECONDS, trust_env=False).json()["services"]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
+        return frozenset()
+    return frozenset(said)
 
 
 def _missing_image(client: object, image: str) -> Finding:

@@ -13,6 +13,7 @@ import httpx
 from rollproof.components.aws.apprunner import AppRunnerService
 from rollproof.components.aws.clients import calling
 from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.ecs import EcsService
 from rollproof.components.aws.images import Images, Version, command_of, digest_of, image_of
 from rollproof.components.aws.releases import Deployments
 from rollproof.components.commands import fill_in
@@ -24,6 +25,7 @@ from rollproof.model.aws import Release
 from rollproof.model.json import Json
 from rollproof.model.system import Service
 
+Runner = AppRunnerService | EcsService
 DATABASE = "DATABASE_URL"
 _SECONDS = 10.0
 _LONGEST = 60
@@ -73,7 +75,7 @@ class ServiceReleases:
         self.trees: dict[str, str] = {}
         self.pushed: list[tuple[str, str, str]] = []
         self.fronts: dict[str, str] = {}
-        self._runners: dict[tuple[str, str], AppRunnerService] = {}
+        self._runners: dict[tuple[str, str], Runner] = {}
         self.http = httpx.Client(
             timeout=_SECONDS, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0)
         )
@@ -96,13 +98,12 @@ class ServiceReleases:
     def spec(self, key: str) -> Service:
         return self.drill.system.service[key]
 
-    def runner(self, key: str, *, suffix: str = "") -> AppRunnerService:
-        """How the service is talked to. Raises NotApplicable for a runner that nobody here knows."""
+    def runner(self, key: str, *, suffix: str = "") -> Runner:
+        """How the service is talked to: by App Runner's API, or by that of ECS."""
         if (key, suffix) not in self._runners:
             spec = self.spec(key)
-            if spec.runner != "apprunner":
-                raise NotApplicable(f"releases of a service that {spec.runner} runs are not drilled")
-            self._runners[key, suffix] = AppRunnerService(self.cloud, key, spec, suffix=suffix)
+            kind = EcsService if spec.runner == "ecs" else AppRunnerService
+            self._runners[key, suffix] = kind(self.cloud, key, spec, suffix=suffix)
         return self._runners[key, suffix]
 
     def images(self, key: str) -> Images:
@@ -274,4 +275,4 @@ def listed(versions: Sequence[Version]) -> list[Json]:
 def processes(releases: ServiceReleases, key: str) -> list[dict[str, Any]]:
     """The processes of a service where the suite runs them; empty on AWS, which shows none."""
     runner = releases.runner(key)
-    return runner.host.instances(releases.cloud.endpoint).get(runner.name, []) if runner.host else []
+    return runner.host.instances(releases.cloud.endpoint, runner.name) if runner.host else []

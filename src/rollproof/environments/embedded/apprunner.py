@@ -64,9 +64,16 @@ class AppRunnerHost:
         said = self._ask("/_suite/front", endpoint, domain=domain)
         return f"http://{said['address']}"
 
-    def instances(self, endpoint: AwsEndpoint) -> dict[str, list[dict[str, Any]]]:
-        """The processes of each service, by its name: pid, digest, folder, port, whether it serves."""
-        return self._ask("/_suite/instances", endpoint)
+    def instances(self, endpoint: AwsEndpoint, service: str) -> list[dict[str, Any]]:
+        """A service's processes: pid, digest, folder, port, whether it gets requests."""
+        found: list[dict[str, Any]] = (
+            self._ask("/_suite/instances", endpoint).get(service, {}).get("processes", [])
+        )
+        return found
+
+    def address(self, endpoint: AwsEndpoint, service: str) -> str:
+        """Where a service that has no address of its own, as those of ECS, is asked; its base URL."""
+        return f"http://{self._ask('/_suite/instances', endpoint)[service]['address']}"
 
     def _ask(self, path: str, endpoint: AwsEndpoint, **more: str) -> dict[str, Any]:
         about = {"account": endpoint.account, "region": endpoint.region, **more}

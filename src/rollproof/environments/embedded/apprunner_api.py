@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -244,7 +245,8 @@ class AppRunner:
     async def _log(self, service: Service, said: str) -> None:
         """Into the service's event log in CloudWatch Logs, where App Runner says why."""
         group = f"/aws/apprunner/{service.name}/{service.id}/service"
-        await asyncio.to_thread(self._put, group, said)
+        with contextlib.suppress(RefusedError):  # a log that cannot be written must not decide a deployment
+            await asyncio.to_thread(self._put, group, said)
 
     def _put(self, group: str, said: str) -> None:
         logs = client(self.emulator, self.account, self.region, "logs")

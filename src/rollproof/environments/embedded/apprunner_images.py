@@ -39,13 +39,13 @@ class Pulled:
         folder: its files, all layers laid over each other.
         argv: Entrypoint and Cmd of its configuration.
         env: Env of its configuration.
-        workdir: where it is run.
+        workdir: where it is run, relative to the folder.
     """
 
     digest: str
     folder: Path
     argv: tuple[str, ...]
-    workdir: Path
+    workdir: str
     env: Mapping[str, str] = field(repr=False)
 
 
@@ -129,7 +129,7 @@ def _pulled(digest: str, folder: Path, config: Mapping[str, Any]) -> Pulled:
     if not argv:
         raise RefusedError("the image says of no command that it runs")
     env = dict(str(item).split("=", 1) for item in config.get("Env") or () if "=" in str(item))
-    workdir = folder / str(config.get("WorkingDir") or "").strip("/")
+    workdir = str(config.get("WorkingDir") or "").strip("/")
     return Pulled(digest, folder, argv, workdir, env)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -45,18 +46,23 @@ class Health:
 
 @dataclass
 class Instance:
-    """One process of a release, which listens on a port of its own."""
+    """One process of a release, which listens on a port of its own, in a copy of the image's files of its own.
+
+    As in a container, what one instance changes in them is gone with it.
+    """
 
     pulled: Pulled
+    folder: Path
     port: int
     log: Path
     process: subprocess.Popen[bytes]
     under_way: int = 0
 
     @classmethod
-    def start(cls, pulled: Pulled, *, argv: tuple[str, ...], env: Mapping[str, str], log: Path) -> Instance:
-        """Raises RefusedError: its command cannot be started."""
-        port = free_port()
+    def start(cls, pulled: Pulled, *, argv: tuple[str, ...], env: Mapping[str, str], place: Path) -> Instance:
+        """Starts it in `place`, a folder that is made for it. Raises RefusedError: it cannot be started."""
+        port, log = free_port(), place.with_suffix(".log")
+        shutil.copytree(pulled.folder, place, symlinks=True)
         own = {"PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         known = inherited_environment("LANG", "VIRTUAL_ENV") | {"PATH": path, **pulled.env, **env, **own}
@@ -66,7 +72,7 @@ class Instance:
             with log.open("ab") as output:
                 process = subprocess.Popen(
                     words,
-                    cwd=pulled.workdir,
+                    cwd=place / pulled.workdir,
                     env=known,
                     stdin=subprocess.DEVNULL,
                     stdout=output,
@@ -75,7 +81,7 @@ class Instance:
                 )
         except OSError as error:
             raise RefusedError(f"its command {words[0]} cannot be started: {error.strerror}") from error
-        return cls(pulled, port, log, process)
+        return cls(pulled, place, port, log, process)
 
     @property
     def alive(self) -> bool:
@@ -124,6 +130,7 @@ class Instance:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
             await _until(lambda: not self.alive, END_SECONDS)
+        await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
 
 async def _until(condition: Callable[[], bool], seconds: float) -> None:

@@ -22,7 +22,8 @@ import httpx
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from rollproof.environments.embedded.apprunner_api import AppRunner
+from rollproof.environments.embedded.apprunner_api import AppRunner, Service
+from rollproof.environments.embedded.apprunner_ecs import Ecs, EcsService
 from rollproof.environments.embedded.apprunner_images import Registry
 from rollproof.environments.embedded.apprunner_instances import (
     Front,
@@ -39,7 +40,8 @@ from rollproof.environments.embedded.apprunner_weights import Weighted
 from rollproof.environments.embedded.apprunner_workload import Workload
 from rollproof.environments.embedded.ports import LOOPBACK
 
-SERVICE, REFUSAL = "apprunner", "InvalidRequestException"
+TARGETS = {"AppRunner": "apprunner", "AmazonEC2ContainerServiceV20141113": "ecs"}
+REFUSALS = {"apprunner": "InvalidRequestException", "ecs": "InvalidParameterException"}
 HEALTH, INSTANCES, FRONTS = "/_suite/health", "/_suite/instances", "/_suite/front"
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/[^/]*/([^/]+)/")
 _JSON = b"application/x-amz-json-1.0"
@@ -53,16 +55,17 @@ class Host:
     folder: Path
     stopped: asyncio.Event
     http: httpx.AsyncClient
-    accounts: dict[tuple[str, str], AppRunner] = field(default_factory=dict)
+    accounts: dict[tuple[str, str, str], AppRunner | Ecs] = field(default_factory=dict)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
-    def account(self, number: str, region: str) -> AppRunner:
-        key = (number, region)
+    def account(self, number: str, region: str, service: str) -> AppRunner | Ecs:
+        key = (number, region, service)
         if key not in self.accounts:
-            self.accounts[key] = AppRunner(number, region, self.emulator, self.open_service)
+            kind = Ecs if service == "ecs" else AppRunner
+            self.accounts[key] = kind(number, region, self.emulator, self.open_service)
         return self.accounts[key]
 
-    async def open_service(self, runner: AppRunner) -> tuple[Workload, str]:
+    async def open_service(self, runner: AppRunner | Ecs) -> tuple[Workload, str]:
         """A workload and the address that its instances are asked at."""
         registry = Registry(self.emulator, self.folder)
         workload = Workload(registry, self.http, runner.account, runner.region)
@@ -104,23 +107,29 @@ class Host:
         signed = _CREDENTIAL.search(headers.get("authorization", ""))
         if signed is None:
             raise ApiError("MissingAuthenticationTokenException", "the request is not signed", 403)
-        _, _, operation = headers.get("x-amz-target", "").rpartition(".")
-        if operation not in AppRunner.names:
+        target, _, operation = headers.get("x-amz-target", "").rpartition(".")
+        service = TARGETS.get(target, "")
+        runner = self.account(signed[1], signed[2], service)
+        if not service or operation not in runner.names:
             raise ApiError("UnknownOperationException", f"{operation or 'this'} is not provided here")
-        given = parsed(SERVICE, operation, body, refusal=REFUSAL)
-        runner = self.account(signed[1], signed[2])
-        return answered(SERVICE, operation, await runner.handle(operation, given))
+        given = parsed(service, operation, body, refusal=REFUSALS[service])
+        return answered(service, operation, await runner.handle(operation, given))
 
     async def _own(self, path: str, given: dict[str, Any]) -> Any:
         """What only the suite asks: is it up, which processes run, and a front for a name in Route 53."""
         if path == FRONTS:
-            runner = self.account(given["account"], given["region"])
-            weighted = Weighted(self.emulator, runner, given["domain"])
+            targets = lambda: self._services(given)  # noqa: E731
+            weighted = Weighted(self.emulator, given["account"], given["region"], given["domain"], targets)
             return {"address": self.listen(Front(weighted.next, self.http))}
         if path == INSTANCES:
-            services = self.account(given["account"], given["region"]).services.values()
-            return {one.name: one.workload.listed() for one in services}
+            found = self._services(given)
+            return {one.name: {"address": one.url, "processes": one.workload.listed()} for one in found}
         return {}
+
+    def _services(self, given: dict[str, Any]) -> list[Service | EcsService]:
+        """All of an account and region."""
+        known = ((given["account"], given["region"], service) for service in REFUSALS)
+        return [one for key in known if key in self.accounts for one in self.accounts[key].services.values()]
 
     async def close(self) -> None:
         services = [one for runner in self.accounts.values() for one in runner.services.values()]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rollproof.environments.embedded.apprunner_api import AppRunner
 from rollproof.environments.embedded.apprunner_images import RefusedError, call, client
 from rollproof.environments.embedded.apprunner_instances import Instance
 
@@ -25,8 +25,11 @@ class Weighted:
     """
 
     emulator: str
-    runner: AppRunner
+    account: str
+    region: str
     domain: str
+    targets: Callable[[], Iterable[Any]]
+    """the services that records may point at"""
     shares: list[tuple[str, int]] = field(default_factory=list)
     _resolved: float = float("-inf")
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -40,11 +43,12 @@ class Weighted:
             return None
         weights = [weight for _, weight in self.shares]
         value = random.choices([v for v, _ in self.shares], weights if any(weights) else None)[0]  # noqa: S311
-        service = next((one for one in self.runner.services.values() if one.url == value), None)
-        return await service.workload.next() if service is not None else None
+        service = next((one for one in self.targets() if one.url == value), None)
+        chosen: Instance | None = await service.workload.next() if service is not None else None
+        return chosen
 
     def _resolve(self) -> list[tuple[str, int]]:
-        route53 = client(self.emulator, self.runner.account, self.runner.region, "route53")
+        route53 = client(self.emulator, self.account, self.region, "route53")
         try:
             zones = call(route53.list_hosted_zones)["HostedZones"]
             found: list[tuple[str, int]] = []

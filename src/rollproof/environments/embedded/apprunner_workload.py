@@ -74,8 +74,8 @@ class Workload:
         await self._end(old)
 
     def _start(self, pulled: Pulled, wanted: Wanted, env: Mapping[str, str]) -> Instance:
-        log = self.registry.folder / f"instance-{secrets.token_hex(6)}.log"
-        instance = Instance.start(pulled, argv=wanted.command or pulled.argv, env=env, log=log)
+        place = self.registry.folder / f"instance-{secrets.token_hex(6)}"
+        instance = Instance.start(pulled, argv=wanted.command or pulled.argv, env=env, place=place)
         self.every.append(instance)
         return instance
 
@@ -107,7 +107,7 @@ class Workload:
             {
                 "pid": one.process.pid,
                 "digest": one.pulled.digest,
-                "folder": str(one.pulled.folder),
+                "folder": str(one.folder),
                 "port": one.port,
                 "serving": one in self.serving,
             }

@@ -1,0 +1,223 @@
+"""Verdicts on services whose releases are images, from literal histories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from rollproof.checks.services import (
+    canary_contained,
+    clients_served,
+    digest_pinned,
+    failed_deploy_named,
+    flag_off,
+    moved_tag_found,
+    requests_switched,
+    service_restored,
+    versions_listed,
+)
+from rollproof.journal import Kind
+from rollproof.model.json import Json
+from rollproof.model.verdict import Outcome
+from rollproof.workload.operations import Operation
+from tests.unit.histories import Story
+
+PROVEN, REFUTED, UNKNOWN = Outcome.PROVEN, Outcome.REFUTED, Outcome.UNKNOWN
+A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+
+
+def release(version: str, digest: str, identity: str = "") -> dict[str, Json]:
+    said = identity or version
+    return {"version": version, "tag": version, "digest": digest, "tree": f"tree {digest}", "identity": said}
+
+
+def process(digest: str, *, tree: str = "", serving: bool = True) -> dict[str, Json]:
+    return {"digest": digest, "tree": tree or f"tree {digest}", "serving": serving}
+
+
+def rolled_back(
+    *,
+    answers: Mapping[str, Json],
+    image: str = f"shop@{A}",
+    identity: str = "2",
+    ends: Kind = Kind.OK,
+    **more: Json,
+) -> Story:
+    """Release 1 served, then 2, then somebody went back to 1."""
+    story = Story()
+    story.event("service.serving", name="api", items=[release("1", A)])
+    story.event("service.serving", name="api", items=[release("2", B, identity)])
+    story.event("service.roll_back", Kind.BEGIN, name="api", version="1", digest=A)
+    story.event("service.roll_back", ends, items=[{"tag": "1", "was": A, "now": more.pop("now", A)}])
+    seen = {
+        "service": "api",
+        "answers": answers,
+        "failed": 0,
+        "image": image,
+        "status": "RUNNING",
+        "processes": [],
+    }
+    story.event("services.seen", label="after", items=[{**seen, **more}])
+    return story
+
+
+@pytest.mark.parametrize(
+    ("story", "outcome"),
+    [
+        (rolled_back(answers={"1": 20}), PROVEN),
+        (rolled_back(answers={"1": 20}, processes=[process(A)]), PROVEN),
+        (rolled_back(answers={"1": 20}, identity="1", processes=[process(A)]), PROVEN),
+        (rolled_back(answers={"1": 20}, identity="1"), UNKNOWN),
+        (rolled_back(answers={}), UNKNOWN),
+        (rolled_back(answers={"2": 20}), REFUTED),
+        (rolled_back(answers={"1": 19, "2": 1}), REFUTED),
+        (rolled_back(answers={"1": 19}, failed=1), REFUTED),
+        (rolled_back(answers={"1": 20}, processes=[process(B)]), REFUTED),
+        (rolled_back(answers={"1": 20}, processes=[process(A, tree="other")]), REFUTED),
+        (rolled_back(answers={"1": 20}, processes=[process(A), process(B, serving=False)]), REFUTED),
+        (Story(), UNKNOWN),
+    ],
+)
+def test_a_service_is_what_answers_and_what_its_processes_run(story: Story, outcome: Outcome) -> None:
+    assert story.judge(service_restored).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("image", "outcome"), [(f"shop@{A}", PROVEN), ("shop:1", REFUTED), (f"shop@{B}", REFUTED)]
+)
+def test_only_a_digest_says_which_image_it_is(image: str, outcome: Outcome) -> None:
+    assert rolled_back(answers={"1": 20}, image=image).judge(digest_pinned).outcome is outcome
+
+
+@pytest.mark.parametrize(("now", "outcome"), [(B, PROVEN), (A, REFUTED), ("", REFUTED)])
+def test_a_moved_tag_must_have_been_seen(now: str, outcome: Outcome) -> None:
+    story = rolled_back(answers={"1": 20}, now=now)
+    story.event("tag.moved", name="api", items=[{"tag": "1", "was": A, "now": B}])
+    assert story.judge(moved_tag_found).outcome is outcome
+    assert rolled_back(answers={"1": 20}, now=now).judge(moved_tag_found).outcome is UNKNOWN
+
+
+def listing(*versions: tuple[str, str, str]) -> Story:
+    story = Story()
+    story.event("service.serving", name="api", items=[release("1", A)])
+    story.event("service.serving", name="api", items=[release("2", B)])
+    items: list[Json] = [{"digest": digest, "tags": [tag], "pushed": at} for digest, tag, at in versions]
+    story.act("service.versions", items=items)
+    return story
+
+
+def test_a_list_of_versions_holds_all_that_served_newest_first() -> None:
+    old, new = (A, "1", "2026-01-01T00:00:00Z"), (B, "2", "2026-02-01T00:00:00Z")
+    assert listing(new, old).judge(versions_listed).outcome is PROVEN
+    assert listing(old, new).judge(versions_listed).outcome is REFUTED
+    assert listing(new).judge(versions_listed).outcome is REFUTED
+    assert Story().judge(versions_listed).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("ends", "found", "outcome"),
+    [
+        (Kind.FAIL, "its health check failed for 2 s", PROVEN),
+        (Kind.FAIL, "it ended with exit code 1", PROVEN),
+        (Kind.FAIL, "", REFUTED),
+        (Kind.OK, "", REFUTED),
+        (Kind.UNKNOWN, "interrupted", UNKNOWN),
+    ],
+)
+def test_a_failed_deploy_says_why(ends: Kind, found: str, outcome: Outcome) -> None:
+    story = Story()
+    story.act("service.deploy", ends, found=found)
+    assert story.judge(failed_deploy_named).outcome is outcome
+
+
+def test_clients_bear_no_more_errors_than_is_said() -> None:
+    def done(*outcomes: str) -> Story:
+        story = Story()
+        story.traffic(
+            *(
+                Operation(
+                    client="c",
+                    name="n",
+                    kind="read",
+                    started_ns=i,
+                    ended_ns=i + 1,
+                    outcome=o,
+                    token=str(i),  # type: ignore[arg-type]
+                )
+                for i, o in enumerate(outcomes)
+            )
+        )
+        return story
+
+    assert done(*["ok"] * 99, "failed").judge(clients_served, at_most=0.01).outcome is PROVEN
+    assert done(*["ok"] * 98, "failed", "failed").judge(clients_served, at_most=0.01).outcome is REFUTED
+    assert done().judge(clients_served, at_most=0.01).outcome is UNKNOWN
+
+
+def shared(*, end: Mapping[str, Json], weights: Mapping[str, Json] | None = None) -> Story:
+    story = Story()
+    story.event("service.serving", name="api", items=[release("1", A)])
+    story.act("service.put_beside", items=[release("2", B)])
+    seen: dict[str, Json] = {"service": "api", "answers": end, "failed": 0, "image": "", "processes": []}
+    story.event(
+        "services.seen", label="after", items=[{**seen, "weights": weights or {"blue": 100, "green": 0}}]
+    )
+    return story
+
+
+@pytest.mark.parametrize(
+    ("over", "back", "end", "outcome"),
+    [
+        ({"2": 30}, {"1": 30}, {"1": 60}, PROVEN),
+        ({"1": 1, "2": 29}, {"1": 30}, {"1": 60}, REFUTED),
+        ({"2": 30}, {"1": 29, "2": 1}, {"1": 60}, REFUTED),
+        ({"2": 30}, {"1": 30}, {"1": 50, "2": 10}, REFUTED),
+        ({}, {"1": 30}, {"1": 60}, REFUTED),
+    ],
+)
+def test_requests_are_where_the_switch_says(
+    over: Mapping[str, Json], back: Mapping[str, Json], end: Mapping[str, Json], outcome: Outcome
+) -> None:
+    story = shared(end=end)
+    story.act("service.shift", label="switched", items=[over])
+    story.act("shares.roll_back", label="back", items=[back])
+    assert story.judge(requests_switched).outcome is outcome
+
+
+def canary(
+    *, got: int, end: Mapping[str, Json], ends: Kind = Kind.OK, rate: float = 0.2, green: int = 0
+) -> Story:
+    story = shared(end=end, weights={"blue": 100, "green": green})
+    counts: dict[str, Json] = {"1": 30 - got, "2": got}
+    story.event("service.shares", label="canary", items=[counts], numbers={"blue": 75, "green": 25})
+    story.act("canary.roll_back", ends, facts={"error_rate": rate, "threshold": 0.01}, found="in vain")
+    return story
+
+
+@pytest.mark.parametrize(
+    ("story", "outcome"),
+    [
+        (canary(got=8, end={"1": 60}), PROVEN),
+        (canary(got=30, end={"1": 60}), REFUTED),
+        (canary(got=0, end={"1": 60}), UNKNOWN),
+        (canary(got=8, end={"1": 54, "2": 6}), REFUTED),
+        (canary(got=8, end={"1": 60}, green=10), REFUTED),
+        (canary(got=8, end={"1": 60}, ends=Kind.FAIL), REFUTED),
+        (canary(got=8, end={"1": 60}, ends=Kind.UNKNOWN), UNKNOWN),
+        (canary(got=8, end={"1": 60}, rate=0.0), REFUTED),
+    ],
+)
+def test_a_canary_gets_its_share_and_then_nothing(story: Story, outcome: Outcome) -> None:
+    assert story.judge(canary_contained).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("before", "on", "off", "outcome"),
+    [(20, 0, 20, PROVEN), (20, 1, 19, REFUTED), (20, 0, 19, REFUTED), (0, 0, 20, UNKNOWN)],
+)
+def test_a_flag_is_off_when_no_answer_shows_it(before: int, on: int, off: int, outcome: Outcome) -> None:
+    story = Story()
+    story.event("flag.seen", label="before", numbers={"on": before, "off": 0, "asked": 20})
+    story.event("flag.seen", label="after", numbers={"on": on, "off": off, "asked": 20})
+    assert story.judge(flag_off).outcome is outcome
