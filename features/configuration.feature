@@ -105,6 +105,22 @@ Feature: A wrong setting is rolled back, and the code left alone
     And the record of this drill tells no secret
     And the system works
 
+  @service @release @image @service-environment
+  Scenario: A wrong variable of a service in containers is put back through what runs it
+    Given the current release of the service serves
+    And the services run as they are configured
+    And the settings are known as they are now
+    And a variable that services share has been set to a wrong value
+    When the settings are searched for what changed
+    And what changed is put back from its history
+    And everything that the system answers is asked once
+    Then the diagnosis names what is wrong, and nothing else
+    And the wrong setting was felt
+    And the previous values came from the settings' own history
+    And every settings is what it was before
+    And the code was left alone
+    And the system works
+
   @service @release @service-environment
   Scenario: Code goes back together with the configuration that it was made for
     Given the services run the release before, as it was configured

@@ -9,6 +9,7 @@ from rollproof.checks import settings as checks
 from rollproof.components import service, servicecode, serviceconfig
 from rollproof.components.aws import settings, telling  # noqa: F401  the observers register themselves
 from rollproof.components.postgres import acts
+from rollproof.components.postgres.bench import Bench
 from rollproof.drill.drill import Drill
 from rollproof.faults.settings import WrongSetting
 
@@ -22,7 +23,7 @@ KINDS = {
 
 @given("the services run as they are configured")
 def services_run(drill: Drill) -> None:
-    if drill.system.database is not None:
+    if drill.system.database is not None and not drill.use(Bench).database:
         drill.require(acts.StageCurrent())
     drill.require(service.StartServices())
 

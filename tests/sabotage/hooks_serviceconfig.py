@@ -166,3 +166,8 @@ def _beside_the_worker(drill: Drill, body: str) -> None:
     )
     drill.system = drill.system.model_copy(update={"service": {**drill.system.service, name: changed}})
     services.restart(name)
+
+
+def runner_not_told(drill: Drill, act: Act) -> None:
+    """The update of the service was accepted, and nothing came of it."""
+    _patched(drill, serviceconfig, "set_service_settings", lambda drill, variables, name: None)

@@ -8,7 +8,9 @@ from rollproof.model.verdict import Outcome, worst
 from rollproof.workload.samples import Usage, Watched
 
 
-def watch(*, cores: float = 0.1, mib: float = 60.0, growth: float = 0.0, looks: int = 10) -> Watched:
+def watch(
+    *, cores: float = 0.1, mib: float = 60.0, growth: float = 0.0, looks: int = 10, runs: int = 0
+) -> Watched:
     """A watch of one service over 2 s, its memory growing by so many MiB."""
     seen = tuple(
         Usage(
@@ -16,6 +18,7 @@ def watch(*, cores: float = 0.1, mib: float = 60.0, growth: float = 0.0, looks: 
             service="api",
             cpu_us=int(number * 2e6 / looks * cores),
             kib=int(1024 * (mib + growth * number / looks)),
+            runnable=(7,) if number < runs else (),
         )
         for number in range(looks)
     )
@@ -32,6 +35,12 @@ def test_a_service_that_uses_what_it_used_is_as_before() -> None:
 
 def test_a_service_that_spins_is_told() -> None:
     assert outcome(watch(), watch(cores=1.0)) is Outcome.REFUTED
+
+
+def test_a_thread_that_never_rests_is_told_on_a_machine_too_busy_to_run_it() -> None:
+    assert outcome(watch(), watch(cores=0.2, runs=10)) is Outcome.REFUTED
+    assert outcome(watch(runs=10), watch(runs=10)) is Outcome.PROVEN
+    assert outcome(watch(), watch(runs=6)) is Outcome.PROVEN
 
 
 def test_a_service_that_needs_twice_the_memory_is_told() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
@@ -11,6 +12,9 @@ from rollproof.workload.samples import Usage, Watched
 
 FEWEST = 4
 """Looks at a service below which nothing is said of it."""
+ENOUGH_LOOKS = 8
+NEVER_RESTS = 0.9
+"""Share of the looks at which a thread must be runnable to be called one that never rests."""
 SOME_MEMORY = 32.0
 """MiB that a program may need more or less from one start to another."""
 
@@ -38,6 +42,8 @@ def _compared(name: str, then: Sequence[Usage], now: Sequence[Usage], limits: Li
     cores, more = _cores(then), _cores(now)
     said = f"{name}: {cores:.2f} cores before, {more:.2f} after"
     ill = more > cores + limits.cpu
+    if _spinning(now) > _spinning(then):
+        yield Part(Outcome.REFUTED, f"{name}: a thread never rests after the rollback")
     yield Part(Outcome.REFUTED if ill else Outcome.PROVEN, said, {f"cores {name}": round(more, 2)})
     size, larger = (median(item.kib for item in items) / 1024 for items in (then, now))
     said = f"{name}: {size:.0f} MiB before, {larger:.0f} after"
@@ -52,6 +58,14 @@ def _compared(name: str, then: Sequence[Usage], now: Sequence[Usage], limits: Li
 def _cores(items: Sequence[Usage]) -> float:
     """Processor seconds a second; none when a process took the place of another meanwhile."""
     return max(0.0, (items[-1].cpu_us - items[0].cpu_us) / 1e6) / max(_span(items), 1e-6)
+
+
+def _spinning(items: Sequence[Usage]) -> int:
+    """How many threads were runnable at almost every look, which those that wait for requests never are."""
+    looks = Counter(thread for item in items for thread in item.runnable)
+    if len(items) < ENOUGH_LOOKS:
+        return 0
+    return sum(count >= NEVER_RESTS * len(items) for count in looks.values())
 
 
 def _span(items: Sequence[Usage]) -> float:

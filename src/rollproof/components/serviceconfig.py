@@ -13,6 +13,12 @@ from functools import cached_property
 import psutil
 
 from rollproof.components.aws.digests import Digests
+from rollproof.components.aws.services import (
+    ServiceReleases,
+    processes,
+    service_settings,
+    set_service_settings,
+)
 from rollproof.components.aws.setting import Restored, Secret, Version, is_secret, names_a_secret
 from rollproof.components.configfile import ConfigFile, Revision
 from rollproof.components.service import Services
@@ -149,6 +155,8 @@ def running_variables(drill: Drill, service: str) -> dict[str, str]:
 
     Of one that has ended: what it was started with. Raises PreconditionNotMet: it was never started.
     """
+    if is_run_by_aws(drill, service):
+        return _of_runner(drill, service)
     keeper = drill.use(Services).running.get(service)
     if keeper is None:
         raise PreconditionNotMet(
@@ -165,9 +173,34 @@ def running_variables(drill: Drill, service: str) -> dict[str, str]:
     return {name: value for name, value in found.items() if name not in _NOT_ITS_OWN}
 
 
+def is_run_by_aws(drill: Drill, service: str) -> bool:
+    """Whether this scenario has deployed the service to App Runner or ECS."""
+    return drill.uses(ServiceReleases) and service in drill.use(ServiceReleases).served
+
+
+def _of_runner(drill: Drill, service: str) -> dict[str, str]:
+    """What its runner is told; where its processes can be seen, what they run with."""
+    found = service_settings(drill, service)
+    for process in processes(drill.use(ServiceReleases), service):
+        try:
+            real = psutil.Process(int(process["pid"])).environ()
+        except psutil.Error:  # it has just ended, or the system does not tell
+            continue
+        found = {name: real.get(name, _UNSET) for name in found}
+    return found
+
+
 def configure(drill: Drill, service: str, changes: Mapping[str, str | None]) -> str:
     """Starts a service anew with other variables, None taking one out; why it is not healthy, if so."""
     services = drill.use(Services)
+    if is_run_by_aws(drill, service):
+        wanted = {**service_settings(drill, service), **changes}
+        told = {name: value for name, value in wanted.items() if value is not None}
+        try:
+            set_service_settings(drill, told, service)
+        except AttemptFailed as error:  # it goes on with what it had, which whoever reads it sees
+            return error.found
+        return ""
     wanted = {**services.configured(service), **changes}
     services.variables[service] = {name: value for name, value in wanted.items() if value is not None}
     return services.restart(service)

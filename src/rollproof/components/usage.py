@@ -29,8 +29,8 @@ def usage(drill: Drill, at_us: int) -> list[Usage]:
     return found
 
 
-def _of_tree(pid: int) -> tuple[int, int] | None:
-    """Microseconds of processor time since its start, and resident KiB; None when it is gone."""
+def _of_tree(pid: int) -> tuple[int, int, tuple[int, ...]] | None:
+    """Microseconds of processor time since its start, resident KiB, runnable threads; None: it is gone."""
     try:
         root = psutil.Process(pid)
         times = root.cpu_times()
@@ -39,14 +39,32 @@ def _of_tree(pid: int) -> tuple[int, int] | None:
     except psutil.Error:
         return None
     seconds, size = ended, 0
+    threads: list[int] = []
     for process in family:
         try:
             spent = process.cpu_times()
             seconds += spent.user + spent.system
             size += process.memory_info().rss
+            threads += _runnable(process.pid)
         except psutil.Error:  # it has just ended; its parent accounts for it at the next look
             continue
-    return int(seconds * 1e6), size // 1024
+    return int(seconds * 1e6), size // 1024, tuple(sorted(threads))
+
+
+def _runnable(pid: int) -> list[int]:
+    """Threads that run or could, from /proc; nothing on systems without it.
+
+    On a busy machine a thread that never rests has little processor time: its state tells all the same.
+    """
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            state = task.read_text(errors="replace").rpartition(")")[2].split()[:1]
+        except OSError:
+            continue
+        if state == ["R"]:
+            found.append(int(task.parent.name))
+    return found
 
 
 def log_sizes(drill: Drill) -> dict[str, int]:

@@ -94,12 +94,14 @@ class Usage:
     Attributes:
         cpu_us: processor time since they began, in microseconds.
         kib: resident memory, in KiB.
+        runnable: threads that ran, or waited for a processor to run on; empty where nobody can tell.
     """
 
     at_us: int
     service: str
     cpu_us: int
     kib: int
+    runnable: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Watched:
             "connections": [[c.at_us, c.used, c.waiting, c.limit] for c in self.connections],
             "alarms": [[item.at_us, item.alarm, item.state] for item in self.alarms],
             "trouble": list(self.trouble),
-            "usage": [[item.at_us, item.service, item.cpu_us, item.kib] for item in self.usage],
+            "usage": [_usage_json(item) for item in self.usage],
         }
 
     @classmethod
@@ -158,11 +160,17 @@ class Watched:
                 for at, alarm, state in map(_rows, _rows(whole["alarms"]))
             ),
             trouble=tuple(str(line) for line in _rows(whole["trouble"])),
-            usage=tuple(
-                Usage(_int(at), str(service), _int(cpu), _int(kib))
-                for at, service, cpu, kib in map(_rows, _rows(whole.get("usage", [])))
-            ),
+            usage=tuple(_usage(_rows(item)) for item in _rows(whole.get("usage", []))),
         )
+
+
+def _usage_json(item: Usage) -> Json:
+    return [item.at_us, item.service, item.cpu_us, item.kib, list(item.runnable)]
+
+
+def _usage(row: Sequence[Json]) -> Usage:
+    at, service, cpu, kib, runnable = row
+    return Usage(_int(at), str(service), _int(cpu), _int(kib), tuple(map(_int, _rows(runnable))))
 
 
 def _series_json(series: Series) -> Json:

@@ -11,6 +11,7 @@ from rollproof.components.aws.cloud import BEFORE, Cloud, readable, reader
 from rollproof.components.aws.digests import digest_of
 from rollproof.components.aws.function import Functions
 from rollproof.components.aws.parameters import Parameters
+from rollproof.components.aws.services import ServiceReleases
 from rollproof.components.aws.setting import Store, Version
 from rollproof.components.aws.targets import Target
 from rollproof.components.aws.variables import Variables
@@ -134,12 +135,15 @@ def note_code(drill: Drill, label: str) -> None:
 
 
 def code_of_services(drill: Drill) -> dict[str, Json]:
-    """What each running service was started as: its program, arguments, and the folder of its release."""
-    services = drill.use(Services)
-    return {
-        name: digest_of([*keeper.spec.argv, str(keeper.spec.cwd)])
-        for name, keeper in services.running.items()
+    """What each service runs: its program, arguments and the folder of its release; or its image."""
+    running = drill.use(Services).running.items()
+    found: dict[str, Json] = {
+        name: digest_of([*keeper.spec.argv, str(keeper.spec.cwd)]) for name, keeper in running
     }
+    if drill.uses(ServiceReleases):
+        releases = drill.use(ServiceReleases)
+        found |= {name: digest_of(releases.runner(name).image) for name in releases.served}
+    return found
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from rollproof.components.aws.clients import THROTTLED, Aws
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.service import Services
 from rollproof.drill.drill import Drill
+from rollproof.model.system import Service
 from rollproof.workload.samples import Outcome
 
 ANSWER_SECONDS = 31.0
@@ -62,6 +63,16 @@ def _services(drill: Drill) -> Iterator[Target]:
         url = drill.use(Services).urls.get(name)
         if url is not None:
             yield _http(f"service.{name}", spec.health, url, {})
+            for path, headers in _endpoints(spec):
+                yield _http(f"service.{name}", path, url, headers)
+
+
+def _endpoints(spec: Service) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Paths of a service that answer 200 to a GET whenever it is well, as its endpoints are declared."""
+    for endpoint in spec.endpoint:
+        whole = "{" not in endpoint.path and endpoint.body is None and not endpoint.may_fail
+        if endpoint.method == "GET" and endpoint.status == httpx.codes.OK and whole:
+            yield endpoint.path, endpoint.headers
 
 
 def _in_account(drill: Drill) -> Iterator[Target]:

@@ -28,7 +28,7 @@ from rollproof.waiting import eventually, pause
 from rollproof.workload.samples import AlarmState, Connections, LogCount, Sample, Series, Usage, Watched
 
 BESIDE_SECONDS = 0.1
-USAGE_SECONDS = 0.2
+USAGE_SECONDS = 0.1
 ALARM_SECONDS = 0.5
 AT_LEAST = 21
 """Questions to each target that a watch goes on for, though its time be over…"""
