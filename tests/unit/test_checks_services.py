@@ -21,6 +21,7 @@ from rollproof.journal import Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome
 from rollproof.workload.operations import Operation
+from rollproof.workload.operations import Outcome as Outcome_
 from tests.unit.histories import Story
 
 PROVEN, REFUTED, UNKNOWN = Outcome.PROVEN, Outcome.REFUTED, Outcome.UNKNOWN
@@ -50,15 +51,9 @@ def rolled_back(
     story.event("service.serving", name="api", items=[release("2", B, identity)])
     story.event("service.roll_back", Kind.BEGIN, name="api", version="1", digest=A)
     story.event("service.roll_back", ends, items=[{"tag": "1", "was": A, "now": more.pop("now", A)}])
-    seen = {
-        "service": "api",
-        "answers": answers,
-        "failed": 0,
-        "image": image,
-        "status": "RUNNING",
-        "processes": [],
-    }
-    story.event("services.seen", label="after", items=[{**seen, **more}])
+    seen: dict[str, Json] = {"service": "api", "answers": answers, "failed": 0, "status": "RUNNING"}
+    seen |= {"image": image, "processes": [], **more}
+    story.event("services.seen", label="after", items=[seen])
     return story
 
 
@@ -131,27 +126,27 @@ def test_a_failed_deploy_says_why(ends: Kind, found: str, outcome: Outcome) -> N
     assert story.judge(failed_deploy_named).outcome is outcome
 
 
+def operation(number: int, outcome: Outcome_) -> Operation:
+    return Operation(
+        client="c",
+        name="n",
+        kind="read",
+        started_ns=number,
+        ended_ns=number + 1,
+        outcome=outcome,
+        token=str(number),
+    )
+
+
 def test_clients_bear_no_more_errors_than_is_said() -> None:
-    def done(*outcomes: str) -> Story:
+    def done(*outcomes: Outcome_) -> Story:
         story = Story()
-        story.traffic(
-            *(
-                Operation(
-                    client="c",
-                    name="n",
-                    kind="read",
-                    started_ns=i,
-                    ended_ns=i + 1,
-                    outcome=o,
-                    token=str(i),  # type: ignore[arg-type]
-                )
-                for i, o in enumerate(outcomes)
-            )
-        )
+        story.traffic(*(operation(number, outcome) for number, outcome in enumerate(outcomes)))
         return story
 
-    assert done(*["ok"] * 99, "failed").judge(clients_served, at_most=0.01).outcome is PROVEN
-    assert done(*["ok"] * 98, "failed", "failed").judge(clients_served, at_most=0.01).outcome is REFUTED
+    well: list[Outcome_] = ["ok"] * 98
+    assert done(*well, "ok", "failed").judge(clients_served, at_most=0.01).outcome is PROVEN
+    assert done(*well, "failed", "failed").judge(clients_served, at_most=0.01).outcome is REFUTED
     assert done().judge(clients_served, at_most=0.01).outcome is UNKNOWN
 
 

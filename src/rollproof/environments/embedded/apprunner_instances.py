@@ -46,7 +46,7 @@ class Health:
 
 @dataclass
 class Instance:
-    """One process of a release, which listens on a port of its own, in a copy of the image's files of its own.
+    """One process of a release, with a port and a copy of the image's files of its own.
 
     As in a container, what one instance changes in them is gone with it.
     """
