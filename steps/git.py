@@ -5,21 +5,14 @@ from __future__ import annotations
 from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import reverts
-from rollproof.components import culprit, gitacts
+from rollproof.components import culprit, gitacts, gitlooks  # noqa: F401  the looks register themselves
 from rollproof.components.aws import imagedeployer  # noqa: F401  it registers itself
-from rollproof.components.postgres import acts
 from rollproof.drill.drill import Drill
 
 
 @given("a repository whose pushes are deployed")
 def repository(drill: Drill) -> None:
     drill.require(gitacts.OpenRepository())
-
-
-@given("a database at its current release")
-def database(drill: Drill) -> None:
-    if drill.system.database is not None:
-        drill.require(acts.StageCurrent())
 
 
 @given("a repository whose pushes are deployed to what runs the service")

@@ -168,8 +168,10 @@ def test_a_revert_that_conflicts_names_the_files_and_leaves_nothing_half_done(op
 
 
 def refused(drill: Drill, which: str, text: str) -> None:
-    with pytest.raises(AttemptFailed, match=text):
-        gitacts.RevertCommit(which).prepare(drill)
+    """Nothing is begun, and what served serves on."""
+    with pytest.raises((BadInput, PreconditionNotMet), match=text):
+        drill.attempt(gitacts.RevertCommit(which))
+    assert drill.history.last("commit.roll_back") is None
     assert version(drill) == "1"
 
 
@@ -195,8 +197,8 @@ def test_a_working_copy_with_changes_of_its_own_is_one_clear_error(opened: Open)
     drill = opened()
     assert drill.attempt(gitacts.PushRelease("2"))
     (drill.use(Pipeline).work.path / "version").write_text("half done\n")
-    with pytest.raises(AttemptFailed, match="changes that are not committed: version"):
-        gitacts.RevertCommit().prepare(drill)
+    with pytest.raises(PreconditionNotMet, match="changes that are not committed: version"):
+        drill.attempt(gitacts.RevertCommit())
     assert version(drill) == "2"
 
 
@@ -282,7 +284,7 @@ def test_where_nothing_fails_the_search_says_unknown(opened: Open) -> None:
     assert drill.attempt(gitacts.PushRelease("2"))
     assert searched(drill)["reason"] == "nothing is answered badly"
     with pytest.raises(PreconditionNotMet, match="no commit was found"):
-        culprit.RevertCulprit().prepare(drill)
+        drill.attempt(culprit.RevertCulprit())
 
 
 def test_a_failure_that_comes_and_goes_is_unknown(opened: Open) -> None:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from rollproof.components.asking import ask
 from rollproof.components.deployers import deployable, deployer_of
 from rollproof.components.git import Repository
 from rollproof.components.pipeline import Pipeline
-from rollproof.components.postgres.bench import Bench
 from rollproof.drill.act import Act
-from rollproof.drill.drill import Drill, observer
-from rollproof.errors import AttemptFailed, NotApplicable, PreconditionNotMet
-from rollproof.model.json import Json, JsonObject
-from rollproof.model.system import System
+from rollproof.drill.drill import Drill
+from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
+from rollproof.model.json import JsonObject
 
 LATER = "LATER.txt"
 """Name of the file that a change adds which comes after what is taken back, and stays."""
@@ -99,12 +95,12 @@ class RevertCommit(Act):
         expect_revertible(pipeline.work, self.commit(pipeline))
 
     def commit(self, pipeline: Pipeline) -> str:
-        """The commit to take back. Raises AttemptFailed: there is none of that name."""
+        """The commit to take back. Raises BadInput: there is none of that name."""
         pushed = [made for made, release in pipeline.releases.items() if release.name == self.which]
         try:
             return pushed[-1] if pushed else pipeline.work.commit_of(self.which)
         except AttemptFailed as error:
-            raise AttemptFailed(
+            raise BadInput(
                 f"there is no commit {self.which!r}",
                 doing="looking for the commit to take back",
                 where=str(pipeline.work.path),
@@ -133,21 +129,21 @@ class RevertCommit(Act):
 
 
 def expect_revertible(work: Repository, commit: str) -> None:
-    """Raises AttemptFailed for what git would refuse, or revert without any sense."""
+    """Raises PreconditionNotMet for what git would refuse, or revert without any sense."""
     doing, where = "looking at what is to be taken back", str(work.path)
     if not work.is_ancestor(commit, "HEAD"):
-        raise AttemptFailed(
+        raise PreconditionNotMet(
             f"commit {commit[:10]} is not part of what is deployed, so there is nothing of it to take back",
             doing=doing,
             where=where,
             remedy="name a commit that `git log main` lists",
         )
     if not work.parents_of(commit):
-        raise AttemptFailed(
+        raise PreconditionNotMet(
             f"commit {commit[:10]} is the first one: nothing was there before it", doing=doing, where=where
         )
     if dirty := work.changed():
-        raise AttemptFailed(
+        raise PreconditionNotMet(
             f"the working copy has changes that are not committed: {', '.join(dirty[:5])}",
             doing=doing,
             where=where,
@@ -198,130 +194,3 @@ def revert(work: Repository, commit: str, *, parent: int) -> str:
 def name_of_current(drill: Drill) -> str:
     """Name of the release that a feature calls current."""
     return drill.use(Pipeline).release("current").name
-
-
-@observer("reverted")
-def look_at_branch(drill: Drill) -> None:
-    """What the branch that is deployed holds now, beside what was to be taken back."""
-    pipeline, begun = drill.use(Pipeline), _rollback(drill)
-    head, commit, before = pipeline.head(), str(begun["item"]), str(begun["head"])
-    origin = pipeline.origin
-    rows = _compared(pipeline.work, (commit, str(begun["parts"])), origin, (before, head))
-    pushed = [str(note.data["head"]) for note in drill.history.all("pipeline.ran")]
-    good = str(begun["against"])
-    between = origin.git("rev-list", f"{good}..{before}").split() if good else []
-    others = [one for one in between if one != commit]
-    drill.recorder.note(
-        "branch.looked",
-        {
-            "head": head,
-            "against": before,
-            "item": commit,
-            "differences": drill.recorder.journal.attachments.put(rows),
-            "missing": [one for one in (before, *pushed) if not origin.is_ancestor(one, head)],
-            "digest": origin.tree_of(head),
-            "kept": origin.tree_of(good) if good and not others else "",
-        },
-    )
-
-
-def _rollback(drill: Drill) -> JsonObject:
-    """What the newest revert was about to do. Raises PreconditionNotMet: there was none."""
-    found = [event.data for event in drill.history.all("commit.roll_back") if "parts" in event.data]
-    if not found:
-        raise PreconditionNotMet("no commit was taken back")
-    return found[-1]
-
-
-def _compared(
-    work: Repository, undoing: tuple[str, str], origin: Repository, was_done: tuple[str, str]
-) -> list[Json]:
-    """For each path: how it would be with the commit taken back, and how it is.
-
-    A file that nothing has touched since is compared as a whole, another by the lines that went and came.
-    """
-    wanted, done = work.difference(*undoing), origin.difference(*was_done)
-    rows: list[Json] = []
-    for path in sorted({*wanted, *done}):
-        want, found = wanted.get(path), done.get(path)
-        if want and found and want.before != found.before:
-            expected = work.lines_changed(*undoing, path)
-            is_there = origin.lines_changed(*was_done, path)
-        else:
-            expected, is_there = (want.after if want else ""), (found.after if found else "")
-        rows.append({"path": path, "expected": expected, "found": is_there})
-    return rows
-
-
-@observer("served")
-def look_at_service(drill: Drill) -> None:
-    """What serves now: the tree that each process runs from, and what is answered; and what was before."""
-    pipeline, begun = drill.use(Pipeline), _rollback(drill)
-    folders = pipeline.deployer.folders(pipeline.checkouts)
-    good = next((one.facts for one in pipeline.deployments if one.head == begun["against"]), {})
-    bad = next((one.facts for one in pipeline.deployments if one.head == begun["head"]), {})
-    put = drill.recorder.journal.attachments.put
-    drill.recorder.note(
-        "service.looked",
-        {
-            "versions": {name: tree_in(folder, drill.system) for name, folder in folders.items()},
-            "digest": pipeline.origin.tree_of(pipeline.head()),
-            "found": put(dict(ask(drill, pipeline.urls))),
-            "kept": put(dict(good)),
-            "against": put(dict(bad)),
-        },
-    )
-
-
-def tree_in(folder: str, system: System) -> str:
-    """The id of what a checkout holds; empty where that cannot be told.
-
-    A build of the system's own may change files that were checked out; nothing else may.
-    """
-    if not folder:
-        return ""
-    checkout = Repository(Path(folder))
-    if not checkout.changed():
-        return checkout.tree_of("HEAD")
-    deploy = system.deploy
-    return "" if deploy.install or deploy.build or deploy.command else "changed since it was checked out"
-
-
-@observer("schema-of-code")
-def look_at_schema(drill: Drill) -> None:
-    """Which migrations the code that serves was made with, and which of them the ledger lacks."""
-    pipeline, bench = drill.use(Pipeline), drill.use(Bench)
-    ledger = set(bench.ledger())
-    needed = migrations_of(drill, Path(pipeline.current.release.path or ""))
-    drill.recorder.note(
-        "schema.looked",
-        {
-            "head": pipeline.current.head,
-            "migrations": needed,
-            "missing": [name for name in needed if name not in ledger],
-            "count": len(ledger),
-            "found": drill.recorder.journal.attachments.put(dict(ask(drill, pipeline.urls, rounds=1))),
-        },
-    )
-
-
-def migrations_of(drill: Drill, folder: Path) -> list[Json]:
-    """The migrations whose files a checkout holds, and files beside them that no known migration has."""
-    bench = drill.use(Bench)
-    root = (drill.system.root / bench.spec.migrations.path).resolve()
-    known: dict[Path, str] = {}
-    for migration in bench.templates.history.migrations:
-        if migration.where.resolve().is_relative_to(root):
-            known[migration.where.resolve().relative_to(root)] = migration.id
-    for base in (folder, folder / bench.spec.migrations.path):
-        there = [path for path in known if (base / path).exists()]
-        if there:
-            return [*(known[path] for path in there), *_strangers(base, there, set(known))]
-    return []
-
-
-def _strangers(base: Path, there: list[Path], known: set[Path]) -> list[str]:
-    """Files beside migrations that are none of those known, where each has its way back in the same file."""
-    places = {path.parent for path in there if path.suffix == ".py"}
-    files = {file.relative_to(base) for place in places for file in (base / place).glob("[!_]*.py")}
-    return sorted(path.as_posix() for path in files - known)
