@@ -86,12 +86,13 @@ def runnable(system: System) -> dict[str, Service]:
 
 
 def folder_of(system: System, release: Release) -> Path:
-    """Where a release's code is. Raises BadInput when it is not there."""
-    folder = system.root / (release.path or "")
-    if release.path is None or not folder.is_dir():
+    """Where a release's code is. Raises BadInput when that is not there, NotApplicable when none is named."""
+    if release.path is None:
+        raise NotApplicable(f"release {release.name} names no folder with its code, a `path`")
+    folder = system.root / release.path
+    if not folder.is_dir():
         raise BadInput(
-            f"release {release.name} has no folder"
-            + (f": there is no {release.path}" if release.path else ": it has no `path`"),
+            f"release {release.name} has no folder: there is no {release.path}",
             doing="looking for the code of a release",
             where=f"{system.source}: release {release.name!r}",
             remedy="give the folder that its code is in as `path`, or build it",
