@@ -20,7 +20,7 @@ def parts(blob: bytes, data: bytes) -> tuple[bytes, bytes]:
 
     Raises ValueError for another version, purpose, hash or kind of key, and for a blob cut short.
     """
-    if blob[:6] != MAGIC or struct.unpack(">I", blob[6:10]) != (1,):
+    if blob[:10] != MAGIC + struct.pack(">I", 1):
         raise ValueError("not an SSH signature of version 1")
     fields, rest = [], blob[10:]
     for _ in range(5):
