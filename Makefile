@@ -10,13 +10,14 @@ SABOTAGE = $(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cachep
 SECOND := features/git.feature features/configuration.feature features/emergency.feature
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test lint sabotage kill bench bench-history lock clean
+.PHONY: help drill test lint sabotage kill containers bench bench-history lock clean
 
 help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
 	@echo "make test       the project's own tests"
 	@echo "make sabotage   prove that every check can say no (FEW=1: one saboteur a check or so)"
 	@echo "make kill       what takes long: a drill killed at each of its events, every bad rollback, and the like"
+	@echo "make containers the contract of environments and real drills on containers (STRICT=1: fail where there is no engine)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      how long what takes"
 	@echo "make bench-history  walk public histories from PyPI, and measure it (slow; TRUTH=folder)"
@@ -47,6 +48,12 @@ sabotage: $(READY)
 
 kill: $(READY)
 	$(BIN)/pytest -q -n 2 -m slow tests --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+
+# 77: no engine can be had here, which was said
+containers: $(READY)
+	@$(BIN)/python -m tests.containers; code=$$?; \
+	  if [ $$code -eq 77 ] && [ -z "$(STRICT)" ]; then echo "make containers: SKIPPED, nothing was tried"; code=0; fi; \
+	  exit $$code
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.drill
