@@ -6,14 +6,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import PLACES, Place
+from places import PLACES, Place, staging
 
 from rollproof.environments.base import OpenEnvironment
 from rollproof.journal import Journal, Recorder
 
 
+@pytest.fixture(scope="session")
+def standing_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A server and an account that no drill has started; variables lead to them, as they do elsewhere."""
+    from standin import SPEC, stand_in
+
+    with stand_in(tmp_path_factory.mktemp("elsewhere")) as found, pytest.MonkeyPatch.context() as patch:
+        found.run("CREATE ROLE contract_app LOGIN PASSWORD 'app'")
+        patch.setenv("STANDIN_APP", "app")
+        patch.setenv(SPEC, found.spec(passwords_env={"contract_app": "STANDIN_APP"}))
+        for name, value in found.environ.items():
+            patch.setenv(name, value)
+        yield
+
+
 @pytest.fixture(scope="module", params=PLACES, ids=lambda make: make.__name__)
 def place(request: pytest.FixtureRequest) -> Place:
+    if request.param is staging:
+        request.getfixturevalue("standing_in")
     found: Place = request.param()
     if found.missing:
         pytest.skip(found.missing)

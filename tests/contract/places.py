@@ -6,6 +6,7 @@ An environment is added by one more function in `PLACES`. Each says for itself w
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from rollproof.journal import read_journal
 from rollproof.model.json import JsonObject
 from rollproof.model.system import System
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "staging"))
 ASKED = "ROLLPROOF_TEST_CONTAINERS"
 """Set by `make containers`, which sees to it that there are an engine and images."""
 
@@ -86,7 +88,24 @@ def containers() -> Place:
     return Place("containers", lambda: environment_named("containers"), left_in_engine, system, missing)
 
 
-PLACES: Sequence[Callable[[], Place]] = (embedded, containers)
+def staging() -> Place:
+    """Reached as a real one is; the stand-in that it leads to is started by the session's tests."""
+    from standin import declared_in_environ, left_on_stand_in
+
+    said = declared_in_environ()
+    system = a_system(environments={"staging": said} if said else {})
+    missing = "" if said else "no stand-in was started for staging"
+    return Place(
+        "staging",
+        lambda: environment_named("staging"),
+        lambda undo: left_in_folders(undo) + left_on_stand_in(undo),
+        system,
+        missing,
+        makes_server=False,
+    )
+
+
+PLACES: Sequence[Callable[[], Place]] = (embedded, containers, staging)
 
 
 def place_named(name: str) -> Place:

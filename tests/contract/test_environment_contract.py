@@ -286,6 +286,8 @@ with place.make().open(place.system, recorder) as opened:
 
 @pytest.mark.parametrize("moment", ["postgres.start", "database.create", "everything.is.there"])
 def test_kill_9_and_then_heal_leaves_nothing(place: Place, tmp_path: Path, moment: str) -> None:
+    if moment == "postgres.start" and not place.makes_server:
+        pytest.skip("this server was started by its owner")
     file = tmp_path / "journal.ndjson"
     source, here = Path(rollproof.__file__).parent.parent, Path(__file__).parent
     owner = subprocess.Popen(

@@ -25,12 +25,14 @@ from rollproof.environments.base import AwsEndpoint, PostgresServer
 from rollproof.environments.embedded import EmbeddedEnvironment
 from rollproof.fingerprint import take_fingerprint
 from rollproof.journal import Journal, Recorder
+from rollproof.model.json import JsonObject
 from rollproof.model.system import System
 
 ACCOUNT = "123456789012"
 STRANGER = "999988887777"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/rollproof-drill"
 DSN, KEY, SECRET = "STANDIN_DSN", "STANDIN_KEY", "STANDIN_SECRET"
+SPEC = "ROLLPROOF_TEST_STAGING"
 APP = "app"
 """the password of the application's role"""
 DATABASE = "shop_staging"
@@ -87,6 +89,10 @@ class StandIn:
                 "environments": {"staging": self.declared(**more)},
             }
         )
+
+    def spec(self, **database: Any) -> str:
+        """`[environments.staging]` as a text, for a variable: other processes declare the same."""
+        return json.dumps(self.declared(database=database), default=str)
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[Any]:
         return psycopg.connect(self.server.conninfo(database), autocommit=True)
@@ -183,6 +189,22 @@ _LISTED = (
     ("iam", "list_account_aliases", "AccountAliases", ()),
     ("cloudwatch", "describe_alarms", "MetricAlarms", ()),
 )
+
+
+def declared_in_environ() -> dict[str, Any] | None:
+    """What whoever started a stand-in has left in the variables; None when nobody did."""
+    text = os.environ.get(SPEC)
+    return dict(json.loads(text)) if text else None
+
+
+def left_on_stand_in(undo: JsonObject) -> list[str]:
+    """Databases and roles that a journal announced and that are there all the same."""
+    if not str(undo.get("kind")).startswith("postgres."):
+        return []
+    names = {str(name) for key in ("databases", "roles") for name in (undo.get(key) or ())}  # type: ignore[union-attr]
+    with psycopg.connect(os.environ[DSN]) as conn:
+        there = conn.execute("SELECT datname FROM pg_database UNION SELECT rolname FROM pg_roles").fetchall()
+    return sorted(names & {str(row[0]) for row in there})
 
 
 @contextmanager

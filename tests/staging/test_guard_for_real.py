@@ -401,8 +401,10 @@ def test_a_refused_place_is_on_record_and_not_asked_again(
             with pytest.raises(WrongPlace), environment.open(place.system(), recorder):
                 raise AssertionError("it was let in")
         assert [(event.act, event.kind.value) for event in journal.events] == [
+            ("environment.open", "begin"),
             ("environment.verify", "begin"),
             ("environment.verify", "fail"),
+            ("environment.open", "fail"),
         ]
 
 

@@ -10,11 +10,14 @@ from collections.abc import Callable, Sequence
 
 from rollproof.environments.base import AwsEndpoint, PostgresServer
 from rollproof.journal import Event
+from rollproof.model.json import JsonObject
 
 _SERVERS: dict[str, PostgresServer] = {}
 _ENDPOINTS: dict[str, AwsEndpoint] = {}
 Opener = Callable[[Sequence[Event]], None]
 _OPENERS: list[Opener] = []
+LOCAL = ("embedded", "containers")
+"""Kinds of undo data: scratch folders and processes, containers."""
 
 
 def remember(*, server: PostgresServer | None = None, endpoint: AwsEndpoint | None = None) -> None:
@@ -40,6 +43,11 @@ def opener(function: Opener) -> Opener:
     if function not in _OPENERS:
         _OPENERS.append(function)
     return function
+
+
+def is_local(undo: JsonObject) -> bool:
+    """Whether it is undone on this machine alone, so that no place need be verified for it."""
+    return undo.get("kind") in LOCAL
 
 
 def verify_again(events: Sequence[Event]) -> None:

@@ -57,27 +57,29 @@ class StagingEnvironment:
 
     @contextmanager
     def open(self, system: System, recorder: Recorder) -> Iterator[OpenStaging]:
-        """Verifies the place, then makes a scratch folder on this machine. Nothing is written there yet.
+        """Verifies the place, then makes a scratch folder on this machine. Nothing is written elsewhere.
 
         Raises:
             WrongPlace: every reason why the place may not be touched.
             EnvironmentUnavailable: it does not answer.
         """
         self._expect_ready(system)
-        verified = self._verify(system, recorder)
+        if system.name in self._refused:
+            raise self._refused[system.name]
         scratch = Scratch.name(self._root())
         undo = undo_data(scratch.folder)
         with recorder.acting("environment.open", {"environment": self.name, "undo": undo}):
+            verified = self._verify(system, recorder)
             guardian = _guard(scratch)
+        opened = OpenStaging(system, verified, scratch=scratch.folder, guardian=guardian)
         try:
-            yield OpenStaging(system, verified, scratch=scratch.folder, guardian=guardian)
+            yield opened
         finally:
+            opened.closed = True
             _close(guardian, recorder)
 
     def _verify(self, system: System, recorder: Recorder) -> Verified:
         """A place that was refused once is not looked at again for every scenario."""
-        if system.name in self._refused:
-            raise self._refused[system.name]
         with recorder.acting(VERIFY, self._about(system)) as result:
             try:
                 verified = Guard(system, self.name).verify()
@@ -111,6 +113,7 @@ class OpenStaging:
         scratch: a private folder on this machine.
         guardian: keeps it.
         facts: for the report.
+        closed: nobody who still holds it gets anything from it.
     """
 
     def __init__(self, system: System, verified: Verified, *, scratch: Path, guardian: Keeper) -> None:
@@ -119,6 +122,7 @@ class OpenStaging:
         self.guardian = guardian
         self.system = system
         self.verified = verified
+        self.closed = False
         self._ports = Ports()
         self._lock = threading.Lock()
         self._endpoint = verified.endpoint
@@ -129,6 +133,7 @@ class OpenStaging:
 
     def postgres(self) -> PostgresServer:
         """The verified server. Raises EnvironmentUnavailable where the environment has none."""
+        self._expect_open()
         if self._server is None:
             raise EnvironmentUnavailable(
                 f"[environments.{self.name}] has no database",
@@ -143,6 +148,7 @@ class OpenStaging:
         Raises EnvironmentUnavailable where the environment has none, or STS does not answer; WrongPlace
         when a renewed session is of another account.
         """
+        self._expect_open()
         with self._lock:
             if self._endpoint is None:
                 raise EnvironmentUnavailable(
@@ -153,6 +159,10 @@ class OpenStaging:
             if self._is_old():
                 self._renew()
             return self._endpoint
+
+    def _expect_open(self) -> None:
+        if self.closed:
+            raise EnvironmentUnavailable(f"the environment {self.name} is closed", remedy="open another")
 
     def _is_old(self) -> bool:
         """A drill that begins with a session must end with it: half its time is for that."""
