@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from rollproof.checks.steadiness import Limits
+from rollproof.checks.steadiness import Limits, logs
 from rollproof.checks.usages import usages
 from rollproof.model.verdict import Outcome, worst
-from rollproof.workload.samples import Usage, Watched
+from rollproof.workload.samples import LogCount, Usage, Watched
 
 
 def watch(
@@ -69,3 +69,12 @@ def test_what_was_used_is_read_back_as_it_was_written() -> None:
     old = dict(Watched(1.0, ()).to_json())
     del old["usage"]
     assert Watched.from_json(old).usage == ()
+
+
+def test_a_service_may_log_little_and_one_that_logged_much_may_not_fall_silent() -> None:
+    def logged(lines: int) -> Watched:
+        return Watched(2.0, (), logs=(LogCount("service worker", lines, 0),))
+
+    assert worst(part.outcome for part in logs(logged(0), logged(0))) is Outcome.PROVEN
+    assert worst(part.outcome for part in logs(logged(1), logged(0))) is Outcome.PROVEN
+    assert worst(part.outcome for part in logs(logged(50), logged(0))) is Outcome.UNKNOWN

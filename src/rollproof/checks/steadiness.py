@@ -28,8 +28,9 @@ IN_A_ROW = 2
 """Samples in a row that it takes to call a target ill, or well again."""
 A_FEW_CONNECTIONS = 5
 TAIL_RISE = 0.05
+A_FEW_LINES = 5
 _SERVICE = "service "
-"""What a service's log is called: one may log nothing while all is well, a function logs every call."""
+"""What a service's log is called: one may log little while all is well, a function logs every call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +216,8 @@ def logs(before: Watched, after: Watched) -> Iterable[Part]:
         yield _open("nothing was written to any log, so their having no errors says nothing")
     for now in after.logs:
         then = earlier.get(now.group, LogCount(now.group, 0, 0))
-        if then.lines and not now.lines:
+        spoke = then.lines > (A_FEW_LINES if now.group.startswith(_SERVICE) else 0)
+        if spoke and not now.lines:
             yield _open(f"log {now.group} has fallen silent")
         elif now.errors and _more_errors(then, now, before.seconds, after.seconds):
             yield _ill(f"log {now.group}: {then.errors} errors before, {now.errors} after")
