@@ -157,17 +157,23 @@ def test_a_release_whose_code_cannot_be_loaded_is_one_clear_error(shop: Drilled)
 
 @pytest.mark.slow
 def test_no_order_at_all_refutes_what_relies_on_one_and_not_what_names_it(shop: Drilled) -> None:
-    shop.edit(
-        "releases/1/shop.py",
-        (
-            'shop.orders", "/orders',
-            'migrations WHERE 1 / (3 - (SELECT count(*) FROM public.migrations)) > 0", "/orders',
-        ),
-    )
+    stumbles = "reference FROM shop.orders WHERE 1 / CASE amount WHEN 8 THEN 0 ELSE 1 END > 0"
+    shop.edit("releases/1/shop.py", ("reference FROM shop.orders", stumbles))
+    shop.edit("releases/2/shop.py", ("VALUES (%s, 7)", "VALUES (%s, 8)"))
     ended = shop.drill("-q", FEATURE)
     assert ended.code == 1
     assert "1 proven" in ended.said
     assert "1 refuted" in ended.said
+    all_is_well(shop)
+
+
+@pytest.mark.slow
+def test_where_all_goes_back_at_once_nobody_is_served_meanwhile_and_that_is_said(shop: Drilled) -> None:
+    shop.edit("system.toml", ("[service.web]", '[compatibility]\norder = "both at once"\n\n[service.web]'))
+    ended = shop.drill("-q", FEATURE, "-k", "taken_back")
+    assert ended.code == 0, ended.said
+    [verdict] = [e for e in shop.journal().all("verify") if e.data["check"] == "requests-served"]
+    assert ", closed for " in str(verdict.data["reason"])
     all_is_well(shop)
 
 
