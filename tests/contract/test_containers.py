@@ -5,6 +5,7 @@ The first part needs no engine. The second runs where `make containers` asks for
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -26,7 +27,7 @@ from rollproof.environments.containers import clients as client_programs
 from rollproof.environments.containers.compose import FILE
 from rollproof.environments.containers.container import LABEL
 from rollproof.environments.containers.engine import Engine, find_engine, obstacle_at
-from rollproof.environments.containers.images import LOCALSTACK, needs_token, postgres_image
+from rollproof.environments.containers.images import LOCALSTACK, localstack_image, needs_token, postgres_image
 from rollproof.environments.containers.leftovers import left_of, remove_leftovers
 from rollproof.environments.containers.postgres import major_of, rules, settings
 from rollproof.errors import BadInput, EnvironmentUnavailable, NotProvenHere
@@ -100,11 +101,8 @@ def test_what_is_no_engine_is_told_from_one(short: Path) -> None:
 
         def babble() -> None:
             while not stop.is_set():
-                try:
-                    with listener.accept()[0] as client:
-                        client.sendall(b"220 mail.example.com ESMTP\r\n")
-                except OSError:
-                    return
+                with contextlib.suppress(OSError), listener.accept()[0] as client:
+                    client.sendall(b"220 mail.example.com ESMTP\r\n")
 
         thread = threading.Thread(target=babble, daemon=True)
         thread.start()
@@ -157,6 +155,15 @@ def test_the_server_s_image_is_of_production_s_major_version(
     spec: Mapping[str, Any], major: int | None, image: str
 ) -> None:
     assert postgres_image(Containers(**spec), major) == image
+
+
+def test_a_mirror_that_testcontainers_is_told_of_counts_for_what_nobody_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    where = "rollproof.environments.containers.images.testcontainers_config.hub_image_name_prefix"
+    monkeypatch.setattr(where, "mirror.example.com/")
+    assert postgres_image(Containers(), 16) == "mirror.example.com/postgres:16"
+    assert localstack_image(Containers(localstack_image="own/aws:1")) == "own/aws:1"
 
 
 @pytest.mark.parametrize(("version", "major"), [("17.10", 17), ("18beta2", 18), ("13", 13), ("19devel", 19)])

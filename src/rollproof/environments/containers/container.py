@@ -132,6 +132,7 @@ def start_container(engine: Engine, spec: ContainerSpec) -> Running:
         name=spec.name,
         volumes=list(spec.volumes),
     )
+    made.image = spec.image  # a mirror is in its name already
     # Its own ways to say so leave out the address, and take a command as one text.
     made.ports = {f"{spec.port}/tcp": (LOOPBACK, spec.port)}  # type: ignore[dict-item]
     made._command = list(spec.command) or None

@@ -24,7 +24,7 @@ from rollproof.errors import EnvironmentUnavailable
 SETTING = "DOCKER_HOST"
 DEFAULT = "unix:///var/run/docker.sock"
 TIMEOUT_SECONDS = 120
-_ANSWER_SECONDS = 10.0
+_ANSWER_SECONDS = 15
 _INSTALL = (
     "install Docker and start it (Debian, Ubuntu: `apt-get install docker.io`; macOS: Docker Desktop or "
     "Colima), or drill with --environment embedded, which needs none"
@@ -94,8 +94,9 @@ def find_engine(host: str | None = None) -> Engine:
             obstacle.found, doing="talking to the container engine", where=where, remedy=obstacle.remedy
         )
     try:
-        client = docker.DockerClient(base_url=where, version="auto", timeout=TIMEOUT_SECONDS)
+        client = docker.DockerClient(base_url=where, version="auto", timeout=_ANSWER_SECONDS)
         client.ping()
+        client.api.timeout = TIMEOUT_SECONDS  # pulling and starting take longer than answering
     except (DockerException, RequestException) as error:
         raise EnvironmentUnavailable(
             f"what answers there is no container engine: {error}",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from requests.exceptions import RequestException
+from testcontainers.core.config import testcontainers_config
 
 from rollproof.environments.base import Obstacle
 from rollproof.environments.containers.engine import Engine
@@ -45,11 +46,18 @@ class Image:
 
 
 def postgres_image(spec: Containers, major: int | None) -> str:
-    return spec.postgres_image or f"{POSTGRES}:{major or POSTGRES_MAJOR}"
+    """What the system file names, or the official image, from the mirror that testcontainers is told of."""
+    return spec.postgres_image or f"{_mirror()}{POSTGRES}:{major or POSTGRES_MAJOR}"
 
 
 def localstack_image(spec: Containers) -> str:
-    return spec.localstack_image or LOCALSTACK
+    """What the system file names, or LocalStack's own, from the mirror that testcontainers is told of."""
+    return spec.localstack_image or f"{_mirror()}{LOCALSTACK}"
+
+
+def _mirror() -> str:
+    """TESTCONTAINERS_HUB_IMAGE_NAME_PREFIX, such as `registry.example.com/mirror/`."""
+    return str(testcontainers_config.hub_image_name_prefix)
 
 
 def needs_token(name: str) -> bool:
