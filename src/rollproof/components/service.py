@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -79,10 +79,15 @@ class Services:
 
     def restart(self, name: str) -> str:
         """Ends a service and starts it again where it was; why it is not healthy, or an empty text."""
-        service = self.drill.system.service[name]
-        self.running.pop(name).stop()
-        keeper = self._launch(name, service, self.urls[name])
-        return self.settle(service, keeper, self.urls[name])
+        return self.restart_all([name])[name]
+
+    def restart_all(self, names: Iterable[str]) -> dict[str, str]:
+        """Like `restart`, of several, which come up side by side."""
+        wanted, declared = list(names), self.drill.system.service
+        for name in wanted:
+            self.running.pop(name).stop()
+        kept = {name: self._launch(name, declared[name], self.urls[name]) for name in wanted}
+        return {name: self.settle(declared[name], kept[name], self.urls[name]) for name in wanted}
 
     def settle(self, service: Service, keeper: Keeper, url: str) -> str:
         """Waits until a service answers in any way, or has ended; why it is not healthy, or an empty text."""

@@ -68,7 +68,7 @@ class Deploys:
         Args:
             configuration: whether the variables that belong to the release come with it.
         """
-        services, problems = self.drill.use(Services), []
+        services = self.drill.use(Services)
         begun, sizes = time.monotonic_ns(), log_sizes(self.drill)
         for name in list(services.running):
             kept = services.configured(name)
@@ -76,13 +76,12 @@ class Deploys:
             services.variables.pop(name, None)
             if not configuration:
                 services.variables[name] = kept
-            if problem := services.restart(name):
-                problems.append(f"{name}: {problem}")
+        ended = services.restart_all(list(services.running))
         before = self.releases[-1].name if self.releases else ""
         self.releases.append(release)
         done = Deployed(before, release.name, begun, time.monotonic_ns(), sizes, log_sizes(self.drill))
         self.history.append(done)
-        return problems
+        return [f"{name}: {problem}" for name, problem in ended.items() if problem]
 
 
 @dataclass(frozen=True)
