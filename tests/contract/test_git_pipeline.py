@@ -279,6 +279,14 @@ def test_the_commit_that_broke_it_is_found_among_others(opened: Open) -> None:
     assert drill.use(Pipeline).work.head == drill.use(Pipeline).head()
 
 
+def test_candidates_are_built_before_they_are_run(opened: Open) -> None:
+    program = "import shutil, sys; shutil.copy(sys.argv[1] + '/server.py', sys.argv[1] + '/built.py')"
+    web = {"command": [*PYTHON, "{path}/built.py"], "start_limit": "10s"}
+    drill = opened(service={"web": web}, deploy={"build": [*PYTHON, "-c", program, "{path}"]})
+    assert drill.attempt(gitacts.PushRelease("3", before=1))
+    assert searched(drill)["outcome"] == "found"
+
+
 def test_where_nothing_fails_the_search_says_unknown(opened: Open) -> None:
     drill = opened()
     assert drill.attempt(gitacts.PushRelease("2"))

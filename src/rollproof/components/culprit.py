@@ -53,12 +53,15 @@ class Search:
         return self.codes[commit], _WORDS[self.codes[commit]]
 
     def _try(self, commit: str) -> int:
+        release = self.pipeline.asked_for(commit)
         try:
-            release = self.pipeline.asked_for(commit)
+            self.pipeline.make_ready(release)
             with self.pipeline.deployer.try_out(release, self.services) as urls:
                 return self._settled(urls)
         except (AttemptFailed, EnvironmentUnavailable):
             return CANNOT_TELL
+        finally:
+            self.pipeline.forget(release)
 
     def _settled(self, urls: Mapping[str, str]) -> int:
         """One round, if it is clear. After one that is not, several more have to say the same."""

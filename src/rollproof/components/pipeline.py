@@ -5,6 +5,7 @@ Nothing is ever pushed to where the user's repository came from: a copy of it kn
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -54,7 +55,7 @@ class Pipeline:
     def __init__(self, drill: Drill) -> None:
         self.drill = drill
         self.deployer: Deployer = deployer_of(drill)
-        self.folder = drill.use(Bench).scratch / "git"
+        self.folder = drill.use(Bench).scratch / f"git-{secrets.token_hex(4)}"
         self.folder.mkdir()
         self.environment = drill.session.open(drill.system)
         self.origin = Repository.create(self.folder / "origin.git", bare=True)
@@ -66,6 +67,7 @@ class Pipeline:
         self.releases: dict[str, Release] = {}
         self.failure: AttemptFailed | None = None
         self._ran = 0
+        self._checked_out: dict[str, str] = {}
         drill.on_heal(drill.use(Services).stop)
 
     @property
@@ -156,8 +158,20 @@ class Pipeline:
         self._ran += 1
         folder = self.checkouts / f"{self._ran:03}-{commit[:10]}"
         self.origin.git("worktree", "add", "--quiet", "--detach", str(folder), commit)
-        base = self._release_of(commit)
-        return base.model_copy(update={"path": str(folder / self._prefix()), "revision": commit})
+        path = str(folder / self._prefix())
+        self._checked_out[path] = str(folder)
+        return self._release_of(commit).model_copy(update={"path": path, "revision": commit})
+
+    def make_ready(self, release: Release) -> None:
+        """Installs and builds a release that is only tried. Raises AttemptFailed."""
+        for stage in ("install", "build"):
+            command: Command | None = getattr(self.drill.system.deploy, stage)
+            if command is not None:
+                self._run_own(stage, command, release)
+
+    def forget(self, release: Release) -> None:
+        """Removes the checkout of a release that was only tried."""
+        self.origin.git("worktree", "remove", "--force", self._checked_out.pop(release.path or ""))
 
     def _release_of(self, commit: str) -> Release:
         """The release whose content a commit has, or is nearest to: that one's variables go with it."""
