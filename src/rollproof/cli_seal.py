@@ -193,6 +193,8 @@ def _verdict(found: Verification) -> str:
 
 
 def _lines_of_folder(whole: FolderVerification) -> list[str]:
+    from rollproof.evidence.wording import count_of
+
     lines = [line for bundle in whole.bundles for line in _lines(bundle)]
     lines += [f"✗ {one}" for one in whole.findings] + [f"– {note}" for note in whole.notes]
-    return [*lines, f"{whole.result.name.lower()}: {len(whole.bundles)} runs"]
+    return [*lines, f"{whole.result.name.lower()}: {count_of(len(whole.bundles), 'run')}"]
