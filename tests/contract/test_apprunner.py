@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
 from rollproof.environments.embedded import EmbeddedEnvironment
 from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
+from rollproof.journal import Kind
 from rollproof.model.systemfile import read_system
 from rollproof.waiting import eventually
 
@@ -219,6 +221,36 @@ def test_ecs_runs_revisions_and_its_circuit_breaker_takes_back_what_fails(drill:
     set_service_settings(drill, {"COLOR": "red"})
     assert service_settings(drill) == {"COLOR": "red"}
     assert answered(drill)["color"] == "red"
+
+
+@pytest.mark.parametrize("runner", ["apprunner", "ecs"])
+def test_in_an_account_that_stays_a_service_gets_back_what_it_ran(
+    drill: Drill, root: Path, runner: str
+) -> None:
+    spec = drill.system.service["api"].model_copy(update={"runner": runner})
+    drill.system = drill.system.model_copy(update={"service": {"api": spec}})
+    drill.require(DeployService("previous"))
+    releases = drill.use(ServiceReleases)
+    releases.publish("api", root / "releases" / "2", "2")
+    releases.cloud.endpoint = replace(releases.cloud.endpoint, private=False)
+    drill.require(DeployService("current"))
+    assert answered(drill)["version"] == "2"
+    assert "blue" not in json.dumps(drill.history.last("service.deploy", Kind.BEGIN).data)  # type: ignore[union-attr]
+    url = drill.use(Services).urls["api"]
+    assert drill.heal() == []
+    assert httpx.get(f"{url}/health", trust_env=False).json() == {
+        "version": "1",
+        "color": "blue",
+        "key": None,
+    }
+
+
+def test_in_an_account_that_stays_nothing_is_created(drill: Drill) -> None:
+    releases = drill.use(ServiceReleases)
+    releases.images("api").make_repository()
+    releases.cloud.endpoint = replace(releases.cloud.endpoint, private=False)
+    with pytest.raises(PreconditionNotMet, match="there is no service small-api-embedded"):
+        releases.deploy("api", f"{releases.images('api').uri}:1")
 
 
 def test_a_service_whose_first_release_fails_is_not_there(drill: Drill) -> None:

@@ -133,20 +133,20 @@ class AppRunnerService:
         Raises AttemptFailed: the deployment failed, with App Runner's own reason; what served serves on.
         """
         after = self.spec.unhealthy_after if unhealthy_after is None else unhealthy_after
-        health = self._health(after, protocol)
         arn = self.arn()
+        checked: dict[str, Any] = {}
+        if arn is None or self.cloud.endpoint.private or unhealthy_after is not None:
+            checked["HealthCheckConfiguration"] = self._health(after, protocol)
         with calling("deploying to App Runner", where=self.name):
             if arn is None:
                 done = self.client.create_service(
                     ServiceName=self.name,
                     SourceConfiguration=self._source(image, variables or {}, secrets or {}),
-                    HealthCheckConfiguration=health,
+                    **checked,
                 )
             else:
                 source = self._changed(image, variables, secrets)
-                done = self.client.update_service(
-                    ServiceArn=arn, SourceConfiguration=source, HealthCheckConfiguration=health
-                )
+                done = self.client.update_service(ServiceArn=arn, SourceConfiguration=source, **checked)
         self._settle(done["Service"]["ServiceArn"], done["OperationId"], after)
 
     def delete(self) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rollproof.components.aws.services import ServiceReleases, folders, key_of, listed, release_of
+from rollproof.components.aws.serviceundo import undo_service
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed
@@ -50,6 +51,10 @@ class DeployService(Act):
         version, broken, _ = self._what(drill)
         return {"name": key_of(drill, self.service), "version": version, "kind": broken, "component": self.by}
 
+    def undo(self, drill: Drill) -> JsonObject | None:
+        """In an account that does not go away with the drill, the service gets back what it ran."""
+        return undo_service(drill, key_of(drill, self.service))
+
     def run(self, drill: Drill) -> JsonObject:
         releases = drill.use(ServiceReleases)
         key = releases.key(self.service)
@@ -86,6 +91,10 @@ class RollBackService(Act):
         key = releases.key(self.service)
         before = releases.before(key)
         return {"name": key, "version": before.version, "digest": before.digest}
+
+    def undo(self, drill: Drill) -> JsonObject | None:
+        """In an account that does not go away with the drill, the service gets back what it ran."""
+        return undo_service(drill, key_of(drill, self.service))
 
     def run(self, drill: Drill) -> JsonObject:
         releases = drill.use(ServiceReleases)
@@ -140,6 +149,10 @@ class DeployUnhealthy(Act):
 
     def describe(self, drill: Drill) -> JsonObject:
         return self._deploy(drill).describe(drill)
+
+    def undo(self, drill: Drill) -> JsonObject | None:
+        """In an account that does not go away with the drill, the service gets back what it ran."""
+        return undo_service(drill, key_of(drill))
 
     def run(self, drill: Drill) -> JsonObject:
         return self._deploy(drill).run(drill)

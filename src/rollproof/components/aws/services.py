@@ -170,8 +170,14 @@ class ServiceReleases:
     ) -> None:
         """Has an image serve. Raises AttemptFailed; what served before still does then."""
         runner = self.runner(key, suffix=suffix)
-        own = self.cloud.endpoint.private
-        fresh = own and runner.arn() is None
+        own, fresh = self.cloud.endpoint.private, runner.arn() is None
+        if fresh and not own:
+            raise PreconditionNotMet(
+                f"there is no service {runner.name}",
+                doing="deploying a release of it",
+                where=f"{self.drill.system.source}: service.{key}.name",
+                remedy="create it first: in an account of yours a drill only deploys to what is there",
+            )
         runner.deploy(
             image,
             variables=self.variables(key) if variables is None and fresh else variables,

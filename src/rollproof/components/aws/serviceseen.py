@@ -15,6 +15,7 @@ from rollproof.components.aws.services import (
     service_settings,
     set_service_settings,
 )
+from rollproof.components.aws.serviceundo import undo_service
 from rollproof.components.aws.shares import ASKED, Shares, ask
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
@@ -117,6 +118,9 @@ class TurnFlagOff(Act):
     """Turns the feature off by its variable; the code that serves stays what it is."""
 
     name = "flag.roll_back"
+
+    def undo(self, drill: Drill) -> JsonObject | None:
+        return undo_service(drill, drill.use(ServiceReleases).key())
 
     def run(self, drill: Drill) -> JsonObject:
         key = drill.use(ServiceReleases).key()

@@ -129,6 +129,8 @@ class PutBeside(Act):
         key_of(drill)
         drill.use(Shares).domain  # noqa: B018  raises NotApplicable without one
         release_of(drill, self.which)
+        if not drill.use(Shares).cloud.endpoint.private:
+            raise NotApplicable("a second revision is put up only in an account of the drill's own")
 
     def describe(self, drill: Drill) -> JsonObject:
         release = release_of(drill, self.which)
