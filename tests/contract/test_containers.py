@@ -6,6 +6,7 @@ The first part needs no engine. The second runs where `make containers` asks for
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import os
 import socket
 import subprocess
@@ -454,7 +455,10 @@ def test_what_compose_runs_is_joined_and_stays(
         assert not server.private
         assert not aws.private
         assert "of compose project contract-" in environment.facts["aws image"]
-        assert environment.database_for_functions == ("postgres", compose["POSTGRES_PORT"])
+        at = environment.database_for_functions
+        assert at is not None
+        assert ipaddress.ip_address(at[0]).is_private
+        assert at[1] == compose["POSTGRES_PORT"]
     with psycopg.connect(server.conninfo("postgres")) as conn:
         assert conn.execute("SELECT 1").fetchone() == (1,)
 

@@ -88,6 +88,12 @@ class Running:
             return False
         return bool(self.container.status == "running")
 
+    @property
+    def address(self) -> str:
+        """Its address in the first of its networks that has one; empty when it has none."""
+        networks = self.container.attrs["NetworkSettings"]["Networks"] or {}
+        return next((str(item["IPAddress"]) for item in networks.values() if item.get("IPAddress")), "")
+
     def log_tail(self, lines: int = 8) -> str:
         """The last lines that it said, at most 4 KB of them."""
         try:

@@ -20,7 +20,7 @@ from rollproof.environments.containers.aws import (
     wait_until_healthy,
 )
 from rollproof.environments.containers.clients import Programs, inside_container, on_this_machine
-from rollproof.environments.containers.compose import DATABASE, Found, Joined
+from rollproof.environments.containers.compose import Found, Joined
 from rollproof.environments.containers.container import (
     LABEL,
     RUN_LABEL,
@@ -90,13 +90,17 @@ class OpenContainers:
 
     @property
     def database_for_functions(self) -> tuple[str, int] | None:
-        """Host and port at which functions find the database: the port of this machine is none of theirs."""
+        """Host and port at which functions find the database: this machine's loopback address is not theirs.
+
+        Its address in the network that both are in; names are not resolved by every engine. None as long
+        as there is no server, or when there is no such network.
+        """
         if self._server is None:
             return None
         postgres, aws = self.joined.postgres, self.joined.aws
-        if postgres and aws and postgres.project == aws.project:
-            return DATABASE, self._server.running.port
-        return None if postgres or aws else (self._server.running.name, self._server.running.port)
+        together = (postgres.project if postgres else "") == (aws.project if aws else "")
+        address = self._server.running.address if together else ""
+        return (address, self._server.running.port) if address else None
 
     def free_port(self) -> int:
         """A port on 127.0.0.1 that nothing listens on. Raises EnvironmentUnavailable when there is none."""
