@@ -112,7 +112,10 @@ def system_answers(history: History) -> Verdict:
         )
     if not asked.data.get("count"):
         return unknown("nothing was asked")
-    return proven(f"all {asked.data['count']} that were asked answered", targets=asked.data["count"])
+    left_out = [str(name) for name in as_list(asked.data.get("left_out", []))]
+    said = f"all {asked.data['count']} that were asked answered"
+    said += f"; not there before either: {', '.join(left_out)}" if left_out else ""
+    return proven(said, targets=asked.data["count"])
 
 
 def _fault(history: History) -> Event | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -34,6 +35,7 @@ class Settings:
     Attributes:
         known: what they were when all was well, by key of `[settings.*]`.
         changed: names of those that the diagnosis found changed since.
+        left_out: endpoints that the release which ran then does not have; nobody asks for them.
     """
 
     def __init__(self, drill: Drill) -> None:
@@ -41,6 +43,7 @@ class Settings:
         self._stores: dict[str, Store] = {}
         self.known: dict[str, list[Version]] = {}
         self.changed: list[str] = []
+        self.left_out: frozenset[str] = frozenset()
 
     @property
     def cloud(self) -> Cloud:
@@ -117,7 +120,21 @@ class RememberSettings(Act):
         kinds = {"settings", "secret", "function"} & drill.system.components & readable()
         cloud.look(BEFORE, *sorted(kinds))
         note_code(drill, "before")
-        return {"items": names, "count": len(names)}
+        settings.left_out = _not_had(drill)
+        return {"items": names, "count": len(names), "left_out": sorted(settings.left_out)}
+
+
+def _not_had(drill: Drill) -> frozenset[str]:
+    """Declared endpoints of services that do not answer as they should while all is well."""
+    if not any(service.endpoint for service in drill.system.service.values()):
+        return frozenset()
+    healths = {f"service.{name} {service.health}" for name, service in drill.system.service.items()}
+    asked = [
+        target
+        for target in watched_targets(drill)
+        if target.group.startswith("service.") and target.name not in healths
+    ]
+    return frozenset(name for name, outcome in _outcomes(asked) if outcome != "ok")
 
 
 @observer("code")
@@ -170,16 +187,22 @@ class DiagnoseSettings(Act):
         return {"items": list(settings.changed), "findings": problems}
 
 
+def asked_targets(drill: Drill) -> list[Target]:
+    """What is asked: all that can be, but for what the release never had."""
+    left_out = drill.use(Settings).left_out
+    return [target for target in watched_targets(drill) if target.name not in left_out]
+
+
 def ill_targets(drill: Drill) -> list[str]:
-    """What does not answer as it should; all are asked once, at the same time."""
-    targets = watched_targets(drill)
+    """What does not answer as it should."""
+    return [f"{name}: {outcome}" for name, outcome in _outcomes(asked_targets(drill)) if outcome != "ok"]
+
+
+def _outcomes(targets: Sequence[Target]) -> list[tuple[str, Outcome]]:
+    """All of them asked once, at the same time."""
     with ThreadPoolExecutor(max(1, min(len(targets), MOST_AT_ONCE))) as pool:
         answers = list(pool.map(_ask_once, targets))
-    return [
-        f"{target.name}: {outcome}"
-        for target, outcome in zip(targets, answers, strict=True)
-        if outcome != "ok"
-    ]
+    return [(target.name, outcome) for target, outcome in zip(targets, answers, strict=True)]
 
 
 def _ask_once(target: Target) -> Outcome:
@@ -226,8 +249,13 @@ class AskSystem(Act):
     name = "system.ask"
 
     def run(self, drill: Drill) -> JsonObject:
-        targets = watched_targets(drill)
+        targets = asked_targets(drill)
         problems = ill_targets(drill)
         if drill.history.last("incident.executed") is not None and not problems:
             drill.incident("verified")
-        return {"count": len(targets), "failed": len(problems), "findings": problems}
+        return {
+            "count": len(targets),
+            "failed": len(problems),
+            "findings": problems,
+            "left_out": sorted(drill.use(Settings).left_out),
+        }
