@@ -264,7 +264,8 @@ def write_system(home: Path, place: StandIn, **more: Any) -> Path:
 
     shutil.copytree(MINI, home, dirs_exist_ok=True)
     document = tomlkit.parse((home / "system.toml").read_text())
-    said = place.declared(**{"database": {"passwords_env": {"mini_app": "STANDIN_APP"}}, **more})
+    database = {"passwords_env": {"mini_app": "STANDIN_APP"}, **more.pop("database", {})}
+    said = place.declared(database=database, **more)
     document["environments"] = {"staging": said}
     (home / "system.toml").write_text(tomlkit.dumps(document))
     return home / "system.toml"

@@ -123,6 +123,20 @@ def _features_asked(config: pytest.Config) -> list[Path]:
 
 def _by_hand(config: pytest.Config) -> dict[str, str]:
     name = settings(config).environment
+    capture = config.pluginmanager.getplugin("capturemanager")
+    if capture is not None:
+        capture.suspend_global_capture(in_=True)  # meanwhile standard input is nobody's
+    try:
+        answer = _answer(config, name)
+    finally:
+        if capture is not None:
+            capture.resume_global_capture()
+    if answer.strip() != name:
+        raise WrongPlace("it was not confirmed", doing=f"asking whether {name} may be drilled")
+    return {"kind": "confirmed", "name": _operator()}
+
+
+def _answer(config: pytest.Config, name: str) -> str:
     if not (sys.__stdin__ and sys.__stdin__.isatty()):
         raise WrongPlace(
             f"nobody has said that {name} may be drilled",
@@ -130,20 +144,9 @@ def _by_hand(config: pytest.Config) -> dict[str, str]:
             remedy="run it at a terminal, which asks; or run an approved plan: "
             "`rollproof drill approve PLAN --by NAME`, then `rollproof drill run PLAN`",
         )
-    capture = config.pluginmanager.getplugin("capturemanager")
-    if capture is not None:
-        capture.suspend_global_capture(in_=True)
-    try:
-        _print([*_touched_lines(config, declared_systems(config)), ""])
-        answer = input(f"Drill on {name}? Type its name to go on: ")
-    except EOFError:
-        answer = ""
-    finally:
-        if capture is not None:
-            capture.resume_global_capture()
-    if answer.strip() != name:
-        raise WrongPlace("it was not confirmed", doing=f"asking whether {name} may be drilled")
-    return {"kind": "confirmed", "name": _operator()}
+    _print(["", *_touched_lines(config, declared_systems(config)), ""])
+    _print([f"Drill on {name}? Type its name to go on:"])
+    return sys.__stdin__.readline()
 
 
 def _operator() -> str:
