@@ -526,6 +526,20 @@ def test_another_user_of_this_machine_cannot_become_the_superuser(tmp_path: Path
                 )
 
 
+def test_where_no_engine_can_be_had_it_says_so_and_skips(
+    short: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from tests.containers.__main__ import SKIPPED, main
+
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{short}/none.sock")
+    monkeypatch.setenv("ROLLPROOF_CONTAINERS_CACHE", str(short / "cache"))
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert main([]) == SKIPPED == 77
+    assert (
+        "SKIPPED: nothing was tried on containers: starting an engine needs root" in capsys.readouterr().out
+    )
+
+
 def test_the_names_that_are_used_are_those_that_the_docs_give() -> None:
     page = (ROOT / "docs" / "how-to" / "containers.md").read_text()
     for name in (LOCALSTACK, "postgres:17", FILE, "make containers", LABEL, "LOCALSTACK_AUTH_TOKEN"):

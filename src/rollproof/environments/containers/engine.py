@@ -42,6 +42,12 @@ class Engine:
     client: docker.DockerClient
     host: str
 
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
     @cached_property
     def about(self) -> dict[str, object]:
         """What the engine says of itself."""

@@ -59,7 +59,8 @@ class ContainersEnvironment:
         if obstacle := obstacle_at(self._host or engine_host()):
             return [*found, obstacle]
         try:
-            return [*found, *_in_engine(find_engine(self._host or engine_host()), system)]
+            with find_engine(self._host) as engine:
+                return [*found, *_in_engine(engine, system)]
         except EnvironmentUnavailable as error:
             return [*found, Obstacle(f"{error.where}: {error.found}", error.remedy)]
 
@@ -78,10 +79,10 @@ class ContainersEnvironment:
             AttemptFailed: at the end, when something could not be removed.
         """
         root = self._checked_root(system)
-        engine = find_engine(self._host)
         scratch = Scratch.name(root)
-        joined = _to_join(engine, system)
         with ExitStack() as stack:
+            engine = stack.enter_context(find_engine(self._host))
+            joined = _to_join(engine, system)
             undo = undo_scratch(scratch.folder)
             with recorder.acting("environment.open", {"environment": self.name, "undo": undo}):
                 guardian = Keeper.start(_folder_spec(scratch))

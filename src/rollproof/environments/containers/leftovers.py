@@ -43,7 +43,8 @@ def remove_leftovers(undo: JsonObject) -> list[str]:
             where=environment,
             remedy="look at the journal that names it: it was altered, or written by another version",
         )
-    return remove_all(find_engine(str(undo.get("host"))), environment)
+    with find_engine(str(undo.get("host"))) as engine:
+        return remove_all(engine, environment)
 
 
 def remove_all(engine: Engine, environment: str) -> list[str]:

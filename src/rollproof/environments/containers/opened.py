@@ -272,8 +272,8 @@ class OpenContainers:
         if obstacle := wrong_architecture(self._engine, image):
             raise EnvironmentUnavailable(obstacle.found, where=name, remedy=obstacle.remedy)
         if not self._made:
+            self._made = True  # half of it has to be removed, too
             self._make_network()
-            self._made = True
         return image
 
     def _make_network(self) -> None:
