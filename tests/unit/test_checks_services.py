@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -57,6 +58,15 @@ def rolled_back(
     return story
 
 
+def deployed_since(answers: Mapping[str, Json]) -> Story:
+    """Somebody has deployed release 2 again after the rollback."""
+    story = rolled_back(answers={"1": 20})
+    story.event("service.serving", name="api", items=[release("2", B)])
+    seen: dict[str, Json] = {"service": "api", "answers": answers, "failed": 0, "image": "", "processes": []}
+    story.event("services.seen", label="after", items=[seen])
+    return story
+
+
 @pytest.mark.parametrize(
     ("story", "outcome"),
     [
@@ -71,6 +81,8 @@ def rolled_back(
         (rolled_back(answers={"1": 20}, processes=[process(B)]), REFUTED),
         (rolled_back(answers={"1": 20}, processes=[process(A, tree="other")]), REFUTED),
         (rolled_back(answers={"1": 20}, processes=[process(A), process(B, serving=False)]), REFUTED),
+        (deployed_since({"2": 20}), PROVEN),
+        (deployed_since({"1": 20}), REFUTED),
         (Story(), UNKNOWN),
     ],
 )
@@ -148,6 +160,13 @@ def test_clients_bear_no_more_errors_than_is_said() -> None:
     assert done(*well, "ok", "failed").judge(clients_served, at_most=0.01).outcome is PROVEN
     assert done(*well, "failed", "failed").judge(clients_served, at_most=0.01).outcome is REFUTED
     assert done().judge(clients_served, at_most=0.01).outcome is UNKNOWN
+    others = Story()
+    others.traffic(
+        *(operation(number, "ok") for number in range(900)), replace(operation(900, "failed"), name="api")
+    )
+    assert others.judge(clients_served, at_most=0.01).outcome is REFUTED
+    others.traffic(operation(1, "ok"), findings=["c could not be ended"])
+    assert others.judge(clients_served, at_most=0.01).outcome is UNKNOWN
 
 
 def shared(*, end: Mapping[str, Json], weights: Mapping[str, Json] | None = None) -> Story:

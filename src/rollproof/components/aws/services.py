@@ -191,7 +191,7 @@ class ServiceReleases:
 
     def serve(self, key: str, *, version: str, tag: str, digest: str) -> Served:
         """Remembers what serves now, and lets clients and checks ask it. Raises AttemptFailed."""
-        identity = self.identity(key)
+        identity = self._steady_identity(key)
         now = Served(version, tag, digest, self.trees.get(digest, ""), identity, self.runner(key).variables())
         self.served.setdefault(key, []).append(now)
         self.drill.use(Services).urls[key] = self.url(key)
@@ -208,6 +208,19 @@ class ServiceReleases:
                 f"no other image has served as {key} yet", doing="looking for the one to go back to"
             )
         return earlier[-1]
+
+    def _steady_identity(self, key: str) -> str:
+        """Raises AttemptFailed for an answer that is another each time: it tells no release from another."""
+        identity = self.identity(key)
+        if self.identity(key) != identity:
+            spec = self.spec(key)
+            raise AttemptFailed(
+                f"{spec.identity or spec.health} is answered otherwise each time: it tells no releases apart",
+                doing="asking the service who it is",
+                where=f"{self.drill.system.source}: service.{key}",
+                remedy="name the field of it that does as `identity_field`, or another path as `identity`",
+            )
+        return identity
 
     def identity(self, key: str, *, base: str = "") -> str:
         """What the service says that it is: a digest of its answer, or of the field of it that tells.
