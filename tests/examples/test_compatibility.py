@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from drilling import ROOT, SYSTEMS, Drilled
@@ -16,6 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import psycopg
 
 KNOWN = {"/health": "SELECT count(*) FROM shop.orders", "/orders": "SELECT id, reference FROM shop.orders"}
+KNOWN["/amounts"] = "SELECT min(amount) FROM shop.orders"
+DOCUMENT = {"openapi": "3.1.0", "paths": {"/orders": {"get": {}}, "/amounts": {"get": {}}}}
 # more
 
 class Shop(BaseHTTPRequestHandler):
@@ -27,6 +30,9 @@ class Shop(BaseHTTPRequestHandler):
         except psycopg.Error as error:
             print(error, flush=True)
             status, said = 500, {}
+        self.say(status, said)
+
+    def say(self, status, said):
         body = json.dumps(said).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -35,6 +41,8 @@ class Shop(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def do_GET(self):
+        if self.path == "/openapi.json":
+            return self.say(200, DOCUMENT)
         self.answer(KNOWN.get(self.path, "SELECT 1 / 0"))
 
     def do_POST(self):
@@ -103,12 +111,16 @@ def shop(mini: Drilled) -> Drilled:
     return mini
 
 
+def attached(shop: Drilled, act: str) -> Any:
+    [run] = shop.runs()
+    found = shop.journal().last(act)
+    assert found is not None
+    return json.loads((run / "attachments" / f"{found.data['answers']}.json").read_text())
+
+
 def named(shop: Drilled) -> list[str]:
     """What the run named as breaking."""
-    [run] = shop.runs()
-    found = shop.journal().last("compatibility.found")
-    assert found is not None
-    listed: list[str] = json.loads((run / "attachments" / f"{found.data['answers']}.json").read_text())
+    listed: list[str] = attached(shop, "compatibility.found")
     return listed
 
 
@@ -120,6 +132,8 @@ def test_a_table_that_only_the_newer_schema_has_is_missed_by_the_newer_code_alon
         " (relation shop.notes does not exist)"
         for rows in ("1", "2")
     ]
+    asked = [one["name"] for one in attached(shop, "compatibility.matrix")["endpoints"]]
+    assert asked == ["health", "orders by the shop", "notes", "order by the shop", "GET /amounts"]
     all_is_well(shop)
 
 

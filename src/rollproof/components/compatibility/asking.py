@@ -98,8 +98,8 @@ def _of(system: System, name: str, service: Service) -> Iterator[Question]:
         )
 
 
-def discovered(running: Running, service: Service, known: Sequence[Question]) -> list[Question]:
-    """Endpoints of the service's OpenAPI document, where it has one, that answer 200 without more."""
+def discovered(running: Running, service: Service, known: Sequence[Question]) -> list[Question] | None:
+    """Endpoints of the service's OpenAPI document that answer 200 without more; None where it has none."""
     asked = {question.path for question in known if question.method == "GET"}
     with running.client() as client:
         for place in [service.openapi] if service.openapi else USUAL_PATHS:
@@ -108,7 +108,7 @@ def discovered(running: Running, service: Service, known: Sequence[Question]) ->
             answering = [path for path in dict.fromkeys(paths) if _status(_get(client, path)) == 200]
             if document is not None:
                 return [Question(Asked(f"GET {path}", 0), running.service, "GET", path) for path in answering]
-    return []
+    return None
 
 
 def _get(client: httpx.Client, path: str) -> httpx.Response | None:

@@ -32,7 +32,7 @@ from rollproof.workload.survival import find_lost_writes
 ROWS = 5
 """how many times each release writes each kind of row before others are asked about them"""
 ALONE, OLDER, NEWER, BACK = range(4)
-"""The databases of a walk: the current release's own, to see that it is sound; the previous schema; the
+"""The databases of a walk: the current release's own, to read its OpenAPI document; the previous schema; the
 current one; the previous one again, after the current release has written."""
 
 
@@ -71,10 +71,9 @@ class Walk:
     def _older(self) -> None:
         """On the previous schema: the previous release at home, then the current one."""
         databases.make(self.templates, self.names[OLDER], self.pair.shipped[PREVIOUS])
-        databases.make(self.templates, self.names[ALONE], self.pair.shipped[CURRENT])
-        older, alone = self._start((PREVIOUS, OLDER, True), (CURRENT, ALONE, True))
-        self._discover(older, alone)
-        self.processes.stop(*alone.values())
+        (older,) = self._start((PREVIOUS, OLDER, True))
+        if self._discover(older):
+            self._discover_in_newer()
         self._write(older, OLDER)
         self._ask(HOMES[PREVIOUS], older, OLDER)
         self.processes.stop(*older.values())
@@ -133,10 +132,21 @@ class Walk:
         again = self._launch(running.service, which, place)
         return self.processes.settle(again, home=False)
 
-    def _discover(self, *releases: Mapping[str, Running]) -> None:
-        for running in releases:
-            for name, one in running.items():
-                self.questions += discovered(one, self.pair.services[name], self.questions)
+    def _discover(self, running: Mapping[str, Running]) -> bool:
+        """Adds what the services' documents tell of; whether there is, or should be, any document."""
+        told = False
+        for name, one in running.items():
+            found = discovered(one, self.pair.services[name], self.questions)
+            self.questions += found or []
+            told |= found is not None or self.pair.services[name].openapi is not None
+        return told
+
+    def _discover_in_newer(self) -> None:
+        """What only the current release's document tells of; asked on its own schema."""
+        databases.make(self.templates, self.names[ALONE], self.pair.shipped[CURRENT])
+        (alone,) = self._start((CURRENT, ALONE, True))
+        self._discover(alone)
+        self.processes.stop(*alone.values())
 
     def _asker(self, running: Mapping[str, Running], place: int) -> Asker:
         return Asker(self.templates.server, self.names[place], running)

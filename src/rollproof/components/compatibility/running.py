@@ -128,7 +128,8 @@ class Processes:
             home: it is on its own schema, where it has its whole `start_limit`.
         """
         service = self.drill.system.service[started.service]
-        usual = self.usual.get((started.service, started.release))
+        known = [seconds for (name, _), seconds in self.usual.items() if name == started.service]
+        usual = self.usual.get((started.service, started.release)) or max(known, default=None)
         limit = service.start_limit
         if not home and usual is not None:
             limit = min(limit, max(AT_LEAST, PATIENCE * usual))
