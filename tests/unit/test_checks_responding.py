@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import httpx
 import pytest
 
 from rollproof.checks.responding import deploy_identified, people_told, postmortem_faithful
+from rollproof.components.announcing import CHAT, PAGE, Receiver
+from rollproof.components.aws.targets import _endpoints
 from rollproof.diagnosis.deploys import Served, blame
 from rollproof.errors import BadInput
 from rollproof.evidence.postmortem import draft, file_name
 from rollproof.journal import History, Kind
 from rollproof.model.json import Json
+from rollproof.model.system import Endpoint, Service
 from rollproof.model.verdict import Outcome
 from rollproof.workload.operations import Operation
 from tests.unit.histories import SECOND, Story
@@ -161,3 +165,31 @@ def test_without_an_incident_there_is_nothing_to_draft() -> None:
 def test_two_long_names_make_two_files() -> None:
     one, other = (file_name(f"{letter}{'x' * 200}") for letter in "ab")
     assert one != other
+
+
+def test_a_receiver_hears_what_is_posted_and_where() -> None:
+    receiver = Receiver()
+    try:
+        for method, channel in (("POST", CHAT), ("PATCH", PAGE)):
+            answer = httpx.request(method, receiver.url(channel), json={"text": "x"}, trust_env=False)
+            assert answer.status_code == 200
+        lost = httpx.post(receiver.url(CHAT) + "/elsewhere", content=b"no JSON", trust_env=False)
+        assert lost.status_code == 404
+    finally:
+        receiver.stop()
+    assert [(one.channel, one.body) for one in receiver.heard] == [
+        (CHAT, {"text": "x"}),
+        (PAGE, {"text": "x"}),
+        ("", None),
+    ]
+
+
+def test_a_watch_asks_what_needs_nothing_filled_in() -> None:
+    endpoints = (
+        Endpoint(name="all", path="/all"),
+        Endpoint(name="one", path="/all/{found}", find="SELECT 1"),
+        Endpoint(name="new", path="/all", method="POST", status=201),
+        Endpoint(name="old", path="/old", may_fail="nobody asks"),
+        Endpoint(name="gone", path="/gone", status=404),
+    )
+    assert [path for path, _ in _endpoints(Service(command=("x",), endpoint=endpoints))] == ["/all"]
