@@ -56,17 +56,21 @@ def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> 
     if not entries:
         found.findings.append(Finding(Reason.INDEX, INDEX, "there is no index of the runs"))
     trust = replace(trust, index=entries or None)
-    folders = sorted(path.parent for path in reports.glob(f"*/{SEAL}") if not path.parent.is_symlink())
-    found.bundles = [verify_bundle(folder, trust) for folder in folders]
+    found.bundles = [verify_bundle(folder, trust) for folder in _sealed(reports)]
     found.findings += _gaps(reports, entries, trust.anchors or {})
     found.findings += _links(found.bundles, entries)
     found.notes += _told(entries)
     return found
 
 
+def _sealed(reports: Path) -> list[Path]:
+    """Bundles by their own names; `latest` is a link to one of them."""
+    return sorted(path.parent for path in reports.glob(f"*/{SEAL}") if not path.parent.is_symlink())
+
+
 def _gaps(reports: Path, entries: Sequence[Entry], anchors: Mapping[str, str]) -> Iterator[Finding]:
     """Runs that were there, as somebody knows, and are not any more."""
-    here = {path.parent.name for path in reports.glob(f"*/{SEAL}")}
+    here = {folder.name for folder in _sealed(reports)}
     expired = {entry.run for entry in entries if entry.kind is Entered.EXPIRED}
     sealed = {entry.run: entry for entry in entries if entry.kind is Entered.EXECUTED and entry.data["seal"]}
     for run, entry in sealed.items():
