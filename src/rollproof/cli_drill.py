@@ -145,6 +145,32 @@ def drill_list(plans: _Plans = None, reports: Reports = None, debug: Debug = Fal
     typer.echo(f"{len(standings)} plans, {len(overdue)} overdue")
 
 
+@app.command("expire")
+@explained
+def drill_expire(
+    plan: _Plan,
+    *,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="remove them; the index says that they were")
+    ] = False,
+    reports: Reports = None,
+    debug: Debug = False,
+) -> None:
+    """Name the runs of a plan whose time is over, as its [retention] says; remove them only with --delete."""
+    from rollproof.model.planfile import read_plan
+    from rollproof.plans.retention import over, remove
+
+    read, folder = read_plan(plan), reports_of(reports)
+    runs = over(read, folder, datetime.now(UTC))
+    for run in runs:
+        typer.echo(str(run.folder))
+    if delete:
+        remove(runs, folder, read)
+    typer.echo(
+        f"{len(runs)} runs of {read.name} {'removed' if delete else 'are over; --delete removes them'}"
+    )
+
+
 @app.command("emit")
 @explained
 def drill_emit(

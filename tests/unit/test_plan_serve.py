@@ -19,6 +19,7 @@ from rollproof.plans.files import read_plans
 from rollproof.plans.listing import overdue_lines, plan_table, standing
 from rollproof.plans.missed import missed_of, record_missed
 from rollproof.plans.past import past_runs
+from rollproof.plans.retention import over, remove
 from rollproof.plans.running import UNTOLD, Start, run_plan
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -169,6 +170,26 @@ def test_a_plan_by_hand_is_overdue_when_its_proof_is_too_old(
     assert standing(plan, tmp_path, datetime.now(UTC)).overdue == "not proven within 720 h"
     ran(tmp_path, NOON)
     assert standing(plan, tmp_path, datetime.now(UTC)).overdue == ""
+
+
+def test_only_what_is_over_is_removed_and_the_index_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(tmp_path, '[retention]\nkeep = "30d"\nat_least = 1\n')
+    proven, old, newest = (
+        ran(tmp_path, NOON + timedelta(days=day), outcome=outcome)
+        for day, outcome in enumerate(("proven", "refuted", "refuted"))
+    )
+    later = datetime.now(UTC) + timedelta(days=31)
+    assert over(plan, tmp_path, datetime.now(UTC)) == []
+    runs = over(plan, tmp_path, later)
+    assert [run.folder for run in runs] == [old], "neither the newest nor the newest proof"
+    remove(runs, tmp_path, plan)
+    assert (proven.exists(), old.exists(), newest.exists()) == (True, False, True)
+    assert [(entry.kind, entry.run) for entry in read_index(tmp_path / INDEX)] == [
+        (Entered.EXPIRED, old.name)
+    ]
 
 
 def test_the_plans_of_a_project_are_read_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

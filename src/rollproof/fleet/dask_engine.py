@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import io
 import secrets
+import socket
 import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from rollproof.errors import BadInput, EnvironmentUnavailable
 from rollproof.fleet.merge import close_merged, merge_runs
@@ -49,13 +51,14 @@ def dask_engine(scheduler: str, reports: Path) -> Engine:
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
     try:
+        _expect_listening(scheduler)
         from distributed import Client
+
+        client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
     except ImportError:
         raise EnvironmentUnavailable(
             "Dask is not installed", where="--engine dask", remedy="install rollproof[dask]"
         ) from None
-    try:
-        client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
         raise EnvironmentUnavailable(
             f"no Dask scheduler answers here ({type(error).__name__})",
@@ -64,6 +67,13 @@ def _connected(scheduler: str) -> Iterator[Client]:
         ) from None
     with client:
         yield client
+
+
+def _expect_listening(scheduler: str) -> None:
+    """Dask asks again and again until its time is over; a port that is closed is closed. Raises OSError."""
+    parts = urlsplit(scheduler)
+    if parts.scheme in ("tcp", "tls") and parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=_CONNECT_SECONDS).close()
 
 
 def _workers(client: Client, scheduler: str) -> int:

@@ -28,7 +28,8 @@ class PlanBody(Spec):
     description: str = ""
     systems: Annotated[tuple[str, ...], Field(min_length=1)]
     """system files; a pattern such as `systems/*/system.toml` stands for all that it matches"""
-    environment: Literal["embedded", "containers", "staging"] = "embedded"
+    environment: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$", max_length=40)] = "embedded"
+    """embedded, containers, or the name of an `[environments.NAME]` of the systems, such as staging"""
     features: Annotated[tuple[str, ...], Field(min_length=1)]
     """files and folders, and names of features that ship with Rollproof, such as `migration`"""
     tags: str = ""
