@@ -32,15 +32,18 @@ def guide_command(
     from rollproof.evidence import point_latest, write_reports
     from rollproof.guide.session import Guide
     from rollproof.guide.talk import FromFile, Terminal, read_answers
-    from rollproof.model.systemfile import read_system
+    from rollproof.model.systemfile import project_settings, read_system
+    from rollproof.seal.closing import close_quietly, open_run
 
+    wanted = project_settings()
     read = read_system(system / "system.toml" if system.is_dir() else system)
     talk = Terminal() if answers is None else FromFile(read_answers(answers))
     run = new_run_id()
     session = DrillSession(folder=reports / run, run=run, environment=ByHand("by hand"))
     outcome = "unknown"
     try:
-        session.start(systems=[read], command=command_line())
+        about_run = open_run(reports, run, wanted.seal, root=wanted.root, environment="by hand")
+        session.start(systems=[read], command=command_line(), about=about_run)
         about = {
             "name": f"The guided procedure for {read.name} was followed",
             "feature": "Guided by rollproof",
@@ -64,6 +67,7 @@ def guide_command(
         session.finish(outcome)
         write_reports(session.folder)
         point_latest(reports, run)
-    talk.tell(f"\n{concluded.value}: {why}\nreport: {session.folder / 'report.html'}")
+        said = close_quietly(session.folder, wanted.seal, root=wanted.root)
+    talk.tell(f"\n{concluded.value}: {why}\nreport: {session.folder / 'report.html'}\nseal: {said}")
     if not concluded.passes:
         raise typer.Exit(1)

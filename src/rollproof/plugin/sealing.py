@@ -45,17 +45,11 @@ def seal_settings(config: pytest.Config) -> Seal:
     return given.seal if given is not None else Seal()
 
 
-def about_seal(config: pytest.Config) -> dict[str, Json]:
-    """What `run.started` says of who drills and who will sign.
+def about_run(config: pytest.Config) -> dict[str, Json]:
+    """What `run.started` says of who drills and who will sign. Errors as `about_seal`."""
+    from rollproof.seal.sealing import about_seal
 
-    Raises RollproofError for a key that cannot be used: better now than after the drills.
-    """
-    from rollproof.seal.sealing import key_for, operator_of
-
-    wanted = seal_settings(config)
-    key = key_for(wanted, config.rootpath)
-    said: dict[str, Json] = {"operator": operator_of(wanted)}
-    return said | ({"seal": {"keyid": key.keyid, "scheme": key.scheme}} if key else {})
+    return about_seal(seal_settings(config), config.rootpath)
 
 
 def enter_plan(config: pytest.Config, session: DrillSession) -> None:

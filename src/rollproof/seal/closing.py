@@ -9,8 +9,9 @@ from rollproof.drill.recovery import JOURNAL, Healed
 from rollproof.errors import RollproofError
 from rollproof.evidence.register import Register
 from rollproof.evidence.write import write_reports
+from rollproof.model.json import Json
 from rollproof.model.seal import Seal
-from rollproof.seal.sealing import Sealed, is_sealed, seal_run
+from rollproof.seal.sealing import Sealed, about_seal, is_sealed, seal_run
 
 
 def close_run(folder: Path, settings: Seal, *, root: Path) -> Sealed | None:
@@ -24,6 +25,26 @@ def close_run(folder: Path, settings: Seal, *, root: Path) -> Sealed | None:
     sealed = seal_run(folder, settings, root=root)
     send_copies(sealed, settings, root=root)
     return sealed
+
+
+def open_run(reports: Path, run: str, settings: Seal, *, root: Path, environment: str) -> dict[str, Json]:
+    """Enters a run of one scenario into the index; what its `run.started` says of who drills and signs.
+
+    Raises what `about_seal` and `Register.planned` raise.
+    """
+    about = about_seal(settings, root)
+    Register(reports).planned(run, {"environment": environment, "plan": "", "scenarios": 1})
+    return about
+
+
+def close_quietly(folder: Path, settings: Seal, *, root: Path) -> str:
+    """Seals a run whose reports are written, and says how it went; never raises RollproofError."""
+    try:
+        sealed = seal_run(folder, settings, root=root)
+        send_copies(sealed, settings, root=root)
+    except RollproofError as error:
+        return f"not sealed: {error}" if not is_sealed(folder) else f"sealed; {error}"
+    return str(sealed)
 
 
 def prepare(folder: Path) -> bool:

@@ -19,6 +19,7 @@ from rollproof.evidence.register import Entry, Register, last_sealed
 from rollproof.evidence.summary import summarise
 from rollproof.evidence.write import JOURNAL
 from rollproof.journal import History, read_journal
+from rollproof.model.json import Json
 from rollproof.model.seal import Seal
 from rollproof.privacy.files import Leak, search_folder
 from rollproof.seal.envelope import Envelope, sealed
@@ -89,6 +90,16 @@ def key_for(settings: Seal, root: Path) -> Key | None:
     from rollproof.seal.keys import signing_key
 
     return signing_key(signer)
+
+
+def about_seal(settings: Seal, root: Path) -> dict[str, Json]:
+    """What `run.started` says of who drills and who will sign.
+
+    Raises what `signer_of` raises for a key that cannot be used: better now than after the drills.
+    """
+    key = key_for(settings, root)
+    said: dict[str, Json] = {"operator": operator_of(settings)}
+    return said | ({"seal": {"keyid": key.keyid, "scheme": key.scheme}} if key else {})
 
 
 def seal_run(folder: Path, settings: Seal, *, root: Path) -> Sealed:
