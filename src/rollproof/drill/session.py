@@ -91,6 +91,7 @@ class DrillSession:
                 }
                 for system in systems
             },
+            "declared": {system.name: {"items": list(system.system.differences)} for system in systems},
             "versions": {name: version(name) for name in ("rollproof", "pytest", "pytest-bdd", "psycopg")},
             "git": git_head(systems[0].root if systems else Path.cwd()),
             "python": platform.python_version(),

@@ -36,7 +36,7 @@ FIELDS = frozenset(
     "answers orders "
     # what must be undone, and who is there
     """
-    operator seal
+    operator seal declared
     undo healed private pid created port host user major server_version system_identifier versions
     git python platform packages argv worker plan shard objectives components seed parts head cause
     severity decision unread left_out attribute variables

@@ -39,6 +39,8 @@ __all__ = ["Command", "Identifier", "QualifiedName", "Seconds", "Spec", "System"
 class Identity(Spec):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
     description: str = ""
+    differences: tuple[str, ...] = ()
+    """how what is drilled differs from production, a sentence each; it goes into the evidence"""
 
 
 class Objectives(Spec):
