@@ -13,22 +13,22 @@ Feature: A service in containers is rolled back by its image
     And the versions of the service are listed
     And the service is rolled back to the image that served before
     And the service is verified
-    Then every version there is is listed with its digest
+    Then no acknowledged write is lost
+    And the service is back within its recovery time objective
+    And every version there is is listed with its digest
     And the service answers as the release that should serve, and as no other
     And its configuration names that image by its digest
     And the tag that was moved is named
-    And no acknowledged write is lost
-    And the service is back within its recovery time objective
 
   @image @failing
   Scenario: A deploy that never becomes healthy leaves the release before it serving
     Given the current release of the service serves
     And clients keep reading and writing
     When a release of the service that never becomes healthy is deployed
-    Then that deploy failed, and why is named
-    And the service answers as the release that should serve, and as no other
-    And clients were served all along
+    Then clients were served all along
     And no acknowledged write is lost
+    And that deploy failed, and why is named
+    And the service answers as the release that should serve, and as no other
 
   @blue-green
   Scenario: Requests are switched over to a second revision, and back
@@ -37,10 +37,10 @@ Feature: A service in containers is rolled back by its image
     And clients keep reading and writing
     When all requests are switched over to it
     And all requests are switched back
-    Then all requests went over, and all came back
-    And the service answers as the release that should serve, and as no other
-    And clients were served all along
+    Then clients were served all along
     And no acknowledged write is lost
+    And all requests went over, and all came back
+    And the service answers as the release that should serve, and as no other
 
   @canary
   Scenario: A canary whose errors pass the threshold is stopped, and gets no request any more
@@ -49,9 +49,9 @@ Feature: A service in containers is rolled back by its image
     And clients keep reading and writing
     When it gets 25 % of the requests until its errors pass the threshold
     And the service is verified
-    Then the canary got its share, was stopped, and gets no request any more
+    Then no acknowledged write is lost
+    And the canary got its share, was stopped, and gets no request any more
     And the service answers as the release that should serve, and as no other
-    And no acknowledged write is lost
 
   @flag
   Scenario: A feature is rolled back by its flag, and the code left as it is
