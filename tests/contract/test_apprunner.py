@@ -172,6 +172,12 @@ def test_an_image_of_another_architecture_is_refused_before_it_runs(serving: Dri
     assert "made for linux/arm64" in refused(serving, f"@{digest}")
 
 
+def test_an_image_whose_files_lead_out_of_it_is_refused(serving: Drill, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").symlink_to("/etc/hostname")
+    digest = pushed(serving, tmp_path)
+    assert "the image cannot be run: AbsoluteLinkError" in refused(serving, f"@{digest}")
+
+
 def test_a_release_that_never_becomes_healthy_is_given_up_and_ended(serving: Drill) -> None:
     assert not serving.attempt(DeployUnhealthy(unhealthy_after=1.0))
     found = serving.failed["service.deploy"].found

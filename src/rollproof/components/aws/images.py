@@ -29,7 +29,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 ARCHITECTURE = "amd64"
 SECONDS = 60.0
-_LEFT_OUT = {"__pycache__", ".git", ".venv", "node_modules"}
+_LEFT_OUT = {"__pycache__", ".git"}
 
 
 @dataclass(frozen=True, slots=True)

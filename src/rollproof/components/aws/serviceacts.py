@@ -194,10 +194,5 @@ class ListVersions(Act):
     def run(self, drill: Drill) -> JsonObject:
         releases = drill.use(ServiceReleases)
         key = releases.key(self.service)
-        pushed: list[Json] = [
-            {"tag": tag, "digest": digest}
-            for name, tag, digest in releases.pushed
-            if name == releases.images(key).name
-        ]
         versions = listed(releases.versions(key))
-        return {"name": key, "items": versions, "count": len(versions), "kept": pushed}
+        return {"name": key, "items": versions, "count": len(versions)}

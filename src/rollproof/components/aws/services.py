@@ -64,7 +64,7 @@ class ServiceReleases:
 
     Attributes:
         served: what served, by key of the service, oldest first.
-        pushed: images that the drill itself has put into the registry: digest, by repository and tag.
+        trees: digest of the files of each image that the drill itself has made, by the image's digest.
         fronts: where clients ask a service whose name weights share among its revisions.
     """
 
@@ -73,7 +73,6 @@ class ServiceReleases:
         self.cloud = drill.use(Cloud)
         self.served: dict[str, list[Served]] = {}
         self.trees: dict[str, str] = {}
-        self.pushed: list[tuple[str, str, str]] = []
         self.fronts: dict[str, str] = {}
         self._runners: dict[tuple[str, str], Runner] = {}
         self.http = httpx.Client(
@@ -127,7 +126,6 @@ class ServiceReleases:
         image = image_of(folder, argv=start or command_of(folder, self.spec(key).start))
         digest = images.push(image, tag)
         self.trees[digest] = image.tree
-        self.pushed.append((images.name, tag, digest))
         return digest
 
     def variables(self, key: str) -> dict[str, str]:

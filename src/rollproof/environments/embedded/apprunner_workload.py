@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import httpx
 
-from rollproof.environments.embedded.apprunner_images import Pulled, Registry, call, client
+from rollproof.environments.embedded.apprunner_images import Pulled, RefusedError, Registry, call, client
 from rollproof.environments.embedded.apprunner_instances import Health, Instance
+
+UNREADABLE = (OSError, ValueError, KeyError, tarfile.TarError, httpx.HTTPError)
+"""What comes of an image of another shape, of a registry that is gone, of a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,18 @@ class Workload:
 
         Raises RefusedError: they never were well; they are gone again, and what served serves on.
         """
+        try:
+            await self._roll_out(wanted)
+        except UNREADABLE as error:
+            raise RefusedError(f"the image cannot be run: {type(error).__name__}: {error}") from error
+
+    async def _roll_out(self, wanted: Wanted) -> None:
         pulled = await asyncio.to_thread(self.registry.pull, wanted.image, architecture=wanted.architecture)
         env = dict(wanted.env) | await asyncio.to_thread(self._opened, wanted.secrets)
         new: list[Instance] = []
         try:
-            new += [self._start(pulled, wanted, env) for _ in range(wanted.count)]
+            for _ in range(wanted.count):
+                new.append(self._start(pulled, wanted, env))  # noqa: PERF401  those that started must be ended
             await asyncio.gather(*(one.wait_until_well(wanted.health, self.http) for one in new))
         except BaseException:
             await self._end(new)
