@@ -5,26 +5,29 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 from standin import APP, DATABASE, StandIn, inherited, write_system
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 from drilling import SYSTEMS, Drilled, Ended, Forker, family_is_gone
 
-from rollproof.journal import read_journal
+from rollproof.features_folder import shipped_features
 
-ROOT = Path(__file__).parents[2]
-MIGRATION = str(ROOT / "features" / "migration.feature")
+ALLOWED = {"allow_write": [DATABASE]}
 KILLER = ("-p", "tests.examples.killer")
 PLAN = """
 # what somebody has approved
@@ -34,7 +37,6 @@ systems = ["system.toml"]
 environment = "staging"
 features = ["features/mini.feature"]
 """
-SESSIONS = "SELECT pid FROM pg_stat_activity WHERE datname = %s AND backend_type = 'client backend'"
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +53,7 @@ class Staged:
 
     drilled: Drilled
     place: StandIn
+    chosen: tuple[str, ...] = ("features/mini.feature",)
 
     @property
     def environ(self) -> dict[str, str]:
@@ -58,7 +61,7 @@ class Staged:
 
     def drill(self, *arguments: str, **environ: str) -> Ended:
         return self.drilled.drill(
-            "features/mini.feature",
+            *self.chosen,
             "--environment=staging",
             "--rollproof-plan=plan.toml",
             *arguments,
@@ -74,6 +77,22 @@ def staged(home: Path, forker: Forker, place: StandIn, **declared: Any) -> Stage
     write_system(home, place, **declared)
     (home / "plan.toml").write_text(PLAN)
     found = Staged(Drilled(home, forker, system=""), place)
+    approved = found.rollproof("drill", "approve", "plan.toml", "--by", "ann")
+    assert approved.code == 0, approved.said
+    return found
+
+
+def stacks(home: Path, forker: Forker, place: StandIn) -> Staged:
+    """A system of one stack, which a release that fails is deployed to."""
+    shutil.copytree(SYSTEMS / "hello-sam", home, dirs_exist_ok=True)
+    document = tomlkit.parse((home / "system.toml").read_text())
+    document["environments"] = {"staging": place.declared()}
+    (home / "system.toml").write_text(tomlkit.dumps(document))
+    (home / "pyproject.toml").write_text("[tool.rollproof]\n")
+    (home / "plan.toml").write_text(PLAN.replace("features/mini.feature", "deploy"))
+    [feature] = [str(path) for path in shipped_features(["deploy"])]
+    chosen = (feature, "-k", "update_that_fails", "--system=system.toml")
+    found = Staged(Drilled(home, forker, system=""), place, (*chosen, "--rollproof-reports=reports"))
     approved = found.rollproof("drill", "approve", "plan.toml", "--by", "ann")
     assert approved.code == 0, approved.said
     return found
@@ -113,7 +132,7 @@ def test_a_database_in_use_is_cloned_all_the_same_and_nobody_is_thrown_out(
 def test_a_clone_takes_the_place_of_the_database_and_gives_it_back(
     tmp_path: Path, forker: Forker, place: StandIn
 ) -> None:
-    found = staged(tmp_path, forker, place, touch="in-place", database={"allow_write": [DATABASE]})
+    found = staged(tmp_path, forker, place, touch="in-place", database=ALLOWED)
     before = place.everything()
     ended = found.drill()
     assert ended.code == 0, ended.said
@@ -130,13 +149,30 @@ def test_roles_that_are_missing_are_made_and_dropped_again(mini: Staged, place: 
     assert place.everything() == before
 
 
-@pytest.mark.parametrize("scenario", ["additive_migration_is_rolled_back_by", "data_migration_is_reversed"])
-def test_the_migration_feature_runs_unchanged(scenario: str, mini: Staged, place: StandIn) -> None:
+FEW = "additive_migration_is_rolled_back_by or restoring_the_backup or loss_is_stopped or by_revoking"
+
+
+@pytest.mark.parametrize(
+    ("chosen", "declared"),
+    [
+        (FEW, {}),
+        pytest.param("", {}, marks=pytest.mark.slow),
+        pytest.param("", {"touch": "in-place", "database": ALLOWED}, marks=pytest.mark.slow),
+    ],
+    ids=["a few scenarios", "all of it", "all of it, in place"],
+)
+def test_the_migration_feature_runs_unchanged(
+    chosen: str, declared: dict[str, Any], tmp_path: Path, forker: Forker, place: StandIn
+) -> None:
     before = place.everything()
-    mini.drilled.edit("plan.toml", ('"features/mini.feature"', json.dumps("migration")))
-    assert mini.rollproof("drill", "approve", "plan.toml", "--by", "ann").code == 0
-    ended = mini.rollproof("drill", "run", "plan.toml", "--", "-k", scenario, "--tb=short")
-    assert ended.code in (0, 5), ended.said
+    found = staged(tmp_path, forker, place, **declared)
+    found.drilled.edit("plan.toml", ('"features/mini.feature"', '"migration"'))
+    assert found.rollproof("drill", "approve", "plan.toml", "--by", "ann").code == 0
+    ended = found.rollproof("drill", "run", "plan.toml", "--", "-k", chosen, "--tb=short")
+    assert ended.code == 0, ended.said
+    proven = re.search(r"(\d+) proven", ended.said)
+    assert proven is not None
+    assert int(proven[1]) >= (2 if chosen else 15), ended.said
     assert place.everything() == before
 
 
@@ -263,9 +299,10 @@ def test_what_a_kill_left_is_healed_by_a_new_process_and_not_without_the_way_the
     assert place.everything() == before
 
 
-DRILLS = {
-    "a clone": {},
-    "in place": {"touch": "in-place", "database": {"allow_write": [DATABASE]}},
+DRILLS: dict[str, Callable[..., Staged]] = {
+    "a clone": staged,
+    "in place": partial(staged, touch="in-place", database=ALLOWED),
+    "stacks": stacks,
 }
 GROUPS = 30
 """More groups of three events than any of the drills has."""
@@ -277,12 +314,12 @@ GROUPS = 30
 def test_a_drill_killed_at_any_event_leaves_the_place_as_it_was_once_it_is_healed(
     group: int, drill: str, tmp_path: Path, forker: Forker, place: StandIn
 ) -> None:
-    found = staged(tmp_path, forker, place, **DRILLS[drill])
+    found = DRILLS[drill](tmp_path, forker, place)
     before = place.everything()
     for number in range(3 * group + 1, 3 * group + 4):
         ended = found.drill(*KILLER, KILL_AT=str(number), KILL_WHOM=("process", "group")[number % 2])
         if ended.code != -signal.SIGKILL:
-            assert number > 70, "the drill had fewer events than any before"
+            assert number > 40, "the drill had fewer events than any before"
             break
         family_is_gone(json.loads((found.drilled.home / "family.json").read_text()))
         healed = found.rollproof("heal")
@@ -290,7 +327,19 @@ def test_a_drill_killed_at_any_event_leaves_the_place_as_it_was_once_it_is_heale
         assert place.everything() == before, f"killed at event {number}"
 
 
-def test_all_events_have_their_turn(mini: Staged) -> None:
-    assert mini.drill().code == 0
-    [run] = mini.drilled.runs()
-    assert len(read_journal(run / "journal.ndjson").events) <= 3 * GROUPS
+def test_stacks_that_a_drill_made_are_gone_with_their_bucket(
+    tmp_path: Path, forker: Forker, place: StandIn
+) -> None:
+    found, before = stacks(tmp_path, forker, place), place.everything()
+    ended = found.drill()
+    assert ended.code == 0, ended.said
+    assert "bucket.make ok" in events_of(found)
+    assert place.everything() == before
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("drill", DRILLS)
+def test_all_events_have_their_turn(drill: str, tmp_path: Path, forker: Forker, place: StandIn) -> None:
+    found = DRILLS[drill](tmp_path, forker, place)
+    assert found.drill().code == 0
+    assert 40 < len(found.drilled.journal().events) <= 3 * GROUPS

@@ -1,8 +1,18 @@
 """Importing this registers every healer, so that any journal can be healed."""
 
-from rollproof.components.aws import reopening, serviceundo, site_undo, stack_undo
+from rollproof.components.aws import buckets, reopening, serviceundo, site_undo, stack_undo
 from rollproof.components.postgres import admin
 from rollproof.components.postgres.acts import access
 from rollproof.environments import healers, staging
 
-__all__ = ["access", "admin", "healers", "reopening", "serviceundo", "site_undo", "stack_undo", "staging"]
+__all__ = [
+    "access",
+    "admin",
+    "buckets",
+    "healers",
+    "reopening",
+    "serviceundo",
+    "site_undo",
+    "stack_undo",
+    "staging",
+]

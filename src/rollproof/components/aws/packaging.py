@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rollproof.components.aws.assembly import FileAsset, StackSource
+from rollproof.components.aws.buckets import undo_bucket
 from rollproof.components.aws.clients import calling, code_of
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.stack import BODY_BYTES
@@ -161,7 +162,11 @@ class Packager:
                 remedy=f"run `cdk bootstrap aws://{endpoint.account}/{endpoint.region}`",
             )
         placed = {} if endpoint.region == "us-east-1" else {"LocationConstraint": endpoint.region}
-        with calling("making a bucket for the release's files", where=bucket):
+        undo = {} if endpoint.private else {"undo": undo_bucket(self.cloud.aws, bucket)}
+        with (
+            self.cloud.drill.recorder.acting("bucket.make", {"name": bucket, **undo}),
+            calling("making a bucket for the release's files", where=bucket),
+        ):
             self.cloud.client("s3").create_bucket(
                 Bucket=bucket, **({"CreateBucketConfiguration": placed} if placed else {})
             )

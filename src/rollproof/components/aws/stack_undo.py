@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rollproof.components.aws import stack as stacks
+from rollproof.components.aws.buckets import owed
 from rollproof.components.aws.clients import Aws, calling, verified_aws
 from rollproof.components.aws.cloud import Cloud
 from rollproof.drill.healing import healer
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 HERE: dict[str, Cloud] = {}
 """Accounts that a drill of this process works in, by their numbers: where a healer gets credentials."""
 LIMIT = 1800.0
+FAULT = "RollproofFails"
+"""Logical name of the resource that a drill lets fail; faults/stacks.py makes it."""
+EMPTY = frozenset(["REVIEW_IN_PROGRESS", "ROLLBACK_COMPLETE"])
+"""States of a stack that holds nothing, and that nothing can be made of but by deleting it."""
 _HIDDEN = "****"
 """What CloudFormation shows of a parameter with NoEcho."""
 
@@ -38,7 +43,7 @@ def undo_stacks(cloud: Cloud, packager: Packager, names: Sequence[str]) -> JsonO
 
 def _as_it_is(cloud: Cloud, packager: Packager, name: str) -> dict[str, Json]:
     said = stacks.describe(cloud, name)
-    if not said or said["StackStatus"] == "REVIEW_IN_PROGRESS":
+    if not said or said["StackStatus"] in EMPTY:
         return {"name": name}
     with calling("reading the template of a stack", where=name):
         body = cloud.client("cloudformation").get_template(StackName=name)["TemplateBody"]
@@ -64,28 +69,47 @@ def put_back(undo: JsonObject) -> str:
     assert isinstance(items, list)
     for item in reversed(items):
         assert isinstance(item, Mapping)
-        _put_one_back(cloud, item)
+        with owed(account, str(item["name"])):
+            _put_one_back(cloud, item)
     return f"{len(items)} stacks as they were"
 
 
 def _put_one_back(cloud: Cloud | Aws, item: Mapping[str, Json]) -> None:
     name = str(item["name"])
     there = stacks.describe(cloud, name)
+    if there:  # a kill may have come while CloudFormation was at it
+        stacks.wait_until_settled(cloud, there["StackId"], limit=LIMIT)
+        there = stacks.describe(cloud, name)
     if "key" in item:
-        _update(cloud, name, item)
+        _restore(cloud, name, item, there=there.get("StackStatus") not in EMPTY if there else False)
     elif there:
         with calling("deleting a stack that the drill had made", where=name):
             cloud.client("cloudformation").delete_stack(StackName=name)
         _expect(stacks.wait_until_settled(cloud, there["StackId"], limit=LIMIT), name, "", "DELETE_COMPLETE")
+    _delete_orphans(cloud, name)
 
 
-def _update(cloud: Cloud | Aws, name: str, item: Mapping[str, Json]) -> None:
+def _delete_orphans(cloud: Cloud | Aws, name: str) -> None:
+    """Stacks nested in a fault of ours: CloudFormation deletes them with it, not every emulator does."""
+    api = cloud.client("cloudformation")
+    with calling("looking for what a failed deploy left", where=name):
+        pages = list(api.get_paginator("describe_stacks").paginate())
+    for stack in (stack for page in pages for stack in page["Stacks"]):
+        if stack["StackName"].startswith(f"{name}-{FAULT}-"):
+            with calling("deleting what a failed deploy left", where=stack["StackName"]):
+                api.delete_stack(StackName=stack["StackId"])
+            stacks.wait_until_settled(cloud, stack["StackId"], limit=LIMIT)
+
+
+def _restore(cloud: Cloud | Aws, name: str, item: Mapping[str, Json], *, there: bool) -> None:
+    """Updates a stack to what it was, or makes it anew where a drill had deleted it."""
     place = {"Bucket": str(item["bucket"]), "Key": str(item["key"])}
     with calling("reading what a stack was before the drill", where=name):
         kept: dict[str, Any] = json.loads(cloud.client("s3").get_object(**place)["Body"].read())
+    api = cloud.client("cloudformation")
     try:
-        with calling("updating a stack to what it was", where=name):
-            cloud.client("cloudformation").update_stack(
+        with calling("putting a stack back to what it was", where=name):
+            (api.update_stack if there else api.create_stack)(
                 StackName=name,
                 **_body(cloud, kept["template"], place),
                 Parameters=[_parameter(said) for said in kept["parameters"]],
