@@ -25,9 +25,13 @@ from tests.containers.stand_ins import MINISTACK, NotBuilt, compose_program, loa
 
 SKIPPED = 77
 ROOT = Path(__file__).parents[2]
-CONTRACT = ("tests/contract/test_environment_contract.py", "tests/contract/test_containers.py")
+CONTRACT = (
+    "tests/contract/test_environment_contract.py",
+    "tests/contract/test_containers.py",
+    "tests/contract/test_containers_images.py",
+)
 DRILLS = ("features/migration.feature",)
-AWS_DRILLS = ("features/code.feature", "features/configuration.feature")
+AWS_DRILLS = ("features/code.feature", "features/deploy.feature", "features/emergency.feature")
 PARTS = ("contract", "drills", "aws")
 
 

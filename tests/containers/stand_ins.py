@@ -11,6 +11,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import tempfile
 import venv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,19 @@ LOCALSTACK_PACKAGES = ("localstack-core[runtime]==2026.3.0",)
 LOCALSTACK_NO_LATER_THAN = "2026-04-01"
 """Later releases of what it depends on break its import."""
 MINISTACK_PACKAGES = ("ministack==1.5.33", "boto3==1.43.106", "psycopg[binary]>=3.2")
+PYTHON = "python:3.13-slim"
+_PYTHON_RECIPE = """
+FROM rollproof-test/ministack:1.5.33
+ENTRYPOINT []
+ENV PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin PIP_ROOT_USER_ACTION=ignore
+COPY uv certificates.crt requirements.txt /root/
+RUN rm -f /usr/lib/python3*/EXTERNALLY-MANAGED \\
+ && export SSL_CERT_FILE=/root/certificates.crt \\
+ && /root/uv pip install -q --system --no-cache -r /root/requirements.txt pip \\
+ && ln -sf /usr/bin/python3 /usr/local/bin/python && rm -r /root/uv
+"""
 MINISTACK = "rollproof-test/ministack:1.5.33"
+ROOT = Path(__file__).parents[2]
 ENTRY = Path(__file__).parent / "postgres-entrypoint.sh"
 
 _NEVER = (
@@ -124,6 +137,26 @@ def load(host: str, cache: Path, packages: Path) -> Iterator[str]:
             yield f"image {image.name}: a stand-in, {image.is_what}"
         else:
             yield f"image {image.name}: NOT THERE, it could not be put together"
+    yield _python_image(client, cache)
+
+
+def _python_image(client: docker.DockerClient, cache: Path) -> str:
+    """What releases of the second reference system are built on, with what they install already in it.
+
+    Built in the engine, and not kept: it is quickly made of what the cache holds.
+    """
+    said = f"image {PYTHON}: a stand-in, Debian's Python 3.13 with the second reference system's packages"
+    with tempfile.TemporaryDirectory() as folder:
+        context = Path(folder)
+        shutil.copy(ROOT / "systems/lacrei/app/requirements.txt", context)
+        shutil.copy("/etc/ssl/certs/ca-certificates.crt", context / "certificates.crt")
+        (context / "Dockerfile").write_text(_PYTHON_RECIPE)
+        try:
+            shutil.copy(_uv(cache), context / "uv")
+            client.images.build(path=folder, tag=PYTHON, network_mode="host", rm=True)
+        except (docker.errors.DockerException, NotBuilt, OSError) as error:
+            return f"image {PYTHON}: NOT THERE, it could not be built: {error}"
+    return said
 
 
 def _build(cache: Path, packages: Path, wanted: Sequence[StandIn]) -> Iterator[str]:
