@@ -52,14 +52,14 @@ def about_run(config: pytest.Config) -> dict[str, Json]:
     return about_seal(seal_settings(config), config.rootpath)
 
 
-def enter_plan(config: pytest.Config, session: DrillSession) -> None:
-    """Before anything is drilled: in the index that it was planned, in the journal which scenarios."""
+def enter_run(config: pytest.Config, run: str) -> None:
+    """Before anything else is written: in the index that a run was planned, and how much of it."""
     from rollproof.evidence.register import Register
 
     chosen = config.stash.get(_CHOSEN, ())
     plan = plan_of(config)
     Register(settings(config).reports).planned(
-        session.run,
+        run,
         {
             "environment": settings(config).environment,
             "plan": plan.name if plan else "",
@@ -67,6 +67,11 @@ def enter_plan(config: pytest.Config, session: DrillSession) -> None:
             "digest": hashlib.sha256("\n".join(sorted(chosen)).encode()).hexdigest(),
         },
     )
+
+
+def note_plan(config: pytest.Config, session: DrillSession) -> None:
+    """Which scenarios were chosen, in the journal; the plan itself beside it."""
+    chosen, plan = config.stash.get(_CHOSEN, ()), plan_of(config)
     if plan is not None:
         _copy_plan(plan.source, session.folder)
     session.recorder.note("run.planned", {"count": len(chosen), "items": list(chosen)})

@@ -48,12 +48,13 @@ def drill_session(config: pytest.Config) -> DrillSession:
 def _begin(config: pytest.Config, session: DrillSession) -> None:
     """In the index before it is in the journal; who drills, on what, and which scenarios were chosen."""
     from rollproof.drill.session import command_line
-    from rollproof.plugin.sealing import about_run, enter_plan
+    from rollproof.plugin.sealing import about_run, enter_run, note_plan
 
     try:
         about = {**about_plan(config), **about_run(config)}
+        enter_run(config, session.run)
         session.start(systems=declared_systems(config), command=command_line(), about=about)
-        enter_plan(config, session)
+        note_plan(config, session)
     except RollproofError as error:
         pytest.exit(str(error), returncode=error.exit_code)
 

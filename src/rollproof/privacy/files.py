@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
 import secrets
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rollproof.privacy.detect import Hit, Kind, find
@@ -56,14 +57,24 @@ def search_folder(folder: Path, files: Iterable[Path], *, known: Sequence[str] =
 class _Search:
     key: bytes
     known: tuple[str, ...]
+    clean: set[bytes] = field(default_factory=set)
+    """digests of bodies in which nothing was: workers' attachments are there twice"""
 
     def file(self, name: str, path: Path) -> Iterator[Leak]:
-        for text, has_lines in _texts(path):
+        body = path.read_bytes()
+        digest = hashlib.sha256(body).digest()
+        found = [] if digest in self.clean else list(self.body(name, body))
+        if not found:
+            self.clean.add(digest)
+        yield from found
+        for hit in self.hits(name):
+            yield Leak("the name of a file", 0, hit.kind, self.mask(name, hit))
+
+    def body(self, name: str, body: bytes) -> Iterator[Leak]:
+        for text, has_lines in _texts(body):
             for hit in self.hits(text):
                 line = text.count("\n", 0, hit.start) + 1 if has_lines else 0
                 yield Leak(name, line, hit.kind, self.mask(text, hit))
-        for hit in self.hits(name):
-            yield Leak("the name of a file", 0, hit.kind, self.mask(name, hit))
 
     def hits(self, text: str) -> Iterator[Hit]:
         yield from (hit for hit in find(text) if not _measured(text, hit))
@@ -75,9 +86,8 @@ class _Search:
         return "#" + hmac.digest(self.key, text[hit.start : hit.end].encode(), "sha256").hex()[:8]
 
 
-def _texts(path: Path) -> Iterator[tuple[str, bool]]:
+def _texts(body: bytes) -> Iterator[tuple[str, bool]]:
     """What can be read in a file: its text, and what a PDF holds deflated."""
-    body = path.read_bytes()
     yield body.decode("utf-8", "replace"), b"\0" not in body
     if body.startswith(b"%PDF"):
         for match in _STREAM.finditer(body):
