@@ -22,7 +22,8 @@ from pathlib import Path
 import psutil
 
 from rollproof.environments.containers.engine import obstacle_at
-from rollproof.environments.keeper import Keeper, KeeperSpec, inherited_environment
+from rollproof.environments.keeper import Folder, Keeper, KeeperSpec, inherited_environment
+from rollproof.environments.leftovers import find_leftovers
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.waiting import eventually
 
@@ -81,6 +82,7 @@ def private_engine(cache: Path) -> Iterator[str]:
     if sys.platform != "linux" or os.geteuid() != 0:
         raise NoEngine("starting an engine needs root on Linux; start one yourself and run this again")
     root = packages(cache)
+    _sweep()
     scratch = Path(tempfile.gettempdir()) / f"rollproof-{secrets.token_hex(6)}"
     host = f"unix://{scratch}/docker.sock"
     keeper = Keeper.start(_spec(scratch, root, host))
@@ -92,8 +94,6 @@ def private_engine(cache: Path) -> Iterator[str]:
 
 
 def _spec(scratch: Path, root: Path, host: str) -> KeeperSpec:
-    from rollproof.environments.keeper import Folder
-
     path = [str(root / "usr/sbin"), str(root / "usr/bin"), "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
     libraries = [
         str(folder) for folder in (root / "lib", root / "usr/lib") for folder in folder.glob("*-linux-*")
@@ -140,14 +140,26 @@ def _wait(keeper: Keeper, host: str) -> None:
 def _end(keeper: Keeper, scratch: Path) -> None:
     """Ends it by its process id, and sees that nothing of it is left."""
     ended = keeper.stop()
-    for mount in [item.mountpoint for item in psutil.disk_partitions(all=True)]:
-        if mount.startswith(f"{scratch}/"):
-            _run(["umount", "--lazy", mount])
-    if scratch.exists():
-        shutil.rmtree(scratch, ignore_errors=True)
-    if scratch.exists():
+    if not _clear(scratch):
         raise EnvironmentUnavailable(
             f"the engine's folder is left (it ended with {ended.exit_code})",
             where=str(scratch),
             remedy="remove it by hand",
         )
+
+
+def _clear(scratch: Path) -> bool:
+    """Unmounts what the engine had mounted there, and removes the folder; whether it is gone."""
+    for mount in [item.mountpoint for item in psutil.disk_partitions(all=True)]:
+        if mount.startswith(f"{scratch}/"):
+            _run(["umount", "--lazy", mount])
+    if scratch.exists():
+        shutil.rmtree(scratch, ignore_errors=True)
+    return not scratch.exists()
+
+
+def _sweep() -> None:
+    """Folders of killed runs: their keepers end the engine, and cannot unmount what it had mounted."""
+    for mounts in Path(tempfile.gettempdir()).glob("rollproof-*/exec/netns"):
+        if not find_leftovers(mounts.parents[1]).processes:
+            _clear(mounts.parents[1])
