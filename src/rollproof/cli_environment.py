@@ -108,11 +108,17 @@ def check(  # noqa: PLR0917  options of a command
 @contextmanager
 def _opened(environment: str, system_file: Path | None) -> Iterator[Callable[[], AwsEndpoint]]:
     """What gives an account of the environment, a fresh one for each experiment where there can be many."""
-    from rollproof.environments.choice import environment_named
+    from rollproof.environments.choice import environment_named, is_private
     from rollproof.journal import Journal, Recorder
     from rollproof.model.system import System
     from rollproof.model.systemfile import read_system
 
+    if not is_private(environment):
+        raise BadInput(
+            "experiments make and remove resources, and nobody has approved that there",
+            where=environment,
+            remedy="name an account that is for trials with --endpoint-url or --really",
+        )
     bare = {"system": {"name": "fidelity"}}
     system = read_system(system_file) if system_file else System.model_validate(bare)
     with (

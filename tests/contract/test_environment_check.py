@@ -53,6 +53,7 @@ def at(endpoint: AwsEndpoint, *arguments: str) -> Result:
         (["--really", "--access-key-env", "A", "--secret-key-env", "B"], "no account is named"),
         (["--endpoint-url", "http://127.0.0.1:9"], "no account is named"),
         (["--endpoint-url", "http://127.0.0.1:9", "--account", "12"], "no account is named"),
+        (["--environment", "staging"], "nobody has approved that there"),
         (["--only", "no-such"], "there is no experiment 'no-such'"),
     ],
 )

@@ -7,16 +7,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from rollproof.environments.base import AwsEndpoint
 from rollproof.environments.staging.facts import AwsFacts, Facts, Marker, ProfileFacts, ServerFacts
 from rollproof.environments.staging.judge import judged
 from rollproof.environments.staging.markers import smells
 from rollproof.environments.staging.target import read_target
 from rollproof.errors import WrongPlace
+from rollproof.fidelity.registry import ITSELF, Fidelity
 from rollproof.model.environments import Staging
+from rollproof.model.system import System
 
 CASES = tomllib.loads((Path(__file__).parent / "guard_cases.toml").read_text())["case"]
 DSN = "postgresql://drill:x@db.staging.example/shop_staging"
@@ -190,3 +194,22 @@ def test_what_is_no_dsn_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(WrongPlace) as caught:
         read_target(text, "the variable X")
     assert text not in str(caught.value)
+
+
+def test_no_experiment_is_made_on_aws_itself() -> None:
+    """By definition it does what AWS does; the endpoint here answers nobody, and nobody asks."""
+    aws = AwsEndpoint(
+        url=None,
+        region="eu-central-1",
+        account="123456789012",
+        access_key="AKIA",
+        secret_key="none",  # noqa: S106  # none
+        emulator="",
+        private=False,
+    )
+    opened = SimpleNamespace(aws=lambda account: aws)
+    session = SimpleNamespace(
+        open=lambda system: opened, recorder=SimpleNamespace(note=lambda act, data: None)
+    )
+    found = Fidelity(session, System.model_validate({"system": {"name": "shop"}}))  # type: ignore[arg-type]
+    assert found.finding("dynamodb-point-in-time").said == ITSELF.said
