@@ -1,0 +1,66 @@
+"""Exceptions: what was refuted, left open or never tested, and what was not as in production."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rollproof.evidence.facts import RunSummary
+from rollproof.model.verdict import Outcome
+
+MOST = 300
+"""Exceptions that one report lists; verdicts.json holds every scenario."""
+_OUTCOMES = {
+    Outcome.REFUTED: "refuted",
+    Outcome.UNKNOWN: "unknown",
+    Outcome.NOT_PROVEN_HERE: "not_proven_here",
+    Outcome.NOT_APPLICABLE: "not_applicable",
+}
+_STAND_IN = "provided by the suite"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One exception. `kind` is a key of the texts under `limits`."""
+
+    kind: str
+    what: str
+    why: str
+
+
+def limits_of(summary: RunSummary) -> tuple[Limit, ...]:
+    """All exceptions, the gravest first; each once."""
+    return tuple(dict.fromkeys(_limits(summary)))
+
+
+def _limits(summary: RunSummary) -> Iterator[Limit]:
+    for one in summary.not_proven:
+        yield Limit(_OUTCOMES[one.outcome], _named(one.name, one.system, summary), one.reason)
+    begun = {one.id for one in summary.scenarios}
+    for scenario in summary.facts.planned:
+        if scenario not in begun:
+            yield Limit("never_begun", scenario, "")
+    yield from _items(summary)
+    yield from _differences(summary)
+
+
+def _named(name: str, system: str, summary: RunSummary) -> str:
+    return f"{name} [{system}]" if len(summary.facts.systems) > 1 else name
+
+
+def _items(summary: RunSummary) -> Iterator[Limit]:
+    for scenario in summary.scenarios:
+        for item in scenario.checklist:
+            if not item.outcome.passes and not item.outcome.skipped and scenario.outcome.passes:
+                yield Limit("unsigned_item", item.label, scenario.name)
+
+
+def _differences(summary: RunSummary) -> Iterator[Limit]:
+    for scenario in summary.scenarios:
+        for relied in scenario.reliances:
+            if relied.how != "holds":
+                kind = "stand_in" if relied.how == _STAND_IN else "unlike"
+                yield Limit(kind, relied.name, relied.found)
+    for system, lines in summary.facts.differences.items():
+        for line in lines:
+            yield Limit("declared", system, line)
