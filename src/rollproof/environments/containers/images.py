@@ -113,9 +113,8 @@ def have_image(engine: Engine, name: str) -> Image:
     """
     if found := local_image(engine, name):
         return found
-    repository, _, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "latest")
     try:
-        engine.client.images.pull(repository, tag=tag)
+        engine.client.images.pull(name)
     except (DockerException, RequestException) as error:
         raise _not_pulled(name, error) from error
     image = local_image(engine, name)
