@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from requests.exceptions import RequestException
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
 
-from rollproof.environments.containers.engine import Engine
+from rollproof.environments.containers.engine import SETTING, Engine
 from rollproof.environments.embedded.ports import LOOPBACK, Ports
 from rollproof.errors import EnvironmentUnavailable
 
@@ -131,9 +132,21 @@ def start_container(engine: Engine, spec: ContainerSpec) -> Running:
         PortTaken: somebody listens on its port.
         EnvironmentUnavailable: the engine does not start it, with why.
     """
+    with _own_settings():
+        made = _described(engine, spec)
+        try:
+            made.start()
+        except (DockerException, RequestException) as error:
+            raise _not_started(engine, spec, error) from error
+        finally:
+            made.get_docker_client().client.close()
+    return Running(engine.client.containers.get(made.get_container_id()), spec.name, spec.port)
+
+
+def _described(engine: Engine, spec: ContainerSpec) -> DockerContainer:
     made = DockerContainer(
         spec.image,
-        docker_client_kw={"environment": {"DOCKER_HOST": engine.host}},
+        docker_client_kw={"environment": {SETTING: engine.host}},
         env=dict(spec.env),
         name=spec.name,
         volumes=list(spec.volumes),
@@ -144,13 +157,7 @@ def start_container(engine: Engine, spec: ContainerSpec) -> Running:
     made._command = list(spec.command) or None
     for path, content in spec.files.items():
         made.with_copy_into_container(content, path, 0o666)
-    made.with_kwargs(network=spec.network, labels=spec.labels, **_health(spec.health))
-    try:
-        with _without_reaper():
-            made.start()
-    except (DockerException, RequestException) as error:
-        raise _not_started(engine, spec, error) from error
-    return Running(engine.client.containers.get(made.get_container_id()), spec.name, spec.port)
+    return made.with_kwargs(network=spec.network, labels=spec.labels, **_health(spec.health))
 
 
 def _health(command: Sequence[str]) -> dict[str, Any]:
@@ -168,13 +175,20 @@ def _health(command: Sequence[str]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _without_reaper() -> Iterator[None]:
-    before = testcontainers_config.ryuk_disabled
+def _own_settings() -> Iterator[None]:
+    """testcontainers without its reaper, and without what it writes into this process's environment.
+
+    Both are put back, for the tests of a project may use testcontainers themselves.
+    """
+    reaper, host = testcontainers_config.ryuk_disabled, os.environ.get(SETTING)
     testcontainers_config.ryuk_disabled = True
     try:
         yield
     finally:
-        testcontainers_config.ryuk_disabled = before
+        testcontainers_config.ryuk_disabled = reaper
+        os.environ.pop(SETTING, None)
+        if host is not None:
+            os.environ[SETTING] = host
 
 
 def _not_started(engine: Engine, spec: ContainerSpec, error: Exception) -> EnvironmentUnavailable:
