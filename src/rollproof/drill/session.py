@@ -88,6 +88,7 @@ class DrillSession:
                     "rto_seconds": system.objectives.rto,
                     "rpo_seconds": system.objectives.rpo,
                     "source": system.objectives.source,
+                    **critical_tags(system),
                 }
                 for system in systems
             },
@@ -166,6 +167,12 @@ def git_head(folder: Path) -> str:
     try:
         head = _git(folder, "rev-parse", "HEAD")
         return f"{head}+changes" if _git(folder, "status", "--porcelain") else head
+def critical_tags(system: System) -> dict[str, Json]:
+    """Nothing where the system declares none: then what tags count is the reader's to say."""
+    declared = system.objectives.critical
+    return {} if declared is None else {"critical": list(declared)}
+
+
     except (OSError, subprocess.SubprocessError):
         return ""
 

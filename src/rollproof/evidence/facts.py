@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rollproof.evidence.compatibility import CompatibilityTable
+from rollproof.evidence.standing.earlier import Earlier
 from rollproof.model.fingerprint import Difference
 from rollproof.model.json import JsonObject
 from rollproof.model.rows import RowChanges
@@ -150,6 +151,8 @@ class Objectives:
     rto_seconds: float | None = None
     rpo_seconds: float | None = None
     source: str = ""
+    critical: tuple[str, ...] | None = None
+    """tags of the scenarios that are critical; None when the system declares none"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +307,7 @@ class RunSummary:
             finish or its evidence is damaged, unless something is refuted.
         finished: False when the journal was cut short.
         problems: what speaks against trusting the run as a whole, one line each.
+        earlier: how everything stood when the run began.
     """
 
     facts: RunFacts
@@ -313,6 +317,7 @@ class RunSummary:
     heads: tuple[JournalHead, ...]
     events: int
     problems: tuple[str, ...] = ()
+    earlier: Earlier = field(default_factory=Earlier)
 
     @cached_property
     def counts(self) -> Mapping[Outcome, int]:

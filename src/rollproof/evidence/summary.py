@@ -12,6 +12,7 @@ from rollproof.evidence import reading
 from rollproof.evidence.acts import since
 from rollproof.evidence.facts import JournalHead, Objectives, RunFacts, RunSummary, ScenarioSummary
 from rollproof.evidence.scenario import summarise_scenario
+from rollproof.evidence.standing.earlier import earlier_of
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import JsonObject
 from rollproof.model.verdict import Outcome, worst
@@ -32,7 +33,14 @@ def summarise(history: History) -> RunSummary:
     finished = _finished(history)
     outcome = _overall(scenarios, history, sound=finished and not problems)
     return RunSummary(
-        facts, scenarios, outcome, finished, tuple(_heads(history)), len(history.events), tuple(problems)
+        facts,
+        scenarios,
+        outcome,
+        finished,
+        tuple(_heads(history)),
+        len(history.events),
+        tuple(problems),
+        earlier_of(history),
     )
 
 
@@ -206,6 +214,7 @@ def _objectives(data: JsonObject) -> dict[str, Objectives]:
             reading.number(one, "rto_seconds"),
             reading.number(one, "rpo_seconds"),
             reading.text(one, "source"),
+            reading.texts(one, "critical") if "critical" in one else None,
         )
         for system, one in declared.items()
         if isinstance(one, Mapping)

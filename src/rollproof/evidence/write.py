@@ -13,6 +13,7 @@ from rollproof.evidence.facts import RunSummary
 from rollproof.evidence.html import render_html
 from rollproof.evidence.junit import render_junit
 from rollproof.evidence.postmortem_files import drafts
+from rollproof.evidence.standing.results import render_findings, render_result
 from rollproof.evidence.summary import summarise
 from rollproof.evidence.verdicts import render_verdicts
 from rollproof.journal import History, read_journal
@@ -31,6 +32,8 @@ REPORTS: dict[str, Callable[[RunSummary], bytes]] = {
     "verdicts.json": render_verdicts,
     "plan.json": render_plan,
     "environment.json": render_environment,
+    "result.json": render_result,
+    "findings.json": render_findings,
 }
 """File names and what makes each of a summary."""
 

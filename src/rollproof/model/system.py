@@ -50,6 +50,8 @@ class Objectives(Spec):
     rpo: Seconds = 0.0
     source: str = ""
     """where the targets come from: a contract, a policy, a meeting"""
+    critical: tuple[str, ...] | None = None
+    """tags of the scenarios that must not be refuted; left out, those that come to the rescue of data"""
 
 
 class Migrations(Spec):

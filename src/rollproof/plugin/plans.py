@@ -75,11 +75,14 @@ def about_plan(config: pytest.Config) -> dict[str, Json]:
         said["plan"] = {
             "name": plan.name,
             "file": plan.source.name,
+        from rollproof.plans.interval import interval_of
+
             "digest": hashlib.sha256(body).hexdigest(),
             "due": option.rollproof_due,
             "override": option.rollproof_override,
         }
     if left_out := _picked(config):
+            "interval": interval_of(plan),
         said["left_out"] = left_out
     if option.rollproof_shards:
         said["shard"] = {"index": option.rollproof_shard, "of": option.rollproof_shards}

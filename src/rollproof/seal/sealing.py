@@ -16,6 +16,8 @@ from rollproof import __version__
 from rollproof.drill.recovery import FINISHED, HEALED, ends
 from rollproof.errors import BadInput, EnvironmentUnavailable, RollproofError
 from rollproof.evidence.register import Entry, Register, last_sealed
+from rollproof.evidence.standing.claims import claims_of
+from rollproof.evidence.standing.ledger import enter_run as enter_findings
 from rollproof.evidence.summary import summarise
 from rollproof.evidence.write import JOURNAL
 from rollproof.journal import History, read_journal
@@ -103,7 +105,7 @@ def about_seal(settings: Seal, root: Path) -> dict[str, Json]:
 
 
 def seal_run(folder: Path, settings: Seal, *, root: Path) -> Sealed:
-    """Searches a finished run's folder, seals it, and enters it into the index beside it.
+    """Searches a finished run's folder, seals it, and enters it into the index and the findings beside it.
 
     Args:
         root: what a key's file is relative to.
@@ -117,12 +119,14 @@ def seal_run(folder: Path, settings: Seal, *, root: Path) -> Sealed:
     _expect_sealable(folder, history)
     names = _names(folder)
     register = Register(folder.parent)
-    outcome = summarise(history).outcome.value
+    summary = summarise(history)
+    outcome, claims = summary.outcome.value, claims_of(summary)
     head = history.events[-1].hash
     leaks = search_folder(folder, [folder / name for name in names], known=known_secrets(os.environ))
     if leaks:
         reason = f"holds what must not leave, in {len(leaks)} places"
         register.executed(folder.name, outcome=outcome, head=head, seal=None, reason=reason)
+        enter_findings(folder.parent, [one for one in claims if not one.outcome.passes])
         raise LeakFound(folder, leaks)
     signer = signer_for(settings, root)
     with register.held() as entries:
@@ -132,6 +136,7 @@ def seal_run(folder: Path, settings: Seal, *, root: Path) -> Sealed:
         _write(folder, signed(body, signer))
         digest = digest_of_bytes(body)
         register.executed(folder.name, outcome=outcome, head=head, seal=digest)
+    enter_findings(folder.parent, claims)
     return Sealed(folder, digest, statement.key)
 
 

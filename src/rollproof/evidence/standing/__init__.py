@@ -1,0 +1,1 @@
+"""What runs leave together: readiness, findings, controls, trends. Pure, but for what does files."""

@@ -1,0 +1,216 @@
+"""What one run claimed of each scenario: all that readiness, findings and trends know of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from rollproof.evidence import reading
+from rollproof.model.json import Json, JsonObject
+from rollproof.model.verdict import Outcome, worst
+
+if TYPE_CHECKING:
+    from rollproof.evidence.facts import RunSummary, ScenarioSummary
+
+FORMAT = "rollproof-result/1"
+CRITICAL_TAGS = ("data-loss", "production", "restore", "security")
+"""Tags of critical scenarios where a system declares none; `critical` itself always is one."""
+WHOLE = "scenario"
+"""Stands for a check where a scenario was refuted and none of its checks was."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A scenario on a system in an environment: what was proven in one environment says nothing of another.
+
+    `scenario` is the feature file's name and the test in it, without the folder, which differs by machine.
+    """
+
+    system: str
+    environment: str
+    scenario: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What one run said of one scenario.
+
+    Attributes:
+        outcome: proven, refuted or unknown; what was skipped claims nothing and makes no claim.
+        at: when the scenario began, UTC, ISO 8601; run: the run's id.
+        interval: how old it may become, in seconds, as the run's plan says; None without a plan.
+        checks: outcome by check, the worst where one was asked several times.
+        titles: by check, what it claims.
+        operator: who ran it.
+    """
+
+    place: Place
+    name: str
+    feature: str
+    tags: tuple[str, ...]
+    critical: bool
+    outcome: Outcome
+    at: str
+    run: str
+    rto: float | None = None
+    rto_target: float | None = None
+    rpo: float | None = None
+    rpo_target: float | None = None
+    interval: float | None = None
+    checks: tuple[tuple[str, Outcome], ...] = ()
+    titles: tuple[tuple[str, str], ...] = ()
+    operator: str = ""
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "system": self.place.system,
+            "environment": self.place.environment,
+            "scenario": self.place.scenario,
+            "name": self.name,
+            "feature": self.feature,
+            "tags": list(self.tags),
+            "critical": self.critical,
+            "outcome": self.outcome.value,
+            "at": self.at,
+            "rto_seconds": self.rto,
+            "rto_objective_seconds": self.rto_target,
+            "rpo_seconds": self.rpo,
+            "rpo_objective_seconds": self.rpo_target,
+            "interval_seconds": self.interval,
+            "checks": {check: outcome.value for check, outcome in self.checks},
+            "titles": dict(self.titles),
+        }
+
+    @classmethod
+    def from_json(cls, data: JsonObject, *, run: str, operator: str) -> Claim:
+        """Raises KeyError or ValueError for anything but what `to_json` makes."""
+        return cls(
+            Place(str(data["system"]), str(data["environment"]), str(data["scenario"])),
+            str(data["name"]),
+            str(data["feature"]),
+            reading.texts(data, "tags"),
+            data["critical"] is True,
+            Outcome(str(data["outcome"])),
+            str(data["at"]),
+            run,
+            reading.number(data, "rto_seconds"),
+            reading.number(data, "rto_objective_seconds"),
+            reading.number(data, "rpo_seconds"),
+            reading.number(data, "rpo_objective_seconds"),
+            reading.number(data, "interval_seconds"),
+            tuple((name, Outcome(str(one))) for name, one in reading.mapping(data, "checks").items()),
+            tuple((name, str(title)) for name, title in reading.mapping(data, "titles").items()),
+            operator,
+        )
+
+
+def scenario_key(identity: str) -> str:
+    """`migration.feature::test_additive[mini]` of `/some/folder/migration.feature::test_additive[mini]`."""
+    path, colons, test = identity.partition("::")
+    return path.replace("\\", "/").rpartition("/")[2] + colons + test
+
+
+def claims_of(summary: RunSummary) -> tuple[Claim, ...]:
+    """One claim for each scenario that claims anything, in the order of the run.
+
+    Of several attempts the worst counts. A run that did not finish, or whose evidence is damaged, proves
+    nothing: what it calls proven is left out, what it refutes or leaves open stays.
+    """
+    sound = summary.finished and not summary.problems
+    found: dict[Place, Claim] = {}
+    for one in summary.scenarios:
+        if one.outcome.skipped or (one.outcome is Outcome.PROVEN and not sound):
+            continue
+        claim = _claim(one, summary)
+        found[claim.place] = _worse(found[claim.place], claim) if claim.place in found else claim
+    return tuple(found.values())
+
+
+def _claim(one: ScenarioSummary, summary: RunSummary) -> Claim:
+    checks, titles = _checks(one)
+    asked = one.objectives
+    return Claim(
+        Place(one.system, summary.facts.environment, scenario_key(one.id)),
+        one.name,
+        one.feature,
+        one.tags,
+        is_critical(one.tags, asked.critical),
+        one.outcome,
+        one.started_at,
+        summary.facts.run,
+        one.rto_seconds,
+        asked.rto_seconds,
+        one.rpo_seconds,
+        asked.rpo_seconds,
+        reading.number(summary.facts.plan, "interval"),
+        checks,
+        titles,
+        summary.facts.operator,
+    )
+
+
+def is_critical(tags: Sequence[str], declared: Sequence[str] | None) -> bool:
+    """By the tag `critical`, and by those that the system declares; `CRITICAL_TAGS` if it declares none."""
+    wanted = CRITICAL_TAGS if declared is None else declared
+    return bool({"critical", *wanted} & set(tags))
+
+
+def _checks(
+    one: ScenarioSummary,
+) -> tuple[tuple[tuple[str, Outcome], ...], tuple[tuple[str, str], ...]]:
+    asked: dict[str, list[Outcome]] = {}
+    titles: dict[str, str] = {}
+    for check in one.checks:
+        asked.setdefault(check.check, []).append(check.verdict.outcome)
+        if check.verdict.outcome is Outcome.REFUTED or check.check not in titles:
+            titles[check.check] = check.title
+    outcomes = {name: worst(found) for name, found in asked.items()}
+    if one.outcome is Outcome.REFUTED and Outcome.REFUTED not in outcomes.values():
+        outcomes[WHOLE], titles[WHOLE] = Outcome.REFUTED, one.name
+    elif one.outcome is Outcome.PROVEN:
+        outcomes[WHOLE], titles[WHOLE] = Outcome.PROVEN, one.name
+    return tuple(sorted(outcomes.items())), tuple(sorted(titles.items()))
+
+
+def _worse(one: Claim, other: Claim) -> Claim:
+    """Two attempts made one: the worst outcome of the whole and of each check, the longest recovery."""
+    checks = dict(one.checks)
+    for name, outcome in other.checks:
+        checks[name] = worst([checks[name], outcome]) if name in checks else outcome
+    outcome = worst([one.outcome, other.outcome])
+    if outcome is not Outcome.PROVEN and checks.get(WHOLE) is Outcome.PROVEN:
+        del checks[WHOLE]
+    return replace(
+        other,
+        outcome=outcome,
+        checks=tuple(sorted(checks.items())),
+        titles=tuple(sorted((dict(one.titles) | dict(other.titles)).items())),
+        rto=None if None in (one.rto, other.rto) else max(one.rto or 0.0, other.rto or 0.0),
+    )
+
+
+def result_json(claims: Iterable[Claim], summary: RunSummary) -> dict[str, Json]:
+    """result.json: what later runs read of this one."""
+    facts = summary.facts
+    return {
+        "format": FORMAT,
+        "run": facts.run,
+        "outcome": summary.outcome.value,
+        "finished": summary.finished,
+        "started_at": facts.started_at,
+        "ended_at": facts.ended_at,
+        "environment": facts.environment,
+        "plan": reading.text(facts.plan, "name"),
+        "operator": facts.operator,
+        "journal": summary.heads[0].hash if summary.heads else None,
+        "claims": [claim.to_json() for claim in claims],
+    }
+
+
+def claims_from(data: Mapping[str, Any]) -> tuple[Claim, ...]:
+    """Of a result.json. Raises ValueError, KeyError, TypeError or AttributeError for anything else."""
+    if data["format"] != FORMAT:
+        raise ValueError("another format")
+    run, operator = str(data["run"]), str(data["operator"])
+    return tuple(Claim.from_json(one, run=run, operator=operator) for one in data["claims"])

@@ -1,0 +1,46 @@
+"""Writing down, when a run begins, how everything stands: its reports are then made of its journal alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from rollproof.evidence.register import INDEX
+from rollproof.evidence.standing.earlier import ACT, Earlier
+from rollproof.evidence.standing.findings import Finding
+from rollproof.evidence.standing.folder import read_runs
+from rollproof.evidence.standing.ledger import read_ledger
+from rollproof.evidence.standing.readiness import moment
+from rollproof.evidence.standing.states import standings_of
+from rollproof.journal import Recorder
+from rollproof.journal.redaction import clean
+from rollproof.model.json import JsonObject
+
+_CLOSED_DAYS = 90
+"""Findings that were closed longer ago are left out of new runs; the runs of then hold them."""
+
+
+def note_earlier(recorder: Recorder, reports: Path, controls: JsonObject | None = None) -> None:
+    """Into the journal, when there is anything to say. Raises JournalError as `earlier_in` does."""
+    found = earlier_in(reports, controls or {})
+    if found.runs or found.findings or found.controls or found.left_out:
+        kept = recorder.journal.attachments.put(clean(found.to_json()))
+        recorder.note(ACT, {"history": kept})
+
+
+def earlier_in(reports: Path, controls: JsonObject) -> Earlier:
+    """How everything stands in a folder of runs now; nothing where there is none yet.
+
+    Raises JournalError when the index or the findings were altered.
+    """
+    runs = read_runs(reports) if (reports / INDEX).exists() else None
+    findings = {name: one for name, one in read_ledger(reports).findings.items() if _matters(one)}
+    if runs is None:
+        return Earlier(findings=findings, controls=controls)
+    standings = standings_of(runs.claims)
+    return Earlier(standings, findings, runs.count, runs.last, runs.seal, runs.left_out, controls)
+
+
+def _matters(one: Finding) -> bool:
+    old = datetime.now(UTC) - timedelta(days=_CLOSED_DAYS)
+    return not one.closed_at or moment(one.closed_at) > old

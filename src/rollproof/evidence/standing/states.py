@@ -1,0 +1,160 @@
+"""How each scenario stands after many runs: a fold over claims, the same whichever order they come in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from rollproof.evidence import reading
+from rollproof.evidence.standing.claims import Claim, Place
+from rollproof.model.json import Json, JsonObject
+from rollproof.model.verdict import Outcome
+
+KEPT = 20
+"""Recovery times kept of each scenario: what trends are told from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one run measured, in seconds; `at` and `run` as in the claim."""
+
+    at: str
+    run: str
+    rto: float
+    rpo: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one scenario stands.
+
+    Attributes:
+        outcome: of the newest claim; but what was refuted stays so until it is proven: not knowing
+            whether it still is does not take it away.
+        at, run: of the newest claim.
+        proven_at, proven_run: of the newest proof; empty when it never was proven.
+        interval: how old a proof may become, as the newest plan says that proved it; None: no plan does.
+        rto, rpo: what the newest proof measured, and targets it was held against, in seconds.
+        measured: recovery times of proofs, the oldest first, at most `KEPT`.
+    """
+
+    place: Place
+    name: str
+    feature: str
+    tags: tuple[str, ...]
+    critical: bool
+    outcome: Outcome
+    at: str
+    run: str
+    proven_at: str = ""
+    proven_run: str = ""
+    interval: float | None = None
+    rto: float | None = None
+    rto_target: float | None = None
+    rpo: float | None = None
+    rpo_target: float | None = None
+    measured: tuple[Measured, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        return {
+            "system": self.place.system,
+            "environment": self.place.environment,
+            "scenario": self.place.scenario,
+            "name": self.name,
+            "feature": self.feature,
+            "tags": list(self.tags),
+            "critical": self.critical,
+            "outcome": self.outcome.value,
+            "at": self.at,
+            "run": self.run,
+            "proven_at": self.proven_at,
+            "proven_run": self.proven_run,
+            "interval_seconds": self.interval,
+            "rto_seconds": self.rto,
+            "rto_objective_seconds": self.rto_target,
+            "rpo_seconds": self.rpo,
+            "rpo_objective_seconds": self.rpo_target,
+            "measured": [[one.at, one.run, one.rto, one.rpo] for one in self.measured],
+        }
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> Standing:
+        """Raises KeyError, ValueError or TypeError for anything but what `to_json` makes."""
+        return cls(
+            Place(str(data["system"]), str(data["environment"]), str(data["scenario"])),
+            str(data["name"]),
+            str(data["feature"]),
+            reading.texts(data, "tags"),
+            data["critical"] is True,
+            Outcome(str(data["outcome"])),
+            str(data["at"]),
+            str(data["run"]),
+            str(data["proven_at"]),
+            str(data["proven_run"]),
+            reading.number(data, "interval_seconds"),
+            reading.number(data, "rto_seconds"),
+            reading.number(data, "rto_objective_seconds"),
+            reading.number(data, "rpo_seconds"),
+            reading.number(data, "rpo_objective_seconds"),
+            tuple(_measured(one) for one in reading.items(data["measured"])),
+        )
+
+
+def _measured(value: Json) -> Measured:
+    at, run, rto, rpo = reading.items(value)
+    return Measured(str(at), str(run), float(str(rto)), None if rpo is None else float(str(rpo)))
+
+
+def standings_of(
+    claims: Iterable[Claim], before: Mapping[Place, Standing] | None = None
+) -> dict[Place, Standing]:
+    """How every scenario stands after `claims`, on top of how it stood before them."""
+    found = dict(before or {})
+    for claim in sorted(claims, key=_order):
+        found[claim.place] = _after(found.get(claim.place), claim)
+    return dict(sorted(found.items()))
+
+
+def _order(claim: Claim) -> tuple[str, str, str]:
+    """By time; two of one moment always in the same order."""
+    return claim.at, claim.run, claim.outcome.value
+
+
+def _after(before: Standing | None, claim: Claim) -> Standing:
+    outcome = claim.outcome
+    if before and before.outcome is Outcome.REFUTED and outcome is Outcome.UNKNOWN:
+        outcome = Outcome.REFUTED
+    now = Standing(
+        claim.place, claim.name, claim.feature, claim.tags, claim.critical, outcome, claim.at, claim.run
+    )
+    if claim.outcome is Outcome.PROVEN:
+        now = _proven(now, claim)
+    elif before:  # what proves nothing must not make it less critical, nor give a proof more time
+        now = replace(
+            now,
+            critical=before.critical or claim.critical,
+            proven_at=before.proven_at,
+            proven_run=before.proven_run,
+            rto=before.rto,
+            rto_target=before.rto_target,
+            rpo=before.rpo,
+            rpo_target=before.rpo_target,
+        )
+    earlier = before.measured if before else ()
+    known = now.interval if now.interval is not None else before.interval if before else None
+    return replace(now, interval=known, measured=(*earlier, *now.measured)[-KEPT:])
+
+
+def _proven(now: Standing, claim: Claim) -> Standing:
+    measured = () if claim.rto is None else (Measured(claim.at, claim.run, claim.rto, claim.rpo),)
+    return replace(
+        now,
+        proven_at=claim.at,
+        proven_run=claim.run,
+        interval=claim.interval,
+        rto=claim.rto,
+        rto_target=claim.rto_target,
+        rpo=claim.rpo,
+        rpo_target=claim.rpo_target,
+        measured=measured,
+    )
