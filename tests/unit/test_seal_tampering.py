@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import random
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 import seal_support as support
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from seal_support import new_key, reasons, sealed_run, tampered, trusting
 
 from rollproof.errors import BadInput
@@ -384,3 +387,41 @@ def test_a_zip_with_a_name_twice_is_refused(bundle, tmp_path):
     archive = zipped(bundle, tmp_path / "bundle.zip", more=(f"{bundle.name}/{JOURNAL}", b""))
     with pytest.raises(BadInput, match="twice"), opened(archive):
         pass
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 5) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+
+
+def places(value, path=()):
+    """Every place in a JSON value, by the keys that lead there."""
+    yield path
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inner:
+        yield from places(item, (*path, key))
+
+
+def put(value, path, item):
+    if not path:
+        return item
+    value[path[0]] = put(value[path[0]], path[1:], item)
+    return value
+
+
+@given(data=st.data())
+def test_a_seal_that_holds_anything_at_all_is_a_finding_and_no_crash(bundle, tmp_path_factory, data):
+    envelope = json.loads((bundle / SEAL).read_bytes())
+    statement = json.loads(base64.b64decode(envelope["payload"]))
+    before = canonical(statement)
+    there = data.draw(st.sampled_from(list(places(statement))))
+    altered = canonical(put(statement, there, data.draw(ANYTHING)))
+    assume(altered != before)
+    copy = tmp_path_factory.mktemp("any") / bundle.name
+    shutil.copytree(bundle, copy)
+    _write_seal(copy, {**envelope, "payload": base64.b64encode(altered).decode(), "signatures": []})
+    found = verify_bundle(copy, Trust(index=read_index(bundle.parent / INDEX), anchors={bundle.name: "x"}))
+    assert found.result is Result.FAILED
+    assert found.to_json()

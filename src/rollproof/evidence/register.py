@@ -44,6 +44,20 @@ class Entered(StrEnum):
     EXPIRED = "expired"
 
 
+_SAID = {
+    Entered.EXECUTED: ("outcome", "head"),
+    Entered.ABORTED: ("reason",),
+    Entered.MISSED: ("due", "reason"),
+    Entered.SIGNED: ("by", "item", "file", "digest"),
+    Entered.EXPIRED: ("reason",),
+}
+"""Fields that are texts in every entry of a kind; an index may come from anywhere."""
+
+
+def _seal_told(kind: Entered, data: JsonObject) -> bool:
+    return kind is not Entered.EXECUTED or ("seal" in data and isinstance(data["seal"], str | None))
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One line. `run` is the run's id, or the plan's name for what was missed; `hash` is the line's own."""
@@ -62,8 +76,12 @@ class Entry:
         raw = read_canonical(line)
         if set(raw) != _FIELDS or type(raw["seq"]) is not int or not isinstance(raw["data"], dict):
             raise ValueError("not the fields of an entry")
+        kind, texts = Entered(raw["kind"]), (raw["at"], raw["run"], raw["prev"])
+        said = [raw["data"].get(name) for name in _SAID.get(kind, ())]
+        if not all(isinstance(value, str) for value in (*texts, *said)) or not _seal_told(kind, raw["data"]):
+            raise ValueError("not what an entry of this kind says")
         digest = hashlib.sha256(line).hexdigest()
-        return cls(raw["seq"], raw["at"], Entered(raw["kind"]), raw["run"], raw["data"], raw["prev"], digest)
+        return cls(raw["seq"], raw["at"], kind, raw["run"], raw["data"], raw["prev"], digest)
 
 
 def read_index(path: Path) -> list[Entry]:

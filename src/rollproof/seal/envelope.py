@@ -48,7 +48,7 @@ class Envelope:
         found = cls(
             _bytes(data["payload"]), tuple((one["keyid"], _bytes(one["sig"])) for one in data["signatures"])
         )
-        if data["payloadType"] != PAYLOAD or found.to_bytes() != body:
+        if data["payloadType"] != PAYLOAD or not _named(found) or found.to_bytes() != body:
             raise ValueError("not an envelope as Rollproof writes it")
         return found
 
@@ -62,6 +62,10 @@ def sealed(payload: bytes, signer: Signer | None) -> Envelope:
     envelope = Dsse(payload, PAYLOAD, {})
     signature = envelope.sign(signer)
     return Envelope(payload, ((signature.keyid, bytes.fromhex(signature.signature)),))
+
+
+def _named(envelope: Envelope) -> bool:
+    return all(isinstance(keyid, str) for keyid, _ in envelope.signatures)
 
 
 def _text(body: bytes) -> str:

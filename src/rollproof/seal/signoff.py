@@ -21,6 +21,8 @@ from rollproof.seal.statement import (
     Key,
     Statement,
     digest_of_bytes,
+    expect_texts,
+    key_of,
     read_statement,
     statement_bytes,
 )
@@ -60,7 +62,9 @@ class SignOff:
     def from_bytes(cls, body: bytes) -> SignOff:
         """Raises ValueError, KeyError or TypeError for anything but what `to_bytes` writes."""
         subject, said = read_statement(body, SIGN_OFF)
-        found = cls(subject[SEAL], said["by"], said["item"], said["remark"], said["at"], Key(**said["key"]))
+        texts = (said["by"], said["item"], said["remark"], said["at"])
+        expect_texts(*texts)
+        found = cls(subject[SEAL], *texts, key_of(said["key"]))
         if found.to_bytes() != body:
             raise ValueError("not a sign-off that Rollproof writes")
         return found

@@ -96,19 +96,37 @@ class Statement:
             events=predicate["journal"]["events"],
             previous=_link(predicate["previous"]),
             index=_link(predicate["index"]),
-            key=Key(**predicate["key"]) if predicate["key"] else None,
+            key=None if predicate["key"] is None else key_of(predicate["key"]),
             **{
                 name: predicate[name]
                 for name in ("run", "outcome", "sealed_at", "operator", "rollproof", "renderer")
             },
         )
-        if found.to_bytes() != body:
+        texts = (found.run, found.outcome, found.sealed_at, found.operator, found.head, found.rollproof)
+        expect_texts(*texts, found.renderer)
+        if type(found.events) is not int or found.to_bytes() != body:
             raise ValueError("not a statement that Rollproof writes")
         return found
 
 
+def expect_texts(*values: object) -> None:
+    """Raises ValueError for a value of another kind: whoever made a bundle may have put anything there."""
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("something else where a text must be")
+
+
+def key_of(data: Any) -> Key:
+    """Raises ValueError, KeyError or TypeError for anything but what `Key.to_json` gives."""
+    key = Key(**data)
+    expect_texts(key.keyid, key.scheme, key.public)
+    return key
+
+
 def _link(data: Any) -> Link | None:
-    return Link(data["name"], data["digest"]) if data else None
+    if data is None:
+        return None
+    expect_texts(data["name"], data["digest"])
+    return Link(data["name"], data["digest"])
 
 
 def statement_bytes(kind: str, subject: list[Json], predicate: Mapping[str, Json]) -> bytes:
@@ -127,6 +145,7 @@ def read_statement(body: bytes, kind: str) -> tuple[dict[str, str], dict[str, An
     if data["_type"] != STATEMENT or data["predicateType"] != kind:
         raise ValueError("another kind of statement")
     subject = {one["name"]: one["digest"]["sha256"] for one in data["subject"]}
+    expect_texts(*subject, *subject.values())
     if len(subject) != len(data["subject"]):
         raise ValueError("a file is named twice")
     for digest in subject.values():

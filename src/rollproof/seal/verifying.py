@@ -26,15 +26,19 @@ def verify_bundle(folder: Path, trust: Trust) -> Verification:
     """Everything that can be told of one bundle. Never raises for what is in it: that is a finding."""
     found = Verification(folder)
     try:
-        names, strange = listing(folder)
+        _verify(folder, trust, found)
     except OSError as error:
-        found.add(Reason.UNREADABLE, str(folder), error.strerror or str(error))
-        return found
+        found.add(Reason.UNREADABLE, str(error.filename or folder), error.strerror or str(error))
+    return found
+
+
+def _verify(folder: Path, trust: Trust, found: Verification) -> None:
+    names, strange = listing(folder)
     for one in strange:
         found.add(Reason.STRANGE, one.name, one.why)
     if SEAL not in names:
         found.add(Reason.NOT_SEALED, SEAL, "there is no seal in this folder")
-        return found
+        return
     envelope = _envelope(folder, found)
     if envelope is not None:
         _signature(envelope, trust, found)
@@ -45,7 +49,6 @@ def verify_bundle(folder: Path, trust: Trust) -> Verification:
             _reports(folder, names, history, found, trust)
         check_links(found, trust)
     _afterwards(folder, names, found, trust)
-    return found
 
 
 def _envelope(folder: Path, found: Verification) -> Envelope | None:
