@@ -113,6 +113,9 @@ def test_an_approved_drill_proves_and_leaves_everything_as_it_was(mini: Staged, 
     assert ended.code == 0, ended.said
     assert "1 proven" in ended.said
     assert "template.clone ok" in events_of(mini)
+    approval = mini.drilled.journal().events[0].data["approval"]
+    assert isinstance(approval, dict)
+    assert (approval["kind"], approval["name"]) == ("approved", "ann")
     assert place.everything() == before
 
 
@@ -228,7 +231,7 @@ def test_an_approval_ends(mini: Staged, place: StandIn) -> None:
 def test_an_environment_that_is_not_declared_is_named_with_those_that_are(mini: Staged) -> None:
     ended = mini.drilled.drill("features/mini.feature", "--environment=stagin", **mini.environ)
     assert ended.code != 0
-    assert "declares no [environments.stagin]; it has [environments.staging]" in ended.said
+    assert "no system declares [environments.stagin]" in ended.said
     assert "did you mean 'staging'" in ended.said
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rollproof.errors import RollproofError, WrongPlace
-from rollproof.plugin.options import settings
+from rollproof.plugin.options import ENVIRONMENTS, settings
 from rollproof.plugin.plans import plan_of
 from rollproof.plugin.systems import FIXTURE, declared_systems
 
@@ -177,6 +177,21 @@ def _touched_lines(config: pytest.Config, systems: Sequence[System]) -> list[str
 def _print(lines: Sequence[str]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A name that nobody declares is a slip of the pen, said before anything is collected."""
+    name = settings(session.config).environment
+    if name in ENVIRONMENTS or not settings(session.config).in_use:
+        return
+    systems = declared_systems(session.config)
+    known = [*ENVIRONMENTS, *(key for system in systems for key in system.environments)]
+    if name not in known:
+        from rollproof.model.mistakes import suggestion
+
+        said = f"--environment {name}: no system declares [environments.{name}]{suggestion(name, known)}"
+        raise pytest.UsageError(said)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -69,20 +69,24 @@ def _read(path: str | None) -> Plan | None:
 
 def about_plan(config: pytest.Config) -> dict[str, Json]:
     """What `run.started` says of the plan and of the part of it that this run is."""
+    from rollproof.plugin.permission import expect_permitted
+
     option, said = config.option, dict[str, "Json"]()
+    if permitted := expect_permitted(config):
+        said["approval"] = {**permitted}
     if plan := plan_of(config):
+        from rollproof.plans.interval import interval_of
+
         body = plan.source.read_bytes()
         said["plan"] = {
             "name": plan.name,
             "file": plan.source.name,
-        from rollproof.plans.interval import interval_of
-
             "digest": hashlib.sha256(body).hexdigest(),
+            "interval": interval_of(plan),
             "due": option.rollproof_due,
             "override": option.rollproof_override,
         }
     if left_out := _picked(config):
-            "interval": interval_of(plan),
         said["left_out"] = left_out
     if option.rollproof_shards:
         said["shard"] = {"index": option.rollproof_shard, "of": option.rollproof_shards}
