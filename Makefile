@@ -1,6 +1,7 @@
 # Every target makes what it needs. `make drill` and `make test` are the two to begin with.
 
 PYTHON ?= python3
+PLAN   ?= drills/embedded.toml
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -14,6 +15,7 @@ SECOND := features/compatibility.feature features/service.feature features/git.f
 
 help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
+	@echo "                (PLAN=drills/lacrei.toml: the second one's)"
 	@echo "make test       the project's own tests"
 	@echo "make sabotage   prove that every check can say no (FEW=1: one saboteur a check or so)"
 	@echo "make kill       what takes long: a drill killed at each of its events, every bad rollback, and the like"
@@ -32,7 +34,7 @@ $(READY): requirements.lock pyproject.toml
 	@touch $(READY)
 
 drill: $(READY)
-	$(BIN)/rollproof drill run drills/embedded.toml -- -n 2 --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+	$(BIN)/rollproof drill run $(PLAN) -- -n 2 --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 test: $(READY)
 	$(BIN)/pytest -n 2 --basetemp=.tmp tests; code=$$?; rm -rf .tmp; exit $$code
