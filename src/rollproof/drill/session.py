@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from rollproof.drill.drill import Drill, Intervention
+from rollproof.drill.guarding import Guarding
 from rollproof.drill.healing import heal, outstanding
 from rollproof.drill.lease import Lease
 from rollproof.environments.base import Environment, OpenEnvironment
@@ -67,6 +68,7 @@ class DrillSession:
             ) from error
         self.recorder = Recorder(self.journal, RUN)
         self._environment = environment
+        self.guarding = Guarding()
         self._stack = ExitStack()
         self._open: dict[str, OpenEnvironment] = {}
         self._parts: dict[tuple[type, str], SessionPart] = {}
@@ -114,6 +116,7 @@ class DrillSession:
                 )
             opened = self._stack.enter_context(self._environment.open(system, self.recorder))
             self._open[system.name] = opened
+            self.guarding.opened(system.name, opened)
             self.recorder.note(
                 "environment.opened",
                 {"system": system.name, "environment": opened.name, "facts": dict(opened.facts)},
@@ -148,18 +151,29 @@ class DrillSession:
         """What the last scenario left otherwise than it found it, over all parts."""
         return [line for part in self._parts.values() for line in part.unsteady()]
 
-    def finish(self, outcome: str) -> None:
-        """Closes the environments, undoes what is left, and ends the journal. Safe to call twice."""
+    def finish(self, outcome: str, *, reason: str = "") -> None:
+        """Closes the environments, undoes what is left, and ends the journal. Safe to call twice.
+
+        Args:
+            reason: why it ended before all that was chosen had its turn; empty when it did not.
+        """
         if self.lease.given_back:
             return
         try:
             self._stack.close()
             failures = heal(outstanding(self.journal.events), self.recorder)
             seconds = (time.monotonic_ns() - self._started_ns) / 1e9
-            self.recorder.note("run.finished", {"outcome": outcome, "seconds": seconds, "findings": failures})
+            said: dict[str, Json] = {"outcome": outcome, "seconds": seconds, "findings": failures}
+            self.recorder.note("run.finished", said | ({"reason": reason} if reason else {}))
         finally:
             self.journal.close()
             self.lease.give_back()
+
+
+def critical_tags(system: System) -> dict[str, Json]:
+    """Nothing where the system declares none: then what tags count is the reader's to say."""
+    declared = system.objectives.critical
+    return {} if declared is None else {"critical": list(declared)}
 
 
 def git_head(folder: Path) -> str:
@@ -167,12 +181,6 @@ def git_head(folder: Path) -> str:
     try:
         head = _git(folder, "rev-parse", "HEAD")
         return f"{head}+changes" if _git(folder, "status", "--porcelain") else head
-def critical_tags(system: System) -> dict[str, Json]:
-    """Nothing where the system declares none: then what tags count is the reader's to say."""
-    declared = system.objectives.critical
-    return {} if declared is None else {"critical": list(declared)}
-
-
     except (OSError, subprocess.SubprocessError):
         return ""
 

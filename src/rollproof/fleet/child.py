@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from rollproof.errors import JournalError
+from rollproof.errors import BadInput
 from rollproof.fleet.merge import Part
 
 LOCK = ".part.lock"
@@ -29,7 +29,7 @@ def finished_run(folder: Path) -> Part | None:
     for journal in sorted(folder.glob("*/journal.ndjson"), reverse=True):
         try:
             part = Part.read(journal.parent)
-        except JournalError:
+        except BadInput:  # nothing was begun in it, or its journal is damaged: it is no finished run
             continue
         if not journal.parent.is_symlink() and part.whole:
             return part
@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> int:
     """Runs the part, unless an earlier attempt has finished it; the exit code of pytest."""
     folder, rest = Path(arguments[0]), arguments[2:]
     folder.mkdir(parents=True, exist_ok=True)
-    threading.Thread(target=_interrupt_when_alone, daemon=True).start()
+    starter = os.dup(0)  # pytest puts something else in the place of the standard input
+    threading.Thread(target=_interrupt_when_alone, args=[starter], daemon=True).start()
     try:
         with FileLock(folder / LOCK, thread_local=False, timeout=_WAIT_SECONDS):
             if finished_run(folder):
@@ -52,8 +53,8 @@ def main(arguments: list[str]) -> int:
         return BUSY
 
 
-def _interrupt_when_alone() -> None:
-    while os.read(0, 1024):
+def _interrupt_when_alone(starter: int) -> None:
+    while os.read(starter, 1024):
         pass
     os.kill(os.getpid(), signal.SIGINT)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +68,6 @@ def run_part(order: Order) -> Done:
     if problem := _unfit(order):
         return Done(order.number, 3, problem)
     folder = folder_of(order.drill) / str(order.number)
-    folder.parent.parent.mkdir(mode=0o700, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     code, said = _run(order, folder)
     if code < 0:
@@ -80,6 +80,10 @@ def _unfit(order: Order) -> str:
     """Why this worker cannot do it; empty when it can."""
     if order.version != __version__:
         return f"the worker has Rollproof {__version__}, the drill was started by {order.version}"
+    shared = folder_of(order.drill).parent
+    shared.mkdir(mode=0o700, exist_ok=True)
+    if shared.lstat().st_uid != os.getuid():
+        return f"{shared} is another user's"
     if not Path(order.project).is_dir():
         return f"the worker has no folder {order.project}"
     return ""
@@ -126,5 +130,5 @@ def forget_drill(drill: str) -> None:
     folder = folder_of(drill)
     shutil.rmtree(folder, ignore_errors=True)
     _RUNNING.pop(drill, None)
-    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+    with suppress(OSError):  # another drill's is in it, or another worker of this machine was quicker
         folder.parent.rmdir()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _SESSION = pytest.StashKey["DrillSession"]()
 _RUN = pytest.StashKey[str]()
+_INTERRUPTED = pytest.StashKey[bool]()
 _WORKER_RUN = "rollproof_run"
 
 
@@ -48,13 +49,14 @@ def drill_session(config: pytest.Config) -> DrillSession:
 def _begin(config: pytest.Config, session: DrillSession) -> None:
     """In the index before it is in the journal; who drills, on what, and which scenarios were chosen."""
     from rollproof.drill.session import command_line
-    from rollproof.plugin.sealing import about_run, enter_run, note_plan
+    from rollproof.plugin.sealing import about_run, enter_run, note_plan, note_standing
 
     try:
         about = {**about_plan(config), **about_run(config)}
         enter_run(config, session.run)
         session.start(systems=declared_systems(config), command=command_line(), about=about)
         note_plan(config, session)
+        note_standing(config, session)
     except RollproofError as error:
         pytest.exit(str(error), returncode=error.exit_code)
 
@@ -147,11 +149,12 @@ def _expect_usable(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
-def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
     """Close this process's part; then, where it is the only one or the last, write the reports.
 
     Innermost of the wrappers: workers have ended by then, and the terminal's summary comes after.
     """
+    session.config.stash[_INTERRUPTED] = exitstatus == pytest.ExitCode.INTERRUPTED
     try:
         return (yield)
     finally:
@@ -178,7 +181,8 @@ def _finish(config: pytest.Config) -> None:
     if _SESSION in config.stash:
         from rollproof.plugin.scenario import run_outcome
 
-        config.stash[_SESSION].finish(run_outcome(config))
+        reason = "the run was interrupted" if config.stash.get(_INTERRUPTED, False) else ""
+        config.stash[_SESSION].finish(run_outcome(config), reason=reason)
 
 
 def _heal_workers(config: pytest.Config) -> None:
