@@ -46,3 +46,8 @@ def _cell(items: list[ChecklistItem]) -> Outcome | None:
         return None
     outcomes = [item.outcome for item in items]
     return outcomes[0] if all(one.skipped for one in outcomes) else worst(outcomes)
+
+
+def counted(row: ItemRow) -> dict[Outcome, int]:
+    """How often an item came out how, for matrices with more columns than a page is wide."""
+    return {outcome: many for outcome in Outcome if (many := row.cells.count(outcome))}

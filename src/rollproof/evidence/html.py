@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from rollproof.evidence.checklist import checklist_matrix
-from rollproof.evidence.facts import RunSummary
+from rollproof.evidence.checklist import checklist_matrix, counted
+from rollproof.evidence.facts import RunSummary, ScenarioSummary
+from rollproof.evidence.language import Words, words
+from rollproof.evidence.limits import MOST as MOST_LIMITS
+from rollproof.evidence.limits import limits_of
+from rollproof.evidence.recoveries import recoveries
+from rollproof.evidence.sections import sections_of
 from rollproof.evidence.timeline import incident_chart, waterfall
 from rollproof.evidence.wording import (
-    count_of,
-    headline,
     one_line,
     printable,
     say_act,
@@ -25,8 +29,8 @@ from rollproof.evidence.wording import (
     say_value,
     shorten,
 )
-from rollproof.model.durations import say_duration
 from rollproof.model.fingerprint import DifferenceClass
+from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome
 
 LONGEST_TEXT = 2000
@@ -37,12 +41,45 @@ MOST_KEYS = 50
 """Keys of lost, changed or added rows shown for one table."""
 
 
-def render_html(summary: RunSummary) -> str:
-    """The whole report. The same summary gives the same bytes."""
-    css = _css()
+MOST_SCENARIOS = 400
+"""Scenarios that one report shows; of more, those that are not proven come first."""
+MOST_COLUMNS = 24
+"""Scenarios across the matrix of the checklist; of more, their outcomes are counted."""
+
+
+def render_html(summary: RunSummary, language: str = "en") -> str:
+    """The whole report. The same summary gives the same bytes. Raises BadInput for an unknown language."""
+    css, text = _css(), words(language)
     return (
-        _environment().get_template("report.html.j2").render(run=summary, css=Markup(css), csp=_policy(css))  # noqa: S704  our own style sheet
+        _environment(language)
+        .get_template("report.html.j2")
+        .render(
+            run=summary,
+            css=Markup(css),  # noqa: S704  our own style sheet
+            csp=_policy(css),
+            shown=shown_scenarios(summary, MOST_SCENARIOS),
+            limits=limits_of(summary),
+            sections=sections_of(summary, text),
+        )
     )
+
+
+def shown_scenarios(summary: RunSummary, most: int) -> list[tuple[int, ScenarioSummary]]:
+    """Scenarios with their numbers in the run: all, or the worst ones when there are more than `most`."""
+    numbered = list(enumerate(summary.scenarios, start=1))
+    if len(numbered) <= most:
+        return numbered
+    worst = sorted(numbered, key=lambda one: _GRAVITY[one[1].outcome])
+    return sorted(worst[:most], key=lambda one: one[0])
+
+
+_GRAVITY = {
+    Outcome.REFUTED: 0,
+    Outcome.UNKNOWN: 1,
+    Outcome.PROVEN: 2,
+    Outcome.NOT_PROVEN_HERE: 3,
+    Outcome.NOT_APPLICABLE: 4,
+}
 
 
 def _policy(css: str) -> str:
@@ -57,7 +94,8 @@ def _css() -> str:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
+    text = words(language)
     environment = Environment(
         loader=PackageLoader("rollproof.evidence"),
         autoescape=True,
@@ -66,29 +104,56 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters |= {
-        "act": say_act,
-        "command": say_command,
-        "count": count_of,
-        "details": say_details,
-        "duration": say_duration,
-        "line": one_line,
-        "number": say_number,
-        "utc": say_utc,
-        "value": say_value,
-        "word": _word_class,
-    }
+    environment.filters |= _filters(text)
     environment.globals |= {
-        "chart": incident_chart,
+        "chart": partial(incident_chart, text=text),
         "checklist": checklist_matrix,
         "classes": tuple(DifferenceClass),
-        "headline": headline,
+        "counted": counted,
+        "is_outcome": lambda cell: isinstance(cell, Outcome),
         "most": MOST_LISTED,
+        "most_columns": MOST_COLUMNS,
         "most_keys": MOST_KEYS,
+        "most_limits": MOST_LIMITS,
         "outcomes": tuple(Outcome),
+        "recoveries": recoveries,
+        "t": text,
         "waterfall": waterfall,
     }
     return environment
+
+
+def _filters(text: Words) -> Mapping[str, Callable[..., Any]]:
+    return {
+        "act": say_act,
+        "command": say_command,
+        "count": text.count,
+        "details": say_details,
+        "duration": text.duration,
+        "line": one_line,
+        "number": partial(_number, text),
+        "outcome": text.outcome,
+        "percent": text.percent,
+        "utc": say_utc,
+        "value": partial(_value, text),
+        "whole": text.whole,
+        "word": _word_class,
+    }
+
+
+def _number(text: Words, name: str, value: Json) -> tuple[str, str]:
+    label, said = say_number(name, value)
+    return label, text.numeral(said) if isinstance(value, int | float) else said
+
+
+def _value(text: Words, value: Json) -> str:
+    """Numbers as this language writes them; what was recorded as text stays what it is."""
+    if isinstance(value, Mapping) and value:
+        return ", ".join(f"{name}: {_value(text, item)}" for name, item in value.items())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(_value(text, item) for item in value) or say_value(value)
+    said = say_value(value)
+    return text.numeral(said) if isinstance(value, int | float) else said
 
 
 def _shown(value: Any) -> Any:

@@ -30,7 +30,7 @@ class Words:
         """By BCP 47, for readers that speak."""
         return LANGUAGES[self.language]
 
-    def __call__(self, key: str, **values: object) -> str:
+    def __call__(self, key: str, /, **values: object) -> str:
         """The text of `key` with `values` in their places. Raises KeyError for a key that is not there."""
         text = self.texts[key]
         assert isinstance(text, str)
@@ -41,8 +41,8 @@ class Words:
 
     def count(self, number: int, what: str) -> str:
         """`1 row`, `2 rows`, `11.204 linhas`."""
-        one, many = self.texts[f"counts.{what}"]
-        return f"{self.whole(number)} {one if number == 1 else many}"
+        forms = self.texts[f"counts.{what}"]
+        return f"{self.whole(number)} {forms[number != 1]}"
 
     def whole(self, number: int) -> str:
         return self.numeral(f"{number:,}")

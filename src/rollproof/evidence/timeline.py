@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rollproof.evidence.facts import ActResult, Incident, Operation, ScenarioSummary, Traffic
+from rollproof.evidence.language import Words, words
 from rollproof.model.durations import say_duration
 
 _BINS = 96
-_WORDS = {"execute": "roll back"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +77,26 @@ class _Window:
         return Bar(left, max(0.4, round(self.x(end) - left, 2)), open=is_open)
 
 
-def incident_chart(scenario: ScenarioSummary, incident: Incident) -> Chart:
+def incident_chart(scenario: ScenarioSummary, incident: Incident, text: Words | None = None) -> Chart:
     """An incident's phases, what clients saw meanwhile, and the recovery time against its objective."""
+    t = text or words()
     window = _window(scenario, incident)
-    lanes = [Lane("inject", "fault", (window.bar(incident.fault, incident.fault),), "mark")]
+    inject = (window.bar(incident.fault, incident.fault),)
+    lanes = [Lane(t("incident.inject"), t("incident.fault"), inject, "mark")]
     lanes += [
         Lane(
-            _lane_name(phase.name),
-            "never" if phase.seconds is None else say_duration(phase.seconds),
+            _lane_name(phase.name, t),
+            t("report.never") if phase.seconds is None else t.duration(phase.seconds),
             (_phase_bar(window, phase.started, phase.seconds),),
         )
         for phase in incident.phases
     ]
     said = ", ".join(f"{lane.name} {lane.said}" for lane in lanes)
-    traffic = _traffic_lanes(window, scenario.traffic) if scenario.traffic else []
+    traffic = _traffic_lanes(window, scenario.traffic, t) if scenario.traffic else []
     return Chart(
         (*lanes, *traffic),
-        _ticks(window, incident.fault),
-        _gauge(incident, scenario.objectives.rto_seconds),
+        _ticks(window, incident.fault, t),
+        _gauge(incident, scenario.objectives.rto_seconds, t),
         said,
     )
 
@@ -109,8 +111,8 @@ def _window(scenario: ScenarioSummary, incident: Incident) -> _Window:
     return _Window(max(0.0, incident.fault - margin), end + margin)
 
 
-def _lane_name(phase: str) -> str:
-    return " + ".join(_WORDS.get(name, name) for name in phase.split(" + "))
+def _lane_name(phase: str, t: Words) -> str:
+    return " + ".join(t(f"incident.{name}") for name in phase.split(" + "))
 
 
 def _phase_bar(window: _Window, started: float, seconds: float | None) -> Bar:
@@ -118,15 +120,15 @@ def _phase_bar(window: _Window, started: float, seconds: float | None) -> Bar:
     return window.bar(started, end, is_open=seconds is None)
 
 
-def _traffic_lanes(window: _Window, traffic: Traffic) -> list[Lane]:
+def _traffic_lanes(window: _Window, traffic: Traffic, t: Words) -> list[Lane]:
     inside = [one for one in traffic.operations if window.start <= one.at <= window.end]
     if not inside:
         return []
     served = [one for one in inside if one.outcome == "ok"]
     errors = [one for one in inside if one.outcome != "ok"]
     return [
-        Lane("served", f"{len(served):,}", _columns(window, served), "served"),
-        Lane("errors", f"{len(errors):,}", _columns(window, errors), "errors"),
+        Lane(t("incident.served"), t.whole(len(served)), _columns(window, served), "served"),
+        Lane(t("incident.errors"), t.whole(len(errors)), _columns(window, errors), "errors"),
     ]
 
 
@@ -143,12 +145,15 @@ def _columns(window: _Window, operations: Sequence[Operation]) -> tuple[Bar, ...
     )
 
 
-def _ticks(window: _Window, zero: float) -> tuple[Tick, ...]:
+def _ticks(window: _Window, zero: float, t: Words) -> tuple[Tick, ...]:
     """Round times since the fault, four or five of them."""
     span = window.end - zero
     step = _round_step(span / 4)
     times = [step * number for number in range(int(span / step) + 1)]
-    return tuple(Tick(window.x(zero + time), f"+{_short(time)}" if time else "fault") for time in times)
+    return tuple(
+        Tick(window.x(zero + time), f"+{t.numeral(_short(time))}" if time else t("incident.fault"))
+        for time in times
+    )
 
 
 def _round_step(rough: float) -> float:
@@ -165,12 +170,12 @@ def _short(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 60 else say_duration(seconds)
 
 
-def _gauge(incident: Incident, objective: float | None) -> Gauge | None:
+def _gauge(incident: Incident, objective: float | None, t: Words) -> Gauge | None:
     if not objective:
         return None
     actual = incident.rto_seconds
     if actual is None:
-        return Gauge((Bar(0, 100, open=True),), 100.0, "never verified")
+        return Gauge((Bar(0, 100, open=True),), 100.0, t("objectives.never"))
     scale = max(objective, actual)
     segments = tuple(
         Bar(
@@ -179,8 +184,9 @@ def _gauge(incident: Incident, objective: float | None) -> Gauge | None:
         )
         for phase in incident.phases
     )
-    met = "met" if actual <= objective else "missed"
-    said = f"{met}: {actual / objective:.1%} of {say_duration(objective)}"
+    met = t("objectives.met" if actual <= objective else "objectives.missed")
+    share = t("objectives.share", share=t.percent(actual / objective), target=t.duration(objective))
+    said = f"{met}: {share}"
     return Gauge(segments, round(100 * objective / scale, 2), said)
 
 
