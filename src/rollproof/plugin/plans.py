@@ -69,7 +69,11 @@ def _read(path: str | None) -> Plan | None:
 
 def about_plan(config: pytest.Config) -> dict[str, Json]:
     """What `run.started` says of the plan and of the part of it that this run is."""
+    from rollproof.plugin.permission import expect_permitted
+
     option, said = config.option, dict[str, "Json"]()
+    if permitted := expect_permitted(config):
+        said["approval"] = {**permitted}
     if plan := plan_of(config):
         from rollproof.plans.interval import interval_of
 
