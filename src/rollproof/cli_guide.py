@@ -30,6 +30,7 @@ def guide_command(
     from rollproof.drill.session import DrillSession, command_line, new_run_id
     from rollproof.environments.byhand import ByHand
     from rollproof.evidence import point_latest, write_reports
+    from rollproof.evidence.standing.record import note_earlier
     from rollproof.guide.session import Guide
     from rollproof.guide.talk import FromFile, Terminal, read_answers
     from rollproof.model.systemfile import project_settings, read_system
@@ -44,6 +45,7 @@ def guide_command(
     try:
         about_run = open_run(reports, run, wanted.seal, root=wanted.root, environment="by hand")
         session.start(systems=[read], command=command_line(), about=about_run)
+        note_earlier(session.recorder, reports)
         about = {
             "name": f"The guided procedure for {read.name} was followed",
             "feature": "Guided by rollproof",

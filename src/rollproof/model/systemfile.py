@@ -31,6 +31,8 @@ class Settings(Spec):
     """whether "not proven here" fails"""
     reports: str = "reports"
     """the folder that each run makes its own report folder in"""
+    controls: str = ""
+    """file with the project's own map of drills to controls"""
     seal: Seal = Seal()
     """who seals runs, and where copies go"""
     source: Path = Path("pyproject.toml")

@@ -77,6 +77,23 @@ def note_plan(config: pytest.Config, session: DrillSession) -> None:
     session.recorder.note("run.planned", {"count": len(chosen), "items": list(chosen)})
 
 
+def note_standing(config: pytest.Config, session: DrillSession) -> None:
+    """How everything stands before this run. Raises RollproofError when that cannot be read."""
+    from rollproof.evidence.standing.record import note_earlier
+
+    note_earlier(session.recorder, settings(config).reports, controls_of(config))
+
+
+def controls_of(config: pytest.Config) -> dict[str, Json]:
+    """The project's own map of drills to controls; nothing without one. Raises SystemFileError."""
+    given = table(config)
+    if given is None or not given.controls:
+        return {}
+    from rollproof.evidence.standing.controlsfile import read_controls
+
+    return read_controls(given.root / given.controls, given.feature_paths).to_json()
+
+
 def _copy_plan(source: Path, folder: Path) -> None:
     """The plan beside the journal, without the addresses of those who are told of it."""
     from rollproof.privacy import without
