@@ -261,6 +261,16 @@ def test_a_bundle_sealed_anew_with_another_key_is_not_verified(bundle, key, keys
     assert verify_bundle(copy, Trust()).result is Result.UNSIGNED
 
 
+def test_a_signed_run_that_is_sealed_anew_by_nobody_is_found_by_what_its_journal_said(bundle, tmp_path):
+    copy = tmp_path / "reports" / bundle.name
+    shutil.copytree(bundle, copy)
+    for name in (SEAL, CHECKSUM):
+        (copy / name).unlink()
+    close_run(copy, Seal(), root=tmp_path)
+    found = verify_bundle(copy, Trust())
+    assert (found.result, reasons(found)) == (Result.FAILED, {Reason.STRIPPED})
+
+
 def test_a_signature_under_the_known_key_s_name_does_not_verify(bundle, key, tmp_path):
     def resign(copy: Path) -> None:
         data = json.loads((copy / SEAL).read_bytes())

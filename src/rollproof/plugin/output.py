@@ -21,6 +21,7 @@ from _pytest._code.code import (
 )
 
 from rollproof.errors import RollproofError
+from rollproof.plugin.options import settings
 from rollproof.plugin.systems import FIXTURE
 
 _QUOTED = re.compile(r"'(?:[^'\\\n]|\\.)*'|\"(?:[^\"\\\n]|\\.)*\"")
@@ -47,7 +48,7 @@ def pytest_runtest_makereport(
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     """Say that a choice of the command line is not followed, rather than not to follow it in silence."""
-    if config.option.showlocals:
+    if config.option.showlocals and settings(config).in_use:
         return "rollproof: --showlocals shows nothing of scenarios, whose variables may hold rows"
     return None
 

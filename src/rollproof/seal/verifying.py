@@ -7,7 +7,7 @@ bundle, is a note: it never makes a bundle better than it is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rollproof.errors import RollproofError
@@ -123,7 +123,22 @@ def _journal(folder: Path, found: Verification) -> History | None:
         said = f"it ends with {head[:16]}… after {len(history.events)} events"
         sealed = f"{found.statement.head[:16]}… after {found.statement.events}"
         found.add(Reason.HEAD, JOURNAL, f"{said}, and {sealed} was sealed")
+    _declared(history, found)
     return history
+
+
+def _declared(history: History, found: Verification) -> None:
+    """A run says at its beginning who will sign; whoever takes the signature away must rewrite it all."""
+    assert found.statement is not None
+    started = history.first("run.started")
+    seal = started.data.get("seal") if started else None
+    keyid = seal.get("keyid") if isinstance(seal, Mapping) else None
+    if not isinstance(keyid, str):
+        return
+    if found.statement.key is None:
+        found.add(Reason.STRIPPED, SEAL, f"the journal says that key {keyid[:16]}… was to sign")
+    elif found.statement.key.keyid != keyid:
+        found.notes.append(f"the journal says that another key was to sign, {keyid[:16]}…")
 
 
 def _files(folder: Path, names: Sequence[str], found: Verification) -> None:
