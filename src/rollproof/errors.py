@@ -6,9 +6,11 @@ RollproofError                 one clear message: doing, found, where, remedy
 │   ├── MigrationError         migration files, their SQL, or a ledger that disagrees
 │   └── JournalError           a journal that cannot be read or whose chain is broken
 ├── EnvironmentUnavailable     no binaries, no port, no disk space, no server
-│   └── WrongPlace             not on the allow-list, or marked production; nothing was written
+│   ├── WrongPlace             not on the allow-list, or marked production; nothing was written
+│   └── Locked                 another drill is at work on the same system; nothing was touched
 ├── PreconditionNotMet         a Given whose world is not as it says
 ├── AttemptFailed              an act failed; a When records it, a Given raises it
+├── OutOfBounds                the drill would have touched what its limits leave out; it was not
 ├── UnhealedRun                an earlier run left something that must be undone first
 └── ScenarioSkipped
     ├── NotApplicable          the system has nothing of the kind that the scenario drills
@@ -84,6 +86,10 @@ class WrongPlace(EnvironmentUnavailable):
     """A drill is aimed at what its allow-list does not name, or at what is marked production."""
 
 
+class Locked(EnvironmentUnavailable):
+    """Another drill is at work on the same system."""
+
+
 class PreconditionNotMet(RollproofError):
     """A Given whose world is not as it says."""
 
@@ -92,6 +98,12 @@ class PreconditionNotMet(RollproofError):
 
 class AttemptFailed(RollproofError):
     """An act did not succeed. A When records it as an event; a Given lets it through."""
+
+    exit_code = 1
+
+
+class OutOfBounds(RollproofError):
+    """What was to be touched is outside of the limits that a plan or an environment sets; it was not."""
 
     exit_code = 1
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from rollproof.checks.checklist import items_of, tick
 from rollproof.checks.registry import UNSEEN, Check
+from rollproof.drill.aborting import healing
 from rollproof.drill.act import Act
 from rollproof.drill.healing import heal, outstanding
 from rollproof.errors import AttemptFailed, PreconditionNotMet, RollproofError, ScenarioSkipped
@@ -101,6 +102,7 @@ class Drill:
         return True
 
     def _act(self, act: Act) -> JsonObject:
+        self.session.guarding.stopper.expect_none()
         act.prepare(self)
         undo = act.undo(self)
         said: dict[str, Json] = {**act.describe(self), **({"undo": undo} if undo else {})}
@@ -175,12 +177,18 @@ class Drill:
     def conclude(self, *, skipped: Outcome | None = None, reason: str = "") -> tuple[Outcome, str]:
         """Heals, looks whether the environment is as it was, and records the scenario's outcome, once."""
         if self._concluded is None:
-            failures = self.heal() or self._unsteady()
-            self._tick()
-            outcome, why = self._sum_up(skipped, reason, failures)
-            self.recorder.note("scenario.concluded", {"outcome": outcome.value, "reason": why})
-            self._concluded = outcome, why
+            with healing():
+                self._concluded = self._conclude(skipped, reason)
         return self._concluded
+
+    def _conclude(self, skipped: Outcome | None, reason: str) -> tuple[Outcome, str]:
+        failures = self.heal() or self._unsteady()
+        self._tick()
+        if why_not := self.session.guarding.why_nothing_is_proven():
+            self.failure, skipped = why_not, None
+        outcome, why = self._sum_up(skipped, reason, failures)
+        self.recorder.note("scenario.concluded", {"outcome": outcome.value, "reason": why})
+        return outcome, why
 
     def _unsteady(self) -> list[str]:
         try:

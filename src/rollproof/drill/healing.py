@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rollproof.drill.aborting import healing
 from rollproof.errors import RollproofError
 from rollproof.journal import Event, Kind, Recorder, kind_of
 from rollproof.model.json import JsonObject
@@ -54,6 +55,11 @@ def heal(pending: Sequence[Outstanding], recorder: Recorder) -> list[str]:
 
     Returns what could not be undone, one line each; empty when all is well.
     """
+    with healing():
+        return _heal_all(pending, recorder)
+
+
+def _heal_all(pending: Sequence[Outstanding], recorder: Recorder) -> list[str]:
     failures = []
     for item in pending:
         kind = str(item.undo.get("kind"))

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from rollproof.drill.aborting import healing
 from rollproof.drill.drill import Drill, Intervention
 from rollproof.drill.guarding import Guarding
 from rollproof.drill.healing import heal, outstanding
@@ -160,12 +161,15 @@ class DrillSession:
         if self.lease.given_back:
             return
         try:
-            self._stack.close()
-            failures = heal(outstanding(self.journal.events), self.recorder)
+            with healing():
+                self._stack.close()
+                failures = heal(outstanding(self.journal.events), self.recorder)
+            outcome, reason = self.guarding.concluded(outcome, reason, self.recorder)
             seconds = (time.monotonic_ns() - self._started_ns) / 1e9
             said: dict[str, Json] = {"outcome": outcome, "seconds": seconds, "findings": failures}
             self.recorder.note("run.finished", said | ({"reason": reason} if reason else {}))
         finally:
+            self.guarding.end()
             self.journal.close()
             self.lease.give_back()
 

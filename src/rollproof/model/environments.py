@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rollproof.model.cron import zone_named
+from rollproof.model.limits import Abort, Limits, Lock
 from rollproof.model.plan import Frozen, Window
 from rollproof.model.spec import Spec
 
@@ -99,6 +100,9 @@ class Staging(Spec):
     """why names that sound like production's do not mean it here; markers refuse all the same"""
     touch: Literal["clone", "in-place"] = "clone"
     """whether a drill works on databases of its own or on the database itself"""
+    limits: Limits = Limits()
+    abort: Abort = Abort()
+    lock: Lock = Lock()
     expires: date
     """the last day on which this allow-list holds; then somebody looks through it again"""
     window: tuple[Window, ...] = ()

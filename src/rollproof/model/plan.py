@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from rollproof.features_folder import feature_path
 from rollproof.model.approval import Approval
 from rollproof.model.cron import Cron, zone_named
+from rollproof.model.limits import Abort, Limits
 from rollproof.model.spec import Date, Seconds, Spec, TimeOfDay
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -133,6 +134,8 @@ class Plan(Spec):
     window: tuple[Window, ...] = ()
     frozen: tuple[Frozen, ...] = ()
     objectives: PlanObjectives = PlanObjectives()
+    limits: Limits = Limits()
+    abort: Abort = Abort()
     notify: tuple[Notify, ...] = ()
     retention: Retention = Retention()
     fleet: Fleet = Fleet()

@@ -20,6 +20,7 @@ ROOMS = (
     "systems",
     "revisions",
     "permission",
+    "guarding",
     "session",
     "sealing",
     "output",

@@ -173,6 +173,10 @@ def _conclude_after(item: pytest.Function, error: BaseException) -> None:
 
 
 def _say(error: BaseException) -> str:
+    from rollproof.drill.aborting import Aborted
+
+    if isinstance(error, Aborted):
+        return error.found
     return f"the scenario was ended by {type(error).__name__}"
 
 

@@ -22,6 +22,8 @@ _SESSION = pytest.StashKey["DrillSession"]()
 _RUN = pytest.StashKey[str]()
 _INTERRUPTED = pytest.StashKey[bool]()
 _WORKER_RUN = "rollproof_run"
+ABORTED = pytest.StashKey[str]()
+"""Why the run was ended before its time; empty when it was not."""
 
 
 def drill_session(config: pytest.Config) -> DrillSession:
@@ -49,6 +51,7 @@ def drill_session(config: pytest.Config) -> DrillSession:
 def _begin(config: pytest.Config, session: DrillSession) -> None:
     """In the index before it is in the journal; who drills, on what, and which scenarios were chosen."""
     from rollproof.drill.session import command_line
+    from rollproof.plugin.guarding import guard
     from rollproof.plugin.sealing import about_run, enter_run, note_plan, note_standing
 
     try:
@@ -56,6 +59,7 @@ def _begin(config: pytest.Config, session: DrillSession) -> None:
         enter_run(config, session.run)
         session.start(systems=declared_systems(config), command=command_line(), about=about)
         note_plan(config, session)
+        guard(config, session)
         note_standing(config, session)
     except RollproofError as error:
         pytest.exit(str(error), returncode=error.exit_code)
@@ -183,6 +187,7 @@ def _finish(config: pytest.Config) -> None:
 
         reason = "the run was interrupted" if config.stash.get(_INTERRUPTED, False) else ""
         config.stash[_SESSION].finish(run_outcome(config), reason=reason)
+        config.stash[ABORTED] = config.stash[_SESSION].guarding.stopper.reason
 
 
 def _heal_workers(config: pytest.Config) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from threading import Lock
 from typing import Any
 
@@ -21,6 +21,11 @@ ATTEMPTS = 5
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 
 _MAKING = Lock()
+
+Ear = Callable[[AwsEndpoint, str, str, Mapping[str, Any]], None]
+EARS: list[Ear] = []
+"""Hear of each call before it is made: whose account, the service, the operation, the parameters. One that
+raises keeps it from being made."""
 
 EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "UnrecognizedClientException"}
@@ -67,7 +72,14 @@ class Aws:
                     aws_session_token=self.endpoint.session_token,
                     config=self._config,
                 )
+                tell = partial(_tell, self.endpoint)
+                self._clients[service].meta.events.register("before-parameter-build", tell)
         return self._clients[service]
+
+
+def _tell(endpoint: AwsEndpoint, params: Mapping[str, Any], model: Any, **_: Any) -> None:
+    for ear in tuple(EARS):
+        ear(endpoint, str(model.service_model.service_name), str(model.name), params)
 
 
 def verified_aws(account: str) -> Aws | None:

@@ -21,6 +21,7 @@ from rollproof.components.postgres.admin import (
     undo_database,
     undo_roles,
 )
+from rollproof.components.postgres.bounded import BoundedRunner, expect_readable
 from rollproof.components.postgres.cloning import clone_database
 from rollproof.components.postgres.queries import query
 from rollproof.drill.session import DrillSession
@@ -129,7 +130,11 @@ class Templates:
 
     def runner(self, database: str, *, limit: float | None = None) -> PsqlRunner:
         """Runs scripts in one database, each for at most `limit` seconds."""
-        return PsqlRunner(self.server, database, limit=limit or self.spec.statement_limit)
+        limit, bounds = limit or self.spec.statement_limit, self.session.guarding.bounds
+        if all(one.limits.schemas is None for one in bounds.declared):
+            return PsqlRunner(self.server, database, limit=limit)
+        expect_readable(self.history, bounds)
+        return BoundedRunner(self.server, database, limit=limit, bounds=bounds)
 
     def fresh_name(self, what: str) -> str:
         """A database name of this run that nothing else bears."""

@@ -20,9 +20,11 @@ from rollproof.environments.leftovers import undo_data
 from rollproof.environments.staging.account import SESSION_SECONDS, drilling_endpoint, look_at_account
 from rollproof.environments.staging.database import server_of
 from rollproof.environments.staging.guard import Guard, Verified, refused, said_of
+from rollproof.environments.staging.holding import TAKE, hold, hold_to_heal
 from rollproof.environments.staging.judge import judged
+from rollproof.environments.staging.lock import SystemLock
 from rollproof.environments.staging.sources import passwords_for
-from rollproof.errors import AttemptFailed, EnvironmentUnavailable, WrongPlace
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, Locked, WrongPlace
 from rollproof.journal import Event, Kind, Recorder
 from rollproof.model.system import System
 
@@ -38,7 +40,7 @@ class StagingEnvironment:
     def __init__(self, name: str = "staging", *, scratch_root: Path | None = None) -> None:
         self.name = name
         self._roots = [scratch_root.absolute()] if scratch_root else None
-        self._refused: dict[str, WrongPlace] = {}
+        self._refused: dict[str, EnvironmentUnavailable] = {}
 
     def preflight(self, system: System) -> list[Obstacle]:
         """What stands in the way on this machine, and in the file. `open` looks at the place itself."""
@@ -57,10 +59,11 @@ class StagingEnvironment:
 
     @contextmanager
     def open(self, system: System, recorder: Recorder) -> Iterator[OpenStaging]:
-        """Verifies the place, then makes a scratch folder on this machine. Nothing is written elsewhere.
+        """Verifies the place, takes its lock, then makes a scratch folder on this machine.
 
         Raises:
             WrongPlace: every reason why the place may not be touched.
+            Locked: another drill is at work on the system there.
             EnvironmentUnavailable: it does not answer.
         """
         self._expect_ready(system)
@@ -70,8 +73,9 @@ class StagingEnvironment:
         undo = undo_data(scratch.folder)
         with recorder.acting("environment.open", {"environment": self.name, "undo": undo}):
             verified = self._verify(system, recorder)
+            lock = self._lock(system, verified, recorder)
             guardian = _guard(scratch)
-        opened = OpenStaging(system, verified, scratch=scratch.folder, guardian=guardian)
+        opened = OpenStaging(system, verified, scratch=scratch.folder, guardian=guardian, lock=lock)
         try:
             yield opened
         finally:
@@ -88,6 +92,16 @@ class StagingEnvironment:
                 raise
             result.update({"facts": said_of(verified)})
         return verified
+
+    def _lock(self, system: System, verified: Verified, recorder: Recorder) -> SystemLock:
+        """What was held by another is not waited for again by every scenario."""
+        server = _server(verified)
+        remember(server=server, endpoint=verified.endpoint)
+        try:
+            return hold(system, verified, server, recorder)
+        except Locked as error:
+            self._refused[system.name] = error
+            raise
 
     def _about(self, system: System) -> Mapping[str, str]:
         return {"environment": self.name, "system": system.name, "file": str(system.source)}
@@ -113,15 +127,19 @@ class OpenStaging:
         scratch: a private folder on this machine.
         guardian: keeps it.
         facts: for the report.
+        lock: held until all is undone.
         closed: nobody who still holds it gets anything from it.
     """
 
-    def __init__(self, system: System, verified: Verified, *, scratch: Path, guardian: Keeper) -> None:
+    def __init__(
+        self, system: System, verified: Verified, *, scratch: Path, guardian: Keeper, lock: SystemLock | None
+    ) -> None:
         self.name = verified.facts.environment
         self.scratch = scratch
         self.guardian = guardian
         self.system = system
         self.verified = verified
+        self.lock = lock
         self.closed = False
         self._ports = Ports()
         self._lock = threading.Lock()
@@ -130,6 +148,13 @@ class OpenStaging:
         self._server = _server(verified)
         self.facts = _facts(verified)
         remember(server=self._server, endpoint=self._endpoint)
+
+    @property
+    def values(self) -> Mapping[str, str]:
+        """What `{env}`, `{account}` and `{region}` stand for here."""
+        aws = self.verified.facts.aws
+        place = {"account": aws.account, "region": aws.region} if aws is not None else {}
+        return {"env": self.name, **place}
 
     def postgres(self) -> PostgresServer:
         """The verified server. Raises EnvironmentUnavailable where the environment has none."""
@@ -256,3 +281,5 @@ def verify_places_again(events: Sequence[Event]) -> None:
             )
         verified = Guard(system, name, healing=True).verify()
         remember(server=_server(verified), endpoint=verified.endpoint)
+        if any(event.act == TAKE and event.data.get("name") == system.name for event in events):
+            hold_to_heal(system, verified, _server(verified), run=event.run)
