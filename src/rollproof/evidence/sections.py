@@ -68,9 +68,11 @@ class Section:
 
 
 SOURCES: list[Callable[[RunSummary, Words], Iterable[Section]]] = []
-"""What makes sections of a run, in the order of the report; pure functions of the summary."""
+"""What makes more sections of a run, in the order of the report; pure functions of the summary."""
 
 
 def sections_of(summary: RunSummary, words: Words) -> tuple[Section, ...]:
     """Every section that comes from elsewhere."""
-    return tuple(section for source in SOURCES for section in source(summary, words))
+    from rollproof.evidence.standing.sections import standing_sections
+
+    return tuple(section for source in (standing_sections, *SOURCES) for section in source(summary, words))

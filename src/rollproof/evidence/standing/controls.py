@@ -151,7 +151,7 @@ class Support:
         text: what it is about, one for each language.
         outcome: refuted when any drill that supports it is, unknown when any is and none is refuted,
             proven when all that claimed are; None: none was exercised in this run.
-        drills: the titles of its rules, one for each language; scenarios: names of what claimed.
+        drills: titles of the rules that were exercised, one for each language; scenarios: names of those.
     """
 
     framework: str
@@ -175,16 +175,18 @@ def _support(
     controls: Controls, framework: Framework, control: str, claims: Sequence[Claim], *, retested: bool
 ) -> Support:
     rules = [rule for rule in controls.rules if control in dict(rule.supports).get(framework.id, ())]
-    meant = [claim for claim in claims if any(rule.means(claim) for rule in rules)]
+    by_rule = [(rule, [claim for claim in claims if rule.means(claim)]) for rule in rules]
+    meant = [claim for _, found in by_rule for claim in found]
     outcomes = [claim.outcome for claim in meant]
-    if retested and any(rule.on == RETEST for rule in rules):
+    done = retested and any(rule.on == RETEST for rule in rules)
+    if done:
         outcomes.append(Outcome.PROVEN)
     return Support(
         framework.id,
         control,
         framework.controls[control],
         worst(outcomes) if outcomes else None,
-        tuple(rule.title for rule in rules),
+        tuple(rule.title for rule, found in by_rule if found or (done and rule.on == RETEST)),
         tuple(dict.fromkeys(claim.name for claim in meant)),
     )
 
