@@ -118,6 +118,7 @@ _PARTICIPLES = {
     "identify": "identified",
     "inject": "injected",
     "load": "loaded",
+    "make": "made",
     "open": "opened",
     "reach": "reached",
     "rehearse": "rehearsed",

@@ -54,7 +54,7 @@ def digest_of(plan: Plan, root: Path) -> str:
     Args:
         root: the folder that the plan is run from, which its paths are relative to.
     """
-    said = plan.model_dump(mode="json", exclude={"approval", "source"})
+    said = plan.model_dump(mode="json", exclude={"approval", "source"}, exclude_defaults=True)
     files = {_named(path, root): _sha256(path) for path in sorted(files_of(plan, root))}
     return hashlib.sha256(rfc8785.dumps({"plan": said, "files": files})).hexdigest()
 
