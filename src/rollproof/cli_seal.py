@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +14,7 @@ from rollproof.cli_errors import explained
 from rollproof.errors import BadInput
 
 if TYPE_CHECKING:
+    from rollproof.journal import History
     from rollproof.model.systemfile import Settings
     from rollproof.seal.history import FolderVerification
     from rollproof.seal.result import Trust, Verification
@@ -154,7 +157,19 @@ def _trust(keys: list[Path], anchors: list[Path], roots: list[Path], previous: P
     from rollproof.seal.result import Trust
 
     heads = {run: seal for path in anchors for run, seal in read_anchors(path).items()}
-    return Trust(keys=public_keys(keys), roots=roots, previous=previous, anchors=heads if anchors else None)
+    return Trust(
+        keys=public_keys(keys),
+        roots=roots,
+        previous=previous,
+        anchors=heads if anchors else None,
+        oscal=_oscal,
+    )
+
+
+def _oscal(body: bytes, history: History) -> Sequence[str]:
+    """What is wrong with an OSCAL file; its schema is read only for a bundle that has one."""
+    found: Sequence[str] = import_module("rollproof.evidence.oscal").oscal_findings(body, history)
+    return found
 
 
 def _show(data: object, lines: list[str], *, as_json: bool) -> None:
