@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import secrets
 import socket
 import tarfile
@@ -54,6 +55,8 @@ def _connected(scheduler: str) -> Iterator[Client]:
         _expect_listening(scheduler)
         from distributed import Client
 
+        for name in ("distributed", "asyncio"):  # what matters to a person is raised here
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         client = Client(scheduler, timeout=_CONNECT_SECONDS, set_as_default=False)
     except ImportError:
         raise EnvironmentUnavailable(
