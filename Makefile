@@ -8,7 +8,7 @@ READY  := $(VENV)/.ready
 
 SABOTAGE = $(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cacheprovider $(if $(FEW),--covering) --basetemp=.tmp
 # Features that only the second reference system has the components for.
-SECOND := features/compatibility.feature features/service.feature features/git.feature features/configuration.feature features/emergency.feature
+SECOND := features/compatibility.feature features/service.feature features/git.feature features/configuration.feature features/emergency.feature features/performance.feature
 
 .DEFAULT_GOAL := help
 .PHONY: help drill test lint sabotage kill containers bench bench-history lock clean

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pytest_bdd import given, parsers, then, when
 
+from rollproof.checks import configured
 from rollproof.checks import performance as checks
+from rollproof.components import servicecode
 from rollproof.components.aws import performance
 from rollproof.drill.drill import Drill
 from rollproof.faults.slowness import TablesLocked
@@ -13,6 +15,11 @@ from rollproof.faults.slowness import TablesLocked
 @given("another session locks every table for a while")
 def tables_locked(drill: Drill) -> None:
     drill.require(TablesLocked())
+
+
+@given("it is known which release each service runs")
+def releases_known(drill: Drill) -> None:
+    drill.require(servicecode.RememberServices())
 
 
 @when("the slowness is looked into")
@@ -30,6 +37,11 @@ def rolled_back_if_held(drill: Drill) -> None:
 def decided(drill: Drill) -> None:
     spec = drill.system.watch
     drill.verify(checks.rolled_back_once_held, latency_seconds=spec.latency, hold_seconds=spec.hold)
+
+
+@then("every service runs the release that it ran before")
+def as_before(drill: Drill) -> None:
+    drill.verify(configured.services_as_before)
 
 
 @then("the investigation says where the time goes")

@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 import psycopg
 
+from rollproof.components import servicecode
 from rollproof.components.aws import performance, targets
 from rollproof.components.aws.aliases import RememberFunctions, RollBackFunctions
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.releases import RollBackRelease
 from rollproof.components.postgres.bench import Bench
+from rollproof.components.service import Services
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.waiting import pause
@@ -92,6 +94,21 @@ def alias_at_once(drill: Drill, act: Act) -> None:
     _patched(
         drill, performance.Investigate, "prepare", lambda self, drill: drill.attempt(RollBackFunctions())
     )
+
+
+def services_at_once(drill: Drill, act: Act) -> None:
+    """As `at_once`, of services."""
+    _patched(
+        drill, performance.Investigate, "prepare", lambda self, drill: drill.attempt(servicecode.RollBack())
+    )
+
+
+def one_service_stays(drill: Drill, act: Act) -> None:
+    """The last service still runs the slow release."""
+    services, slow = drill.use(Services), drill.use(servicecode.Deploys).releases[-2]
+    name = list(services.running)[-1]
+    services.releases[name] = slow
+    services.restart(name)
 
 
 def never(drill: Drill, act: Act) -> None:

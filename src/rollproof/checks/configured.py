@@ -16,6 +16,7 @@ from rollproof.model.verdict import Verdict, proven, refuted, unknown
 
 ROLL_BACK = "services.roll_back"
 REHEARSE = "configuration.rehearse"
+REMEMBER = "services.remember"
 
 
 @check(
@@ -28,17 +29,33 @@ def old_code_tried(history: History) -> Verdict:
     tried = need(next(iter(ended(history, REHEARSE)[-1:]), None), "old code tried with newer configuration")
     if tried.kind is not Kind.OK:
         return unknown(f"it could not be tried: {tried.data.get('found', '')}")
-    seen = need(history.last("services.seen"), "the services as they run")
-    found = _tried(tried)
+    deployed = need(history.last("services.deploy", Kind.OK), "a deploy of the newer configuration")
+    found, running = _tried(tried), {*_by_service(_seen(history)), *_started(history)}
     rollback = next(iter(begun(history, ROLL_BACK)), None)
-    findings = [f"{name}: not tried" for name in sorted(_services(seen) - found.keys())]
+    findings = [f"{name}: not tried" for name in sorted(running - found.keys())]
+    version = str(deployed.data.get("version", ""))
+    findings += _tried_otherwise(found, _release_before(history, deployed), version)
     if rollback is not None and tried.seq > rollback.seq:
         findings.append("it was tried only when the rollback had begun")
+    if tried.seq < deployed.seq:
+        findings.append("it was tried before the newer configuration was there")
+    if not running:
+        return unknown("no service runs, so nothing was to be tried")
     if findings:
         return refuted("nobody knew whether old code bears the newer configuration", *lines(findings))
     failing = sorted(name for name, item in found.items() if item["outcome"] != "works")
     said = f"it fails in {', '.join(failing)}: both go back" if failing else "it works: either may stay"
     return proven(said, services=len(found), failing=len(failing))
+
+
+def _tried_otherwise(found: Mapping[str, JsonObject], old: str, new: str) -> list[str]:
+    """What was tried, by its process, is the code of before with the configuration of now."""
+    return [
+        f"{name}: tried was the code of {one['release'] or 'no release'} with the configuration of"
+        f" {one['configuration'] or 'no release'}, not {old} with that of {new}"
+        for name, one in found.items()
+        if (one["release"], one["configuration"]) != (old, new)
+    ]
 
 
 @check(
@@ -52,20 +69,54 @@ def code_and_configuration_together(history: History) -> Verdict:
 
     By the running processes: that of the release itself, or one that its code was tried with and bore.
     """
-    seen = need(history.last("services.seen"), "the services as they run")
+    seen = _by_service(_seen(history))
     done = need(next(iter(ended(history, ROLL_BACK)[-1:]), None), "a rollback of the services")
     wanted = need(next(iter(begun(history, "services.deploy")), None), "a deploy before it")
     before = _release_before(history, wanted)
     if done.kind is Kind.UNKNOWN or not before:
         return unknown("the rollback was cut short, or nobody knows what ran before")
     tried = _tried(need(next(iter(ended(history, REHEARSE)[-1:]), None), "old code tried beside"))
-    items = [as_object(item) for item in as_list(seen.data["items"])]
-    findings = [said for item in items if (said := _wrong(item, before, tried))]
+    findings = [said for item in seen.values() if (said := _wrong(item, before, tried))]
+    findings += [f"{name} does not run any more" for name in sorted(_started(history) - seen.keys())]
     if findings:
         return refuted("code and configuration do not belong together", *lines(findings))
-    if not items:
+    if not seen:
         return unknown("no service runs")
-    return proven(f"{len(items)} services run {before}, code and configuration", services=len(items))
+    return proven(f"{len(seen)} services run {before}, code and configuration", services=len(seen))
+
+
+@check(
+    "services-as-before",
+    "every service runs the release that it ran before",
+    sees=("services",),
+    answers=(ROLL_BACK,),
+)
+def services_as_before(history: History) -> Verdict:
+    """By the running processes: the code, and the configuration, that each had while all was well."""
+    fault = need(history.first("incident.fault"), "the fault")
+    remembered = need(history.until(fault.seq).last(REMEMBER, Kind.OK), "what ran while all was well")
+    before, now = _by_service(remembered), _by_service(_seen(history))
+    findings = [f"{name} does not run any more" for name in sorted(before.keys() - now.keys())]
+    for name, item in now.items():
+        findings += _otherwise(name, before.get(name, {}), item)
+    if findings:
+        return refuted("what runs is not what ran before", *lines(findings))
+    if unknowable := sorted(name for name, item in now.items() if not item["release"]):
+        return unknown("its process does not tell which release runs", *unknowable)
+    if not now:
+        return unknown("no service ran")
+    shown = ", ".join(sorted({str(item["release"]) for item in now.values()}))
+    return proven(f"{len(now)} services run {shown}, as before", services=len(now))
+
+
+def _otherwise(name: str, before: JsonObject, now: JsonObject) -> list[str]:
+    if now["status"] != "up":
+        return [f"{name} has ended"]
+    if before.get("release") != now["release"]:
+        return [f"{name} runs {now['release'] or 'no release'}, and {before.get('release') or 'none'} before"]
+    if before.get("configuration") != now["configuration"]:
+        return [f"{name} has another configuration than before"]
+    return []
 
 
 def _wrong(item: JsonObject, before: str, tried: Mapping[str, JsonObject]) -> str:
@@ -90,5 +141,18 @@ def _tried(event: Event) -> dict[str, JsonObject]:
     return {str(item["service"]): item for item in items}
 
 
-def _services(seen: Event) -> set[str]:
-    return {str(as_object(item)["service"]) for item in as_list(seen.data["items"])}
+def _seen(history: History) -> Event:
+    """The newest look at the processes; those of services whose releases are images are labelled."""
+    looks = [event for event in history.all("services.seen") if "label" not in event.data]
+    return need(looks[-1] if looks else None, "the services as they run")
+
+
+def _by_service(event: Event) -> dict[str, JsonObject]:
+    items = [as_object(item) for item in as_list(event.data["items"])]
+    return {str(item["service"]): item for item in items}
+
+
+def _started(history: History) -> set[str]:
+    """Every service that was started; one that could not be started again is in no look at what runs."""
+    done = history.all("services.start", Kind.OK)
+    return {str(name) for event in done for name in as_list(event.data.get("items", []))}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 from rollproof.components.service import Services
-from rollproof.components.serviceconfig import running_variables
+from rollproof.components.serviceconfig import variables_of
 from rollproof.components.usage import log_sizes
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
@@ -165,16 +165,19 @@ class TryOldCode(Act):
 
 
 def _tried(drill: Drill, name: str, old: Release, new: Release) -> Json:
+    """What happened, and what it was that ran, by its process: that it was started as told proves nothing."""
     services = drill.use(Services)
     keeper, url = services.launch_beside(name, release=old, variables=services.configured(name))
     try:
         problem = services.settle(drill.system.service[name], keeper, url)
+        ran = _as_it_runs(drill, name, keeper)
     finally:
         keeper.stop()
+    fits = ran["configuration"] if isinstance(ran["configuration"], list) else []
     return {
         "service": name,
-        "release": old.name,
-        "configuration": new.name,
+        "release": ran["release"],
+        "configuration": new.name if new.name in fits else next(iter(fits), ""),
         "outcome": "fails" if problem else "works",
         "found": problem,
     }
@@ -203,22 +206,38 @@ class RollBack(Act):
         return {"version": release.name, "against": deploys.releases[-2].name}
 
 
+@dataclass(frozen=True)
+class RememberServices(Act):
+    """Notes, by their processes, which release each service runs while all is well."""
+
+    name = "services.remember"
+
+    def run(self, drill: Drill) -> JsonObject:
+        running = drill.use(Services).running
+        if not running:
+            raise PreconditionNotMet(
+                "no service runs", remedy="add `Given the services run as they are configured`"
+            )
+        items: list[Json] = [_as_it_runs(drill, name, keeper) for name, keeper in running.items()]
+        return {"items": items}
+
+
 @observer("services")
 def look_at_services(drill: Drill) -> None:
     """Which release each service runs, and of which releases its configuration is, by its process."""
     services = drill.use(Services)
-    items = [_as_it_runs(drill, name, keeper) for name, keeper in services.running.items()]
+    items: list[Json] = [_as_it_runs(drill, name, keeper) for name, keeper in services.running.items()]
     drill.recorder.note("services.seen", {"items": items})
 
 
-def _as_it_runs(drill: Drill, name: str, keeper: Keeper) -> Json:
+def _as_it_runs(drill: Drill, name: str, keeper: Keeper) -> JsonObject:
     releases = [release for release in drill.system.release if release.path]
     words = " ".join(_command_line(keeper))
     folders = {release.name: str(drill.system.root / str(release.path)) for release in releases}
     code = max(
         (found for found in folders if folders[found] in words), key=lambda n: len(folders[n]), default=""
     )
-    variables = running_variables(drill, name)
+    variables = variables_of(keeper)
     known = {variable for release in releases for variable in release.variables}
     fits = [
         release.name
@@ -228,7 +247,7 @@ def _as_it_runs(drill: Drill, name: str, keeper: Keeper) -> Json:
     return {
         "service": name,
         "release": code,
-        "configuration": [*fits],
+        "configuration": list[Json](fits),
         "status": "up" if keeper.alive else "",
     }
 

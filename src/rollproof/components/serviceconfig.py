@@ -23,7 +23,7 @@ from rollproof.components.aws.setting import Restored, Secret, Version, is_secre
 from rollproof.components.configfile import ConfigFile, Revision
 from rollproof.components.service import Services
 from rollproof.drill.drill import Drill
-from rollproof.environments.keeper import INHERITED, MARKER
+from rollproof.environments.keeper import INHERITED, MARKER, Keeper
 from rollproof.errors import AttemptFailed, BadInput, PreconditionNotMet
 from rollproof.model.aws import Settings as Spec
 from rollproof.model.fingerprint import Fact
@@ -164,6 +164,11 @@ def running_variables(drill: Drill, service: str) -> dict[str, str]:
             doing="reading its variables",
             remedy="add `Given the services run as they are configured`",
         )
+    return variables_of(keeper)
+
+
+def variables_of(keeper: Keeper) -> dict[str, str]:
+    """The environment of one process of a service, as `running_variables`."""
     found: Mapping[str, str] = keeper.spec.env
     try:
         if keeper.alive and keeper.child_pid:

@@ -129,13 +129,16 @@ def where_time_goes(numbers: Mapping[str, float]) -> str:
     Args:
         numbers: `total_ms`, the typical slow answer; `function_ms`, what the function itself took of it;
             `init_ms`, its cold start; `lock_share` and `active_share`, at how many of the looks at the
-            database a session waited for a lock, or a statement was at work. What could not be measured
-            is not there.
+            database a session waited for a lock, or a statement was at work; `service_cores`, how many
+            processor cores a service that was asked directly used meanwhile, its database being looked
+            at too, if it has one. What could not be measured is not there.
     """
     if numbers.get("lock_share", 0.0) >= MOSTLY:
         return LOCKS
     if numbers.get("active_share", 0.0) >= MOSTLY:
         return QUERIES
+    if (cores := numbers.get("service_cores")) is not None:
+        return COMPUTING if cores >= MOSTLY else ELSEWHERE
     total, own = numbers.get("total_ms", 0.0), numbers.get("function_ms")
     if not total or own is None:
         return ""
@@ -147,5 +150,7 @@ def where_time_goes(numbers: Mapping[str, float]) -> str:
 LOCKS = "the database, where sessions wait for locks"
 QUERIES = "the database, where statements take long"
 COLD_STARTS = "cold starts of the function"
+COMPUTING = "the service's own code, which computes"
+ELSEWHERE = "the service, which waits for something else than the database"
 FUNCTION = "the function's own code, or what it calls"
 IN_FRONT = "the way to the function: the API, or waiting for capacity"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import median
@@ -13,6 +14,8 @@ from rollproof.components.aws.metrics import read_metrics, reported
 from rollproof.components.aws.releases import RollBackRelease
 from rollproof.components.aws.targets import ANSWER_SECONDS
 from rollproof.components.aws.watching import Watching, recorded, watched_targets
+from rollproof.components.service import Services
+from rollproof.components.servicecode import RollBack
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
 from rollproof.errors import AttemptFailed, SystemFileError
@@ -115,14 +118,18 @@ def _split(
     numbers |= _database(watching, slow, threshold)
     behind = next((target.function for target in watching.targets if target.name == slow.target), "")
     said = [f"slowest: {slow.target}, {numbers['total_ms']:.0f} ms"]
+    numbers |= _service(drill, watching, slow, threshold, numbers)
     if behind:
         numbers |= _function(drill, behind, threshold, watching.since_ms)
         said += _metrics(drill, behind, watching.since_ms)
-    said += [
-        f"{name}: {value:.0f}" if name.endswith("_ms") else f"{name}: {value:.0%}"
-        for name, value in numbers.items()
-    ]
+    said += [_said(name, value) for name, value in numbers.items()]
     return {name: round(value, 3) for name, value in numbers.items()}, said
+
+
+def _said(name: str, value: float) -> str:
+    if name.endswith("_cores"):
+        return f"{name}: {value:.2f}"
+    return f"{name}: {value:.0f}" if name.endswith("_ms") else f"{name}: {value:.0%}"
 
 
 def _typical_slow_ms(series: Series, threshold: Threshold) -> float:
@@ -130,13 +137,18 @@ def _typical_slow_ms(series: Series, threshold: Threshold) -> float:
     return median(slow) * 1000
 
 
-def _database(watching: Watching, slow: Series, threshold: Threshold) -> dict[str, float]:
-    """At how many of the looks made while slow answers were awaited the database was busy."""
-    awaited = [
+def _awaited(slow: Series, threshold: Threshold) -> list[tuple[int, int]]:
+    """From when to when each slow answer was awaited, in microseconds of the watch."""
+    return [
         (sample.at_us, sample.at_us + sample.took_us)
         for sample in slow.samples
         if sample.seconds > threshold.latency
     ]
+
+
+def _database(watching: Watching, slow: Series, threshold: Threshold) -> dict[str, float]:
+    """At how many of the looks made while slow answers were awaited the database was busy."""
+    awaited = _awaited(slow, threshold)
     looks = [
         (waiting, active)
         for at, waiting, active in watching.active
@@ -148,6 +160,29 @@ def _database(watching: Watching, slow: Series, threshold: Threshold) -> dict[st
         "lock_share": sum(waiting > 0 for waiting, _ in looks) / len(looks),
         "active_share": sum(active > 0 for _, active in looks) / len(looks),
     }
+
+
+def _service(
+    drill: Drill, watching: Watching, slow: Series, threshold: Threshold, known: Mapping[str, float]
+) -> dict[str, float]:
+    """Cores that a service's own processes used while its slow answers were awaited.
+
+    Nothing where no process can be seen, or where it has a database that nobody looked at meanwhile: the
+    time may go there then.
+    """
+    if beside.has_database(drill) and "active_share" not in known:
+        return {}
+    seconds = cores = 0.0
+    for begin, end in _awaited(slow, threshold):
+        looks = [
+            one
+            for one in watching.usage
+            if f"service.{one.service}" == slow.target.partition(" ")[0] and begin <= one.at_us <= end
+        ]
+        if len(looks) > 1:
+            seconds += (looks[-1].at_us - looks[0].at_us) / 1e6
+            cores += max(0, looks[-1].cpu_us - looks[0].cpu_us) / 1e6
+    return {"service_cores": cores / seconds} if seconds else {}
 
 
 def _function(drill: Drill, key: str, threshold: Threshold, since_ms: int) -> dict[str, float]:
@@ -183,4 +218,4 @@ def _metrics(drill: Drill, key: str, since_ms: int) -> list[str]:
 def roll_back_once_held(drill: Drill) -> None:
     """Goes back to the release before, when the investigation found that the threshold has held; else not."""
     if drill.use(Performance).held is not None:
-        drill.attempt(RollBackRelease())
+        drill.attempt(RollBack() if drill.use(Services).running else RollBackRelease())
