@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,7 @@ def run_plan(plan: Plan, start: Start, say: Say) -> int:
         EnvironmentUnavailable: other drills held its systems until it was too late.
     """
     told = recipients(plan, start.environ)
+    _expect_workers(plan)
     with ExitStack() as stack:
         try:
             expect_allowed(plan, start.override, datetime.now(UTC))
@@ -102,6 +104,15 @@ def run_plan(plan: Plan, start: Start, say: Say) -> int:
     failures = tell(told, _news(plan, code, folder))
     _say_untold(failures, say)
     return UNTOLD if failures and code == 0 else code
+
+
+def _expect_workers(plan: Plan) -> None:
+    if plan.fleet.workers > 1 and find_spec("xdist") is None:
+        raise EnvironmentUnavailable(
+            "pytest-xdist is not installed, and the plan asks for several workers",
+            where=str(plan.source),
+            remedy="pip install pytest-xdist, or leave out workers in [fleet]",
+        )
 
 
 def _say_untold(failures: Sequence[str], say: Say) -> None:
