@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rollproof import __version__, cli_drill, cli_environment, cli_migrations
+from rollproof import __version__, cli_drill, cli_environment, cli_findings, cli_migrations
 from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
 from rollproof.cli_fleet import merge_command
@@ -19,6 +19,7 @@ from rollproof.cli_init import init_command
 from rollproof.cli_metrics import metrics_command, trace_command
 from rollproof.cli_postmortem import postmortem_command
 from rollproof.cli_seal import keygen_command, seal_command, sign_command, verify_command
+from rollproof.cli_status import badge_command, status_command, trend_command
 from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ app = typer.Typer(
 app.add_typer(cli_drill.app, name="drill")
 app.add_typer(cli_migrations.app, name="migrations")
 app.add_typer(cli_environment.app, name="environment")
+app.add_typer(cli_findings.app, name="findings")
+app.command("badge")(badge_command)
+app.command("status")(status_command)
+app.command("trend")(trend_command)
 app.command("decide")(decide_command)
 app.command("guide")(guide_command)
 app.command("init")(init_command)

@@ -78,31 +78,38 @@ class Claim:
             "rpo_seconds": self.rpo,
             "rpo_objective_seconds": self.rpo_target,
             "interval_seconds": self.interval,
-            "checks": {check: outcome.value for check, outcome in self.checks},
-            "titles": dict(self.titles),
         }
 
     @classmethod
     def from_json(cls, data: JsonObject, *, run: str, operator: str) -> Claim:
-        """Raises KeyError or ValueError for anything but what `to_json` makes."""
+        """Without checks and titles, which only findings need, and those are entered when the run ends.
+
+        Raises KeyError for anything but what `to_json` makes.
+        """
+        get = data.get
         return cls(
             Place(str(data["system"]), str(data["environment"]), str(data["scenario"])),
             str(data["name"]),
             str(data["feature"]),
             reading.texts(data, "tags"),
             data["critical"] is True,
-            Outcome(str(data["outcome"])),
+            _OUTCOMES[str(data["outcome"])],
             str(data["at"]),
             run,
-            reading.number(data, "rto_seconds"),
-            reading.number(data, "rto_objective_seconds"),
-            reading.number(data, "rpo_seconds"),
-            reading.number(data, "rpo_objective_seconds"),
-            reading.number(data, "interval_seconds"),
-            tuple((name, Outcome(str(one))) for name, one in reading.mapping(data, "checks").items()),
-            tuple((name, str(title)) for name, title in reading.mapping(data, "titles").items()),
-            operator,
+            _number(get("rto_seconds")),
+            _number(get("rto_objective_seconds")),
+            _number(get("rpo_seconds")),
+            _number(get("rpo_objective_seconds")),
+            _number(get("interval_seconds")),
+            operator=operator,
         )
+
+
+_OUTCOMES = {outcome.value: outcome for outcome in (Outcome.PROVEN, Outcome.REFUTED, Outcome.UNKNOWN)}
+
+
+def _number(value: Json) -> float | None:
+    return float(value) if type(value) in (int, float) else None  # type: ignore[arg-type]  # a number
 
 
 def scenario_key(identity: str) -> str:

@@ -121,40 +121,51 @@ def _order(claim: Claim) -> tuple[str, str, str]:
 
 
 def _after(before: Standing | None, claim: Claim) -> Standing:
-    outcome = claim.outcome
-    if before and before.outcome is Outcome.REFUTED and outcome is Outcome.UNKNOWN:
-        outcome = Outcome.REFUTED
-    now = Standing(
-        claim.place, claim.name, claim.feature, claim.tags, claim.critical, outcome, claim.at, claim.run
-    )
     if claim.outcome is Outcome.PROVEN:
-        now = _proven(now, claim)
-    elif before:  # what proves nothing must not make it less critical, nor give a proof more time
-        now = replace(
-            now,
-            critical=before.critical or claim.critical,
-            proven_at=before.proven_at,
-            proven_run=before.proven_run,
-            rto=before.rto,
-            rto_target=before.rto_target,
-            rpo=before.rpo,
-            rpo_target=before.rpo_target,
+        return _proven(before, claim)
+    if before is None:
+        return Standing(
+            claim.place,
+            claim.name,
+            claim.feature,
+            claim.tags,
+            claim.critical,
+            claim.outcome,
+            claim.at,
+            claim.run,
         )
+    stays = before.outcome is Outcome.REFUTED and claim.outcome is Outcome.UNKNOWN
+    return replace(  # what proves nothing must not make it less critical, nor give a proof more time
+        before,
+        name=claim.name,
+        feature=claim.feature,
+        tags=claim.tags,
+        critical=before.critical or claim.critical,
+        outcome=Outcome.REFUTED if stays else claim.outcome,
+        at=claim.at,
+        run=claim.run,
+    )
+
+
+def _proven(before: Standing | None, claim: Claim) -> Standing:
     earlier = before.measured if before else ()
-    known = now.interval if now.interval is not None else before.interval if before else None
-    return replace(now, interval=known, measured=(*earlier, *now.measured)[-KEPT:])
-
-
-def _proven(now: Standing, claim: Claim) -> Standing:
     measured = () if claim.rto is None else (Measured(claim.at, claim.run, claim.rto, claim.rpo),)
-    return replace(
-        now,
-        proven_at=claim.at,
-        proven_run=claim.run,
-        interval=claim.interval,
-        rto=claim.rto,
-        rto_target=claim.rto_target,
-        rpo=claim.rpo,
-        rpo_target=claim.rpo_target,
-        measured=measured,
+    interval = claim.interval if claim.interval is not None or before is None else before.interval
+    return Standing(
+        claim.place,
+        claim.name,
+        claim.feature,
+        claim.tags,
+        claim.critical,
+        Outcome.PROVEN,
+        claim.at,
+        claim.run,
+        claim.at,
+        claim.run,
+        interval,
+        claim.rto,
+        claim.rto_target,
+        claim.rpo,
+        claim.rpo_target,
+        (*earlier, *measured)[-KEPT:],
     )
