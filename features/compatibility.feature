@@ -1,4 +1,4 @@
-@database @service @release
+@database @service @release @runnable @traffic
 Feature: Code and schema are taken back one after the other
   While a rollback is under way, the code of one release meets the schema of another, and rows that the
   other has written. What then breaks is found out before anybody rolls back: each release is run on each

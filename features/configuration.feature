@@ -121,7 +121,7 @@ Feature: A wrong setting is rolled back, and the code left alone
     And the code was left alone
     And the system works
 
-  @service @release @service-environment
+  @service @release @runnable @service-environment
   Scenario: Code goes back together with the configuration that it was made for
     Given the services run the release before, as it was configured
     And the settings are known as they are now

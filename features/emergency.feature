@@ -143,7 +143,7 @@ Feature: An emergency is survived
       | after setSecret    |
       | in testSecret      |
 
-  @checklist @service @release @database @traffic
+  @checklist @service @release @runnable @database @traffic
   Scenario: A deploy breaks the services: the checklist is worked through, from the first look to the post-mortem
     Given the services run as they are configured
     And clients keep reading and writing

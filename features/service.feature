@@ -1,10 +1,10 @@
-@service @release
+@service @release @image
 Feature: A service in containers is rolled back by its image
   Each release is an image in a registry. What served before is brought back by the digest that it had
   while it served, for a tag may name another image by now; and whether it is back is asked of the service
   itself, and of the files that its processes run from, not of the runner's status.
 
-  @image @digest
+  @digest
   Scenario: The service is rolled back to the image that served before, by its digest
     Given the current release of the service serves
     And clients keep reading and writing
@@ -20,7 +20,7 @@ Feature: A service in containers is rolled back by its image
     And its configuration names that image by its digest
     And the tag that was moved is named
 
-  @image @failing
+  @failing
   Scenario: A deploy that never becomes healthy leaves the release before it serving
     Given the current release of the service serves
     And clients keep reading and writing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,12 +11,13 @@ from tool_support import write
 from typer.testing import CliRunner
 
 from rollproof.adopt.compose import major_in
+from rollproof.adopt.coverage import coverage
 from rollproof.adopt.dockerfile import read_image
 from rollproof.adopt.survey import Adopted, adopt
 from rollproof.cli import app
 from rollproof.migrations.source import open_source
-from rollproof.model.system import System
 from rollproof.model.planfile import read_plan
+from rollproof.model.system import System
 from rollproof.model.systemfile import read_system
 
 MANAGE = """\
@@ -207,6 +209,36 @@ def test_smoke_tests_are_told_from_unit_tests(tmp_path: Path) -> None:
     assert system.smoke is not None
     assert system.smoke.command == ("npm", "run", "test:smoke")
     assert "# guessed from package.json:3" in adopted.system
+
+
+def test_a_service_alone_is_not_told_that_its_releases_could_be_drilled() -> None:
+    declared = {"service", "release", "database", "traffic"}
+    found = {one.name: one for one in coverage(declared)}
+    assert not any(found[name].applying for name in ("service", "git", "compatibility"))
+    assert "`runner`" in found["service"].said
+    found = {one.name: one for one in coverage({*declared, "image", "pipeline", "runnable"})}
+    for name in ("service", "git", "compatibility"):
+        assert found[name].applying == found[name].scenarios
+
+
+@pytest.mark.parametrize(
+    ("service", "releases", "also"),
+    [
+        ({"command": ["serve"]}, 2, set()),
+        ({"command": ["serve", "{path}"]}, 2, {"runnable", "pipeline"}),
+        ({"command": ["serve", "{path}"]}, 1, set()),
+        ({"command": ["serve"], "runner": "ecs", "name": "shop", "repository": "shop"}, 2, {"image"}),
+    ],
+)
+def test_what_a_system_can_run_follows_from_its_service_and_releases(
+    service: dict[str, object], releases: int, also: set[str]
+) -> None:
+    listed = [{"name": f"v{number}", "path": f"releases/v{number}"} for number in range(releases)]
+    system = System.model_validate_json(
+        json.dumps({"system": {"name": "shop"}, "service": {"api": service}, "release": listed})
+    )
+    assert system.components == {"service", "release", *also}
+    assert not system.uses_aws
 
 
 def test_the_plan_names_the_features_that_apply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,14 @@ from rollproof.features_folder import shipped_features
 from rollproof.plugin.gherkin import read_feature, tags_of
 from rollproof.plugin.options import COMPONENTS
 
-_TABLES = {"database": "[database]", "smoke": "[smoke]", "notifications": "[notifications]"}
+_TABLES = {
+    "database": "[database]",
+    "smoke": "[smoke]",
+    "notifications": "[notifications]",
+    "image": "`runner`, `name` and `repository` to a [service.*]",
+    "pipeline": "two healthy releases whose {path} a service's `command` names",
+    "runnable": "`path` to two releases, and {path} to a service's `command`",
+}
 _LISTED = ("release", "traffic")
 
 

@@ -324,7 +324,7 @@ class System(Spec):
     @property
     def uses_aws(self) -> bool:
         """Whether anything that it declares lives in an AWS account."""
-        here = {"database", "service", "smoke", "traffic", "release", "pipeline"}
+        here = {"database", "service", "smoke", "traffic", "release", "pipeline", "image", "runnable"}
         if {spec.kind for spec in self.settings.values()} <= {"service-environment"}:
             here |= {"settings"}
         if self.notifications and not (self.notifications.topic or self.notifications.sender):
@@ -345,16 +345,26 @@ class System(Spec):
             if any("{path}" in word for word in (*service.command, *service.env.values()))
         }
 
+    @property
+    def _runs_folders(self) -> bool:
+        """Whether one release after another can run here: two with code, and a service that starts it."""
+        built = [release for release in self.release if release.path]
+        started = any(one.start or "{path}" in " ".join(one.command) for one in self.service.values())
+        return len(built) > 1 and started
+
     @cached_property
     def components(self) -> frozenset[str]:
         """Kinds of component that it declares, as scenario tags name them."""
+        healthy = [release for release in self.release if not release.broken]
         declared = {
             "database": self.database,
             "service": self.service,
             "smoke": self.smoke,
             "traffic": self.traffic,
             "release": self.release,
-            "pipeline": self.release and self.runs_releases,
+            "pipeline": len(healthy) > 1 and self.runs_releases,
+            "image": self.release and any(one.runner != "process" for one in self.service.values()),
+            "runnable": self._runs_folders,
             "stack": self.stack,
             "function": self.function,
             "api": self.api,

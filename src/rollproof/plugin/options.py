@@ -20,10 +20,16 @@ if TYPE_CHECKING:
 
 ENVIRONMENTS = ("embedded", "containers", "staging")
 COMPONENTS = frozenset(
-    """alarm api database function notifications pipeline release secret service settings site smoke stack
-    table traffic""".split()
+    """alarm api database function image notifications pipeline release runnable secret service settings site
+    smoke stack table traffic""".split()
 )
 """Tags that name a kind of component; every other tag is a plain marker."""
+IN_WORDS = {
+    "image": "service whose releases are images",
+    "pipeline": "two healthy releases that a service runs from {path}",
+    "runnable": "two releases with a path that a service could run",
+}
+"""What a system lacks, where its tag alone does not say it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ import pytest
 
 from rollproof.errors import SystemFileError
 from rollproof.plugin.collector import FeatureFile, shown_path, template_of
-from rollproof.plugin.options import COMPONENTS, settings
+from rollproof.plugin.options import COMPONENTS, IN_WORDS, settings
 from rollproof.plugin.plans import as_planned, plan_of, tenants_of
 from rollproof.plugin.step_needs import fixtures_of_steps
 
@@ -144,7 +144,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         # pytest drops names that no argument asks for; the steps of a scenario do.
         item.fixturenames.append(FIXTURE)
     tags = COMPONENTS & {mark.name for mark in item.iter_markers()}
-    lacking = sorted(tags - system.components)
+    lacking = [IN_WORDS.get(tag, tag) for tag in sorted(tags - system.components)]
     if lacking:
         what = f"system {system.name} declares no {', no '.join(lacking)}"
         item.add_marker(pytest.mark.skip(reason=f"not applicable: {what}"))
