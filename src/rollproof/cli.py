@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from rollproof import __version__, cli_drill, cli_environment, cli_findings, cli_migrations
+from rollproof import __version__, cli_drill, cli_environment, cli_findings, cli_lock, cli_migrations
 from rollproof.cli_decide import decide_command
 from rollproof.cli_errors import explained
 from rollproof.cli_fleet import merge_command
@@ -18,8 +18,10 @@ from rollproof.cli_guide import guide_command
 from rollproof.cli_init import init_command
 from rollproof.cli_metrics import metrics_command, trace_command
 from rollproof.cli_postmortem import postmortem_command
+from rollproof.cli_report import report_command
 from rollproof.cli_seal import keygen_command, seal_command, sign_command, verify_command
 from rollproof.cli_status import badge_command, status_command, trend_command
+from rollproof.cli_sweep import sweep_command
 from rollproof.errors import BadInput, JournalError, MigrationError
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ app = typer.Typer(
 app.add_typer(cli_drill.app, name="drill")
 app.add_typer(cli_migrations.app, name="migrations")
 app.add_typer(cli_environment.app, name="environment")
+app.add_typer(cli_lock.app, name="lock")
 app.add_typer(cli_findings.app, name="findings")
 app.command("badge")(badge_command)
 app.command("status")(status_command)
@@ -50,6 +53,8 @@ app.command("verify")(verify_command)
 app.command("merge")(merge_command)
 app.command("metrics")(metrics_command)
 app.command("postmortem")(postmortem_command)
+app.command("report")(report_command)
+app.command("sweep")(sweep_command)
 app.command("trace")(trace_command)
 
 _RunFolder = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
@@ -134,29 +139,6 @@ def _close(healed: list[Healed]) -> None:
 
     for failure in close_healed(healed, settings_in(Path()).seal, root=Path.cwd()):
         typer.echo(f"not sealed: {failure}")
-
-
-@app.command()
-@explained
-def report(
-    run: _RunFolder,
-    output: Annotated[Path | None, typer.Option(help="another folder for them")] = None,
-    debug: _Debug = False,
-) -> None:
-    """Write a run's reports again from its journal; those of a sealed run into another folder."""
-    from rollproof.evidence import write_reports
-    from rollproof.seal.sealing import is_sealed
-
-    if output is None and is_sealed(run):
-        raise BadInput(
-            "this run is sealed: its files stay as they are",
-            where=str(run),
-            remedy="name another folder with --output; `rollproof verify` compares them with the journal",
-        )
-    if output is not None:
-        output.mkdir(parents=True, exist_ok=True)
-    for path in write_reports(run, into=output):
-        typer.echo(str(path))
 
 
 @app.command("check")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -167,9 +166,10 @@ def _trust(keys: list[Path], anchors: list[Path], roots: list[Path], previous: P
 
 
 def _oscal(body: bytes, history: History) -> Sequence[str]:
-    """What is wrong with an OSCAL file; its schema is read only for a bundle that has one."""
-    found: Sequence[str] = import_module("rollproof.evidence.oscal").oscal_findings(body, history)
-    return found
+    """What is wrong with an OSCAL file; read only for a bundle that has one."""
+    from rollproof.evidence.oscal_references import oscal_findings
+
+    return oscal_findings(body, history)
 
 
 def _show(data: object, lines: list[str], *, as_json: bool) -> None:

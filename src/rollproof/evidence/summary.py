@@ -90,25 +90,49 @@ def _last_words(history: History) -> str:
 def _scenarios(history: History, objectives: Mapping[str, Objectives]) -> list[ScenarioSummary]:
     attempts: dict[str, int] = {}
     found = []
-    for started in history.all("scenario.started"):
+    for part in attempts_of(history):
+        started = part.events[0]
         attempts[started.actor] = attempts.get(started.actor, 0) + 1
         system = next(iter(reading.texts(started.data, "system")), "")
         found.append(
             summarise_scenario(
-                _from(history.of_scenario(started.actor), started),
-                attempt=attempts[started.actor],
-                objectives=objectives.get(system, Objectives()),
+                part, attempt=attempts[started.actor], objectives=objectives.get(system, Objectives())
             )
         )
     return found
 
 
-def _from(history: History, started: Event) -> History:
-    """The events of one attempt: from its start to the next start of the same scenario."""
-    later = [event.seq for event in history.all("scenario.started") if event.seq > started.seq]
-    end = min(later, default=None)
-    mine = [one for one in history.events if one.seq >= started.seq and (end is None or one.seq < end)]
-    return History(mine, history.attachments)
+def attempts_of(history: History) -> list[History]:
+    """The events of each attempt at each scenario, its clients' among them, in the order of their starts.
+
+    An attempt goes from its `scenario.started` to the next of the same scenario. In one pass: runs have
+    thousands of scenarios.
+    """
+    owners = _Owners({event.actor for event in history.all("scenario.started")})
+    running: dict[str, list[Event]] = {}
+    found: list[list[Event]] = []
+    for event in history.events:
+        if event.act == "scenario.started":
+            running[event.actor] = []
+            found.append(running[event.actor])
+        for owner in owners[event.actor]:
+            if owner in running:
+                running[owner].append(event)
+    return [History(events, history.attachments) for events in found]
+
+
+class _Owners(dict[str, tuple[str, ...]]):
+    """Actor -> the scenarios that its events belong to: its own, or those whose client it is."""
+
+    def __init__(self, scenarios: set[str]) -> None:
+        super().__init__()
+        self.scenarios = scenarios
+
+    def __missing__(self, actor: str) -> tuple[str, ...]:
+        parts = actor.split("/")
+        names = ("/".join(parts[:number]) for number in range(1, len(parts) + 1))
+        self[actor] = tuple(name for name in names if name in self.scenarios)
+        return self[actor]
 
 
 def _facts(history: History) -> RunFacts:

@@ -87,7 +87,7 @@ def _scenario(one: ScenarioSummary) -> dict[str, Json]:
         "rpo_objective_seconds": one.objectives.rpo_seconds,
         "checks": [_check(check) for check in one.checks],
         "incidents": [_incident(incident) for incident in one.incidents],
-        "comparisons": [_comparison(compared) for compared in one.comparisons],
+        "comparisons": [comparison_json(compared) for compared in one.comparisons],
         "rollbacks": [
             {
                 "act": act.act,
@@ -120,7 +120,8 @@ def _incident(incident: Incident) -> dict[str, Json]:
     }
 
 
-def _comparison(compared: Comparison) -> dict[str, Json]:
+def comparison_json(compared: Comparison) -> dict[str, Json]:
+    """What differs, without keys of rows."""
     return {
         "component": compared.component,
         "label": compared.label,

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from rollproof.errors import BadInput
 from rollproof.evidence.about import render_environment, render_plan
+from rollproof.evidence.allure_results import render_allure
 from rollproof.evidence.facts import RunSummary
 from rollproof.evidence.html import render_html
 from rollproof.evidence.junit import render_junit
+from rollproof.evidence.language import words
+from rollproof.evidence.markdown import render_markdown
+from rollproof.evidence.oscal import render_oscal
+from rollproof.evidence.pdf import available, render_pdf
 from rollproof.evidence.postmortem_files import drafts
 from rollproof.evidence.standing.results import render_findings, render_result
 from rollproof.evidence.summary import summarise
@@ -34,28 +39,80 @@ REPORTS: dict[str, Callable[[RunSummary], bytes]] = {
     "environment.json": render_environment,
     "result.json": render_result,
     "findings.json": render_findings,
+    "oscal.json": render_oscal,
+    "report.md": render_markdown,
+    "report.pdf": render_pdf,
 }
-"""File names and what makes each of a summary."""
+"""File names and what makes each of a summary. report.pdf only where typst is installed."""
 
 
-def write_reports(run_folder: Path, *, into: Path | None = None) -> list[Path]:
-    """Makes all reports of a run from its journal, and returns their paths; `into` another folder.
+def write_reports(
+    run_folder: Path, *, into: Path | None = None, formats: Sequence[str] = (), language: str = "en"
+) -> list[Path]:
+    """Makes reports of a run from its journal, and returns their paths; `into` another folder.
 
     Each file appears whole, in place of an older one, or not at all.
 
+    Args:
+        formats: of FORMATS; without any, the files of a bundle.
+        language: of LANGUAGES; other than English, the names of files say it.
+
     Raises:
+        BadInput: an unknown format or language. EnvironmentUnavailable: a PDF is asked for without typst.
         JournalError: the journal cannot be read or its chain is broken; no report is made of it.
         OSError: the folder cannot be written to.
     """
+    expect_known(formats, language)
     history = read_journal(run_folder / JOURNAL)
-    return [_replace((into or run_folder) / name, body) for name, body in rendered(history)]
+    wanted = formats or (() if language == "en" else IN_LANGUAGES)
+    files = rendered_as(history, wanted, language) if wanted else rendered(history)
+    return [_replace((into or run_folder) / name, body) for name, body in files]
+
+
+FORMATS = ("html", "pdf", "oscal", "markdown", "junit", "allure", "verdicts")
+"""What a report can be asked for as."""
+IN_LANGUAGES = ("html", "markdown", "pdf")
+_FILES = {"oscal": "oscal.json", "junit": "junit.xml", "verdicts": "verdicts.json"}
+
+
+def expect_known(formats: Sequence[str], language: str) -> None:
+    """Raises BadInput for a format or a language that there is none of."""
+    words(language)
+    for name in formats:
+        if name not in FORMATS:
+            raise BadInput(
+                f"there is no report as {name!r}",
+                doing="choosing what to write",
+                remedy=f"some of {', '.join(FORMATS)}",
+            )
+
+
+def rendered_as(
+    history: History, formats: Sequence[str], language: str = "en"
+) -> Iterator[tuple[str, bytes]]:
+    """Reports in the formats asked for: names of files and what is in them."""
+    summary = summarise(history)
+    ending = "" if language == "en" else f".{language}"
+    for name in dict.fromkeys(formats):
+        match name:
+            case "html":
+                yield f"report{ending}.html", render_html(summary, language).encode("utf-8")
+            case "pdf":
+                yield f"report{ending}.pdf", render_pdf(summary, language)
+            case "markdown":
+                yield f"report{ending}.md", render_markdown(summary, language)
+            case "allure":
+                yield from render_allure(history)
+            case _:
+                yield _FILES[name], REPORTS[_FILES[name]](summary)
 
 
 def rendered(history: History) -> Iterator[tuple[str, bytes]]:
     """Every report of a run by its name. The same journal gives the same bytes."""
     summary = summarise(history)
     for name, render in REPORTS.items():
-        yield name, render(summary)
+        if name != "report.pdf" or available():
+            yield name, render(summary)
     yield from drafts(history)
 
 

@@ -26,6 +26,7 @@ ROOMS = (
     "output",
     "scenario",
     "outcomes",
+    "allure",
 )
 
 

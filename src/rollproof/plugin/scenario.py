@@ -47,6 +47,11 @@ def _drill_of(item: pytest.Item, system: System) -> Drill:
     return item.stash[_DRILL]
 
 
+def drill_of(item: pytest.Item) -> Drill | None:
+    """The drill of a test, once it has begun; None before, and for a test that is none."""
+    return item.stash.get(_DRILL, None)
+
+
 def _about(item: pytest.Item) -> dict[str, Json]:
     template = template_of(getattr(item, "function", None))
     if template is None:
