@@ -81,6 +81,7 @@ class Guarding:
         self.bounds.expect_tenants(self._systems)
         if said.abort.file:
             self._end_by_file(Path(said.abort.file))
+        values = {**values, "env": environment.name}  # alarms are the environment's, whatever works beside it
         alarms = [_fill(name, values) for name in (*self._alarms, *said.abort.alarms)]
         if alarms:
             self._end_by_alarm(alarms, environment.aws, every=said.abort.every)

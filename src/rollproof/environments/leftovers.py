@@ -55,6 +55,11 @@ def find_leftovers(scratch: Path, *others: Path) -> Leftovers:
     return Leftovers(list(_processes_of(scratch)), folders)
 
 
+def is_kept(scratch: Path) -> bool:
+    """Whether a keeper looks after a scratch folder: then its run goes on, or is being cleared away."""
+    return any(_is_keeper(process, scratch) for process in psutil.process_iter())
+
+
 def _processes_of(scratch: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         if process.pid != os.getpid() and _belongs(process, scratch):

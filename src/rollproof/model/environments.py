@@ -100,6 +100,8 @@ class Staging(Spec):
     """why names that sound like production's do not mean it here; markers refuse all the same"""
     touch: Literal["clone", "in-place"] = "clone"
     """whether a drill works on databases of its own or on the database itself"""
+    stacks: Literal["in-place", "copy"] = "in-place"
+    """whether releases go to the stacks themselves or to copies of the run, whose `{env}` is its own"""
     limits: Limits = Limits()
     abort: Abort = Abort()
     lock: Lock = Lock()

@@ -35,7 +35,7 @@ def undo_bucket(aws: Aws, name: str) -> dict[str, Json]:
 
 
 @healer("aws.bucket")
-def _remove(undo: JsonObject) -> str:
+def remove_bucket(undo: JsonObject) -> str:
     """Raises RollproofError for a name that is none of a drill's, or without credentials."""
     account, name = str(undo["account"]), str(undo["name"])
     aws = HERE.get(account) or verified_aws(account)

@@ -88,7 +88,7 @@ class Cloud:
     def values(self) -> Mapping[str, str]:
         """What placeholders stand for, but for `{dsn}`, which is a secret: see `dsn`."""
         return {
-            "env": self.environment.name,
+            "env": getattr(self.environment, "label", self.environment.name),
             "account": self.endpoint.account,
             "region": self.endpoint.region,
             "release": self.release,

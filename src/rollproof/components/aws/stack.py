@@ -11,6 +11,7 @@ from typing import Any
 from rollproof.components.aws.assembly import StackSource
 from rollproof.components.aws.clients import Aws, calling, code_of
 from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.tags import drill_tags, tags_of
 from rollproof.errors import AttemptFailed
 from rollproof.journal.redaction import cut
 from rollproof.model.json import Json
@@ -222,13 +223,25 @@ def _change_set(
                 ChangeSetName=token,
                 ChangeSetType="CREATE" if change == "created" else "UPDATE",
                 Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-                Tags=[{"Key": k, "Value": v} for k, v in source.tags.items()],
+                Tags=[{"Key": k, "Value": v} for k, v in _tags(cloud, source, change).items()],
                 Capabilities=list(source.capabilities),
                 **reference,
             )["Id"]
     except AttemptFailed as error:
         raise refused(error, source) from error
     return _ready(cloud, source, str(made))
+
+
+def _tags(cloud: Cloud, source: StackSource, change: str) -> dict[str, str]:
+    """The release's own; and in an account that stays, whose run made the stack, and until when it may be.
+
+    CloudFormation passes them on to what the stack holds. One that was there before gets none.
+    """
+    if cloud.endpoint.private:
+        return dict(source.tags)
+    if change == "created":
+        return {**source.tags, **drill_tags(cloud.drill.recorder.journal.run)}
+    return {**source.tags, **tags_of(describe(cloud, source.name).get("Tags", []))}
 
 
 def _ready(cloud: Cloud, source: StackSource, change_set: str) -> str | None:

@@ -97,7 +97,7 @@ def take_place(server: PostgresServer, database: str, *, kept: str, template: st
 
 
 @healer("postgres.place")
-def _give_place_back(undo: JsonObject) -> str:
+def give_place_back(undo: JsonObject) -> str:
     """Whenever `kept` is there, what bears the database's name is the drill's, or nothing does."""
     database, kept = str(undo["database"]), str(undo["kept"])
     try:

@@ -95,7 +95,7 @@ class StagingEnvironment:
 
     def _lock(self, system: System, verified: Verified, recorder: Recorder) -> SystemLock:
         """What was held by another is not waited for again by every scenario."""
-        server = _server(verified)
+        server = server_there(verified)
         remember(server=server, endpoint=verified.endpoint)
         try:
             return hold(system, verified, server, recorder)
@@ -128,6 +128,7 @@ class OpenStaging:
         guardian: keeps it.
         facts: for the report.
         lock: held until all is undone.
+        label: what `{env}` stands for: the environment's name, and for a working copy the run as well.
         closed: nobody who still holds it gets anything from it.
     """
 
@@ -140,12 +141,13 @@ class OpenStaging:
         self.system = system
         self.verified = verified
         self.lock = lock
+        self.label = _label(verified, lock)
         self.closed = False
         self._ports = Ports()
         self._lock = threading.Lock()
         self._endpoint = verified.endpoint
         self._endpoint_since = time.monotonic()
-        self._server = _server(verified)
+        self._server = server_there(verified)
         self.facts = _facts(verified)
         remember(server=self._server, endpoint=self._endpoint)
 
@@ -154,7 +156,7 @@ class OpenStaging:
         """What `{env}`, `{account}` and `{region}` stand for here."""
         aws = self.verified.facts.aws
         place = {"account": aws.account, "region": aws.region} if aws is not None else {}
-        return {"env": self.name, **place}
+        return {"env": self.label, **place}
 
     def postgres(self) -> PostgresServer:
         """The verified server. Raises EnvironmentUnavailable where the environment has none."""
@@ -208,7 +210,14 @@ class OpenStaging:
         return self._ports.take()
 
 
-def _server(verified: Verified) -> PostgresServer | None:
+def _label(verified: Verified, lock: SystemLock | None) -> str:
+    """Short, for names of resources have limits; workers of a run have copies of their own."""
+    name = verified.facts.environment
+    return name if verified.allowed.stacks == "in-place" or lock is None else f"{name}-rp{lock.copy}"
+
+
+def server_there(verified: Verified) -> PostgresServer | None:
+    """The verified server. Raises EnvironmentUnavailable: no client programs here are new enough."""
     target, server, spec = verified.facts.target, verified.facts.server, verified.allowed.database
     if target is None or server is None or spec is None:
         return None
@@ -280,6 +289,6 @@ def verify_places_again(events: Sequence[Event]) -> None:
                 remedy="declare it as it was, then run `rollproof heal` again",
             )
         verified = Guard(system, name, healing=True).verify()
-        remember(server=_server(verified), endpoint=verified.endpoint)
+        remember(server=server_there(verified), endpoint=verified.endpoint)
         if any(event.act == TAKE and event.data.get("name") == system.name for event in events):
-            hold_to_heal(system, verified, _server(verified), run=event.run)
+            hold_to_heal(system, verified, server_there(verified), run=event.run)

@@ -8,6 +8,7 @@ the same (dynamo.py), for a system need not have a database, and a lock must out
 from __future__ import annotations
 
 import hashlib
+import secrets
 import socket
 import threading
 from collections.abc import Sequence
@@ -203,6 +204,7 @@ class SystemLock:
 
     Attributes:
         takeover: whose row in DynamoDB had expired and was taken over; None when nobody's.
+        copy: six hex digits for the names of this process' working copies.
         whole: the run has no other worker any more, whatever the row says.
     """
 
@@ -210,6 +212,7 @@ class SystemLock:
     row: RowLock | None
     takeover: Holder | None = None
     whole: bool = False
+    copy: str = field(default_factory=lambda: secrets.token_hex(3))
     _turn: threading.Lock = field(default_factory=threading.Lock)
     _released: bool = False
 

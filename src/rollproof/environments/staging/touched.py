@@ -94,7 +94,9 @@ def _declared(system: System) -> dict[str, Sequence[str]]:
 def _values(verified: Verified) -> dict[str, str]:
     aws = verified.facts.aws
     account, region = (aws.account, aws.region) if aws else ("", "")
-    return {"env": verified.facts.environment, "account": account, "region": region}
+    name = verified.facts.environment
+    env = name if verified.allowed.stacks == "in-place" else f"{name}-rp<run>"
+    return {"env": env, "account": account, "region": region}
 
 
 def _fill(text: str, values: dict[str, str]) -> str:

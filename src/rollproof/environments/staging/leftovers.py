@@ -1,0 +1,215 @@
+"""What killed runs left at a verified place, found without their journals: by name, by tag, by age."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from rollproof.errors import AttemptFailed
+
+if TYPE_CHECKING:
+    from rollproof.components.aws.clients import Aws
+    from rollproof.environments.base import PostgresServer
+    from rollproof.environments.staging.dynamo import RowLock
+
+DATABASE = re.compile(r"rollproof_(\d{8}t\d{6}z)_([0-9a-f]{6})_[0-9a-f]{4}_(\w+?)_\d+")
+"""Names of a drill's databases: when its run began, the run, a worker's part of it, what it is."""
+KEPT = "kept"
+"""What a database is called that was put aside: the environment's own."""
+_PURGE_SECONDS = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """One thing that a run left, or has and still needs.
+
+    Attributes:
+        kind: database, stack, function, table, lock, folder, container…
+        expires: from when on it counts as left behind, UTC; None when that is not known.
+        stays: why it is not removed; empty when it may be.
+        remove: removes it.
+    """
+
+    kind: str
+    name: str
+    run: str
+    expires: datetime | None
+    remove: Callable[[], None]
+    stays: str = ""
+
+    def why_not(self, now: datetime, live: Collection[str]) -> str:
+        """Why it is not removed now; empty when it is."""
+        if self.stays:
+            return self.stays
+        if self.run in live:
+            return "its run goes on"
+        if self.expires is None:
+            return "nobody knows since when it has been there"
+        return (
+            "" if now >= self.expires else f"until {self.expires:%Y-%m-%d %H:%M} UTC it may still be needed"
+        )
+
+
+def run_of_name(name: str) -> tuple[str, datetime] | None:
+    """The run that a database is of by its name, and when that began; None for any other database."""
+    found = DATABASE.fullmatch(name)
+    if found is None:
+        return None
+    began = datetime.strptime(found[1].upper(), "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return f"{found[1].upper()}-{found[2]}", began
+
+
+def databases_left(server: PostgresServer, *, older: timedelta) -> Iterator[Leftover]:
+    """Databases of drills. One that was put aside is given its name back, never dropped.
+
+    Those that somebody is connected to stay: a drill is at work on them, or a person looks at them.
+    """
+    from rollproof.components.postgres.admin import MAINTENANCE, connected
+
+    with connected(server, MAINTENANCE) as conn:
+        rows = conn.execute(
+            "SELECT d.datname, count(a.pid) FROM pg_database d"
+            " LEFT JOIN pg_stat_activity a ON a.datid = d.oid GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+    for name, sessions in rows:
+        found = run_of_name(str(name))
+        if found is not None:
+            run, began = found
+            stays = f"{sessions} sessions are connected to it" if sessions else ""
+            yield Leftover("database", name, run, began + older, _remover(server, name), stays)
+
+
+def _remover(server: PostgresServer, name: str) -> Callable[[], None]:
+    from rollproof.components.postgres.admin import drop_database
+    from rollproof.components.postgres.cloning import give_place_back, undo_taking_place
+
+    found = DATABASE.fullmatch(name)
+    if found is not None and found[3] == KEPT:
+        return lambda: _quietly(give_place_back(undo_taking_place(server, server.source, name)))
+    return partial(drop_database, server, name)
+
+
+def stacks_left(aws: Aws) -> Iterator[Leftover]:
+    """Stacks that a drill made, by their tags; nested ones go with theirs."""
+    from rollproof.components.aws.clients import calling
+    from rollproof.components.aws.tags import RUN_TAG, expires_at, tags_of
+
+    with calling("looking for stacks that drills left"):
+        pages = list(aws.client("cloudformation").get_paginator("describe_stacks").paginate())
+    for said in (stack for page in pages for stack in page["Stacks"]):
+        tags = tags_of(said.get("Tags", []))
+        if RUN_TAG in tags and "ParentId" not in said:
+            remove = _stack_remover(aws, said["StackId"])
+            yield Leftover("stack", said["StackName"], tags[RUN_TAG], expires_at(tags), remove)
+
+
+def _stack_remover(aws: Aws, stack: str) -> Callable[[], None]:
+    from rollproof.components.aws import stack as stacks
+    from rollproof.components.aws.clients import calling
+
+    def remove() -> None:
+        with calling("deleting a stack that a drill had made", where=stack):
+            aws.client("cloudformation").delete_stack(StackName=stack)
+        status = stacks.wait_until_settled(aws, stack, limit=_PURGE_SECONDS)
+        if status not in ("", "DELETE_COMPLETE"):
+            raise AttemptFailed(
+                f"it is in {status}",
+                doing="deleting a stack that a drill had made",
+                where=stack,
+                remedy=stacks.REMEDIES.get(status, "see its events in the console"),
+            )
+
+    return remove
+
+
+def resources_left(aws: Aws) -> Iterator[Leftover]:
+    """Anything else in the account with a run's tags that belongs to no stack."""
+    from rollproof.components.aws.clients import calling
+    from rollproof.components.aws.tags import RUN_TAG, expires_at, tags_of
+
+    with calling("looking for tagged resources that drills left"):
+        pager = aws.client("resourcegroupstaggingapi").get_paginator("get_resources")
+        pages = list(pager.paginate(TagFilters=[{"Key": RUN_TAG}]))
+    for said in (item for page in pages for item in page["ResourceTagMappingList"]):
+        arn, tags = str(said["ResourceARN"]), tags_of(said["Tags"])
+        of_stack = any(tag["Key"] == "aws:cloudformation:stack-name" for tag in said["Tags"])
+        kind = arn.split(":")[2]
+        if not of_stack and kind != "cloudformation":
+            remove = _REMOVERS.get(kind)
+            stays = "" if remove else "remove it by hand: sweep knows no way for its kind"
+            yield Leftover(kind, arn, tags[RUN_TAG], expires_at(tags), _bound(remove, aws, arn), stays)
+
+
+def _bound(remove: Callable[[Aws, str], None] | None, aws: Aws, arn: str) -> Callable[[], None]:
+    return lambda: remove(aws, arn) if remove else None
+
+
+def _remove_function(aws: Aws, arn: str) -> None:
+    _call(aws, "lambda", "delete_function", FunctionName=arn)
+
+
+def _remove_table(aws: Aws, arn: str) -> None:
+    _call(aws, "dynamodb", "delete_table", TableName=arn.rpartition("/")[2])
+
+
+_REMOVERS: dict[str, Callable[[Aws, str], None]] = {"lambda": _remove_function, "dynamodb": _remove_table}
+
+
+def _call(aws: Aws, service: str, operation: str, **params: Any) -> None:
+    from rollproof.components.aws.clients import calling
+
+    with calling("removing what a drill had made", where=str(next(iter(params.values())))):
+        getattr(aws.client(service), operation)(**params)
+
+
+def bucket_left(aws: Aws, *, older: timedelta) -> Iterator[Leftover]:
+    """The bucket for files of releases. While it says what stacks were before a drill, it stays."""
+    from rollproof.components.aws.buckets import remove_bucket, undo_bucket
+    from rollproof.components.aws.clients import calling, code_of
+
+    name = f"rollproof-{aws.endpoint.account}-{aws.endpoint.region}"
+    try:
+        with calling("looking for the bucket of releases", where=name):
+            pages = list(aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=name))
+    except AttemptFailed as error:
+        if code_of(error) in ("NoSuchBucket", "404"):
+            return
+        raise
+    files = [item for page in pages for item in page.get("Contents", ())]
+    before = sorted(item["Key"] for item in files if item["Key"].startswith("before/"))
+    stays = f"it says what stacks were before a drill: {', '.join(before[:5])}" if before else ""
+    newest = max((item["LastModified"] for item in files), default=None)
+    expires = newest + older if newest else None
+    yield Leftover(
+        "bucket", name, "", expires, lambda: _quietly(remove_bucket(undo_bucket(aws, name))), stays
+    )
+
+
+def rows_left(aws: Aws, table: str) -> Iterator[Leftover]:
+    """Rows of locks whose time is up; those that hold are shown by `rollproof lock show`."""
+    from rollproof.components.aws.clients import calling, code_of
+    from rollproof.environments.staging.dynamo import SKEW, RowLock
+
+    try:
+        with calling("looking for locks", where=table):
+            pages = list(aws.client("dynamodb").get_paginator("scan").paginate(TableName=table))
+    except AttemptFailed as error:
+        if code_of(error) == "ResourceNotFoundException":
+            return
+        raise
+    for item in (item for page in pages for item in page["Items"]):
+        lock = RowLock(aws, table, item["lock"]["S"], run=item["run"]["S"], who="", seconds=0)
+        until = datetime.fromtimestamp(int(item["expires"]["N"]) + SKEW, UTC)
+        yield Leftover("lock", lock.name, lock.run, until, partial(_quietly_remove, lock))
+
+
+def _quietly_remove(lock: RowLock) -> None:
+    lock.remove()
+
+
+def _quietly(_: object) -> None:
+    """What a healer says is said here by the list."""
