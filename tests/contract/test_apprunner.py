@@ -21,12 +21,16 @@ from rollproof.components.aws.services import (
     service_settings,
     set_service_settings,
 )
+from rollproof.components.aws.settings import Settings as AllSettings
+from rollproof.components.git import Repository
 from rollproof.components.service import Services
 from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
 from rollproof.environments.embedded import EmbeddedEnvironment
 from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
+from rollproof.faults.settings import WrongSetting
 from rollproof.journal import Kind
+from rollproof.model.aws import Settings
 from rollproof.model.systemfile import read_system
 from rollproof.waiting import eventually
 
@@ -249,6 +253,46 @@ def test_in_an_account_that_stays_a_service_gets_back_what_it_ran(
         "color": "blue",
         "key": None,
     }
+
+
+def with_wrong_color(drill: Drill, root: Path, runner: str) -> None:
+    """The service runs in an account that stays; a wrong value of its variable is declared."""
+    repository = Repository.create(root / "kept")
+    (root / "kept" / ".env.example").write_text("COLOR=blue\n")
+    repository.commit("Configure it")
+    spec = drill.system.service["api"].model_copy(update={"runner": runner})
+    shared = Settings(
+        kind="service-environment", services=("api",), history="kept/.env.example", wrong={"COLOR": "mauve"}
+    )
+    drill.system = drill.system.model_copy(update={"service": {"api": spec}, "settings": {"shared": shared}})
+    drill.require(DeployService("previous"))
+    cloud = drill.use(ServiceReleases).cloud
+    cloud.endpoint = replace(cloud.endpoint, private=False)
+    drill.use(AllSettings).known = {"shared": drill.use(AllSettings).stores()["shared"].versions()}
+
+
+def test_in_an_account_that_stays_a_wrong_variable_is_undone_by_the_revision_of_before(
+    drill: Drill, root: Path
+) -> None:
+    with_wrong_color(drill, root, "ecs")
+    drill.require(WrongSetting("service-environment"))
+    assert answered(drill)["color"] == "mauve"
+    begun = drill.history.last("fault.inject", Kind.BEGIN)
+    assert begun is not None
+    assert ":task-definition/" in json.dumps(begun.data)
+    assert not {"blue", "mauve"} & set(json.dumps(begun.data).split('"'))
+    url = drill.use(Services).urls["api"]
+    assert drill.heal() == []
+    assert httpx.get(f"{url}/health", trust_env=False).json()["color"] == "blue"
+
+
+def test_in_an_account_that_stays_no_wrong_variable_is_set_where_no_revision_has_the_one_before(
+    drill: Drill, root: Path
+) -> None:
+    with_wrong_color(drill, root, "apprunner")
+    with pytest.raises(NotApplicable, match="nobody could put them back after a kill"):
+        drill.require(WrongSetting("service-environment"))
+    assert answered(drill)["color"] == "blue"
 
 
 def test_in_an_account_that_stays_nothing_is_created(drill: Drill) -> None:
