@@ -71,7 +71,7 @@ EXPORTS: Mapping[str, Export] = {"csv": to_csv, "github": to_github, "jira": to_
 
 
 def _title(one: Finding) -> str:
-    return one_line(f"[{one.id}] {one.title}: {one.name} ({one.place.system})", 250)
+    return one_line(_plain(f"[{one.id}] {one.title}: {one.name} ({one.place.system})"), 250)
 
 
 def _body(one: Finding, now: datetime) -> str:
