@@ -16,6 +16,8 @@ from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome
 from tests.unit.histories import Story, read, write
 
+READER = "list orders"
+
 PROVEN, REFUTED, UNKNOWN = Outcome.PROVEN, Outcome.REFUTED, Outcome.UNKNOWN
 NAMES = {PREVIOUS: "v1", CURRENT: "v2"}
 BETWEEN = Cell(PREVIOUS, CURRENT, CURRENT)
@@ -164,8 +166,29 @@ def test_where_no_order_is_safe_it_is_said_what_is_in_the_way_of_each() -> None:
 def served(*operations: Any, steps: tuple[str, ...] = ("code", "database"), ends: Kind = Kind.OK) -> Story:
     """The rollback begins at second 1; each step takes one second, and one lies between two."""
     story = rolled_back(Story(), *steps, ends=ends)
+    story.event("traffic.started", items=["reader"], sources=[READER])
     story.traffic(*operations)
     return story
+
+
+@pytest.mark.parametrize("sources", [[], [READER, "another"], None])
+def test_clients_that_ask_no_service_do_not_know_whether_it_served(sources: list[Json] | None) -> None:
+    story = rolled_back(Story(), "code", "database")
+    if sources is not None:
+        story.event("traffic.started", items=["reader"], sources=sources)
+    story.traffic(read(2.5), write(3.5))
+    assert story.judge(checks.requests_served).outcome is UNKNOWN
+
+
+def test_where_no_request_was_made_none_was_served() -> None:
+    assert served().judge(checks.requests_served).outcome is UNKNOWN
+
+
+def test_what_served_before_the_rollback_says_nothing_of_what_serves() -> None:
+    story = serving()
+    assert story.judge(checks.previous_serves).outcome is PROVEN
+    rolled_back(story, "code", "database")
+    assert story.judge(checks.previous_serves).outcome is UNKNOWN
 
 
 @pytest.mark.parametrize(

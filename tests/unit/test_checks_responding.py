@@ -81,6 +81,21 @@ def told(*, arrived: bool = True, last: str = "resolved", early: bool = False) -
     return story
 
 
+def test_where_there_is_no_channel_nobody_was_told() -> None:
+    story = Story()
+    story.act("services.roll_back")
+    story.event("people.heard", items=[], status="", against="", sources=[])
+    assert story.judge(people_told).outcome is UNKNOWN
+
+
+def test_a_draft_of_no_incident_says_nothing() -> None:
+    story = Story()
+    open_ = "\n\n**To be filled in by a person.**\n\n"
+    text = f"# Post-mortem\n\n## Root cause{open_}## Actions, their owners and dates{open_}"
+    story.act("postmortem.draft", plan=story.attachments.put(text))
+    assert story.judge(postmortem_faithful).outcome is UNKNOWN
+
+
 def test_people_are_told_when_all_of_it_arrived_in_time() -> None:
     assert told().judge(people_told).outcome is PROVEN
     assert told(arrived=False).judge(people_told).outcome is REFUTED

@@ -191,3 +191,10 @@ def test_the_commit_is_named_only_when_it_and_the_one_before_were_asked(
     story: Story, outcome: Outcome
 ) -> None:
     assert story.judge(reverts.culprit_named).outcome is outcome
+
+
+def test_what_was_seen_before_the_revert_says_nothing_of_it() -> None:
+    story = branch(ROW)
+    story.act("commit.roll_back")
+    for check in (reverts.revert_exact, reverts.history_kept, reverts.push_deployed):
+        assert story.judge(check).outcome is UNKNOWN

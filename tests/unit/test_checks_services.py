@@ -150,9 +150,35 @@ def operation(number: int, outcome: Outcome_) -> Operation:
     )
 
 
+def changed(*sources: str, at: float = 0.0) -> Story:
+    """Clients of which some ask a service, and then a deploy."""
+    story = Story()
+    story.event("traffic.started", at=0.0, items=["c"], sources=list(sources or ("n",)))
+    story.act("service.deploy", at=at)
+    return story
+
+
+@pytest.mark.parametrize(
+    "story", [changed("other"), changed("n", "other"), changed(at=1.0), Story()], ids=repr
+)
+def test_clients_that_asked_no_service_while_it_was_changed_do_not_know_whether_it_served(
+    story: Story,
+) -> None:
+    story.traffic(*(operation(number, "ok") for number in range(100)))
+    assert story.judge(clients_served, at_most=0.01).outcome is UNKNOWN
+
+
+def test_clients_of_the_database_alone_do_not_know_whether_a_service_served() -> None:
+    story = Story()
+    story.event("traffic.started", at=0.0, items=["c"], sources=[])
+    story.act("service.deploy", at=0.0)
+    story.traffic(operation(1, "ok"))
+    assert story.judge(clients_served, at_most=0.01).outcome is UNKNOWN
+
+
 def test_clients_bear_no_more_errors_than_is_said() -> None:
     def done(*outcomes: Outcome_) -> Story:
-        story = Story()
+        story = changed()
         story.traffic(*(operation(number, outcome) for number, outcome in enumerate(outcomes)))
         return story
 
@@ -169,10 +195,14 @@ def test_clients_bear_no_more_errors_than_is_said() -> None:
     assert others.judge(clients_served, at_most=0.01).outcome is UNKNOWN
 
 
-def shared(*, end: Mapping[str, Json], weights: Mapping[str, Json] | None = None) -> Story:
+def shared() -> Story:
     story = Story()
     story.event("service.serving", name="api", items=[release("1", A)])
     story.act("service.put_beside", items=[release("2", B)])
+    return story
+
+
+def ending(story: Story, end: Mapping[str, Json], weights: Mapping[str, Json] | None = None) -> Story:
     seen: dict[str, Json] = {"service": "api", "answers": end, "failed": 0, "image": "", "processes": []}
     story.event(
         "services.seen", label="after", items=[{**seen, "weights": weights or {"blue": 100, "green": 0}}]
@@ -193,20 +223,43 @@ def shared(*, end: Mapping[str, Json], weights: Mapping[str, Json] | None = None
 def test_requests_are_where_the_switch_says(
     over: Mapping[str, Json], back: Mapping[str, Json], end: Mapping[str, Json], outcome: Outcome
 ) -> None:
-    story = shared(end=end)
+    story = shared()
     story.act("service.shift", label="switched", items=[over])
     story.act("shares.roll_back", label="back", items=[back])
-    assert story.judge(requests_switched).outcome is outcome
+    assert ending(story, end).judge(requests_switched).outcome is outcome
+
+
+def test_requests_that_nobody_answered_went_nowhere() -> None:
+    story = shared()
+    story.act("service.shift", label="switched", items=[{"2": 15}], failed=15)
+    story.act("shares.roll_back", label="back", items=[{"1": 30}], failed=0)
+    assert ending(story, {"1": 60}).judge(requests_switched).outcome is REFUTED
+
+
+def test_what_was_seen_before_requests_were_switched_back_says_nothing_of_now() -> None:
+    story = shared()
+    story.act("service.shift", label="switched", items=[{"2": 30}])
+    ending(story, {"1": 60})
+    story.act("shares.roll_back", label="back", items=[{"1": 30}])
+    assert story.judge(requests_switched).outcome is UNKNOWN
+
+
+@pytest.mark.parametrize("act", ["service.roll_back", "service.deploy", "flag.roll_back"])
+def test_what_served_before_another_act_says_nothing_of_now(act: str) -> None:
+    story = rolled_back(answers={"1": 20})
+    story.event(act, Kind.BEGIN, name="api", version="1", digest=A)
+    assert story.judge(service_restored).outcome is UNKNOWN
+    assert story.judge(digest_pinned).outcome is UNKNOWN
 
 
 def canary(
     *, got: int, end: Mapping[str, Json], ends: Kind = Kind.OK, rate: float = 0.2, green: int = 0
 ) -> Story:
-    story = shared(end=end, weights={"blue": 100, "green": green})
+    story = shared()
     counts: dict[str, Json] = {"1": 30 - got, "2": got}
     story.event("service.shares", label="canary", items=[counts], numbers={"blue": 75, "green": 25})
     story.act("canary.roll_back", ends, facts={"error_rate": rate, "threshold": 0.01}, found="in vain")
-    return story
+    return ending(story, end, {"blue": 100, "green": green})
 
 
 @pytest.mark.parametrize(
@@ -233,5 +286,19 @@ def test_a_canary_gets_its_share_and_then_nothing(story: Story, outcome: Outcome
 def test_a_flag_is_off_when_no_answer_shows_it(before: int, on: int, off: int, outcome: Outcome) -> None:
     story = Story()
     story.event("flag.seen", label="before", numbers={"on": before, "off": 0, "asked": 20})
+    story.act("flag.roll_back")
     story.event("flag.seen", label="after", numbers={"on": on, "off": off, "asked": 20})
     assert story.judge(flag_off).outcome is outcome
+
+
+@pytest.mark.parametrize("order", ["never", "too early", "not asked"])
+def test_a_flag_that_nobody_turned_off_or_asked_for_is_not_proven_to_be_off(order: str) -> None:
+    story = Story()
+    asked = 0 if order == "not asked" else 20
+    story.event("flag.seen", label="before", numbers={"on": 20, "off": 0, "asked": 20})
+    if order == "not asked":
+        story.act("flag.roll_back")
+    story.event("flag.seen", label="after", numbers={"on": 0, "off": asked, "asked": asked})
+    if order == "too early":
+        story.act("flag.roll_back")
+    assert story.judge(flag_off).outcome is UNKNOWN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rollproof.checks.steadiness import Limits, logs
 from rollproof.checks.usages import usages
 from rollproof.model.verdict import Outcome, worst
@@ -58,6 +60,13 @@ def test_memory_that_grew_as_much_before_is_no_leak_of_the_rollback() -> None:
 def test_a_service_that_was_not_looked_at_again_proves_nothing() -> None:
     assert outcome(watch(), Watched(2.0, ())) is Outcome.UNKNOWN
     assert outcome(watch(), watch(looks=3)) is Outcome.UNKNOWN
+
+
+def test_what_a_process_used_that_took_anothers_place_meanwhile_is_not_known() -> None:
+    began = watch()
+    anew = [replace(one, cpu_us=one.cpu_us + 2_000_000) for one in began.usage[: len(began.usage) // 2]]
+    restarted = replace(began, usage=(*anew, *began.usage[len(anew) :]))
+    assert outcome(began, restarted) is Outcome.UNKNOWN
 
 
 def test_where_no_process_was_seen_nothing_is_said() -> None:

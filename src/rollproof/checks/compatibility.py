@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rollproof.checks.evidence import as_list, as_object, clients_trouble, ended, lines, need, operations
+from rollproof.checks.evidence import (
+    as_list,
+    as_object,
+    asks_a_service,
+    clients_trouble,
+    ended,
+    lines,
+    need,
+    operations,
+    still_true,
+)
 from rollproof.checks.registry import check
 from rollproof.compatibility import judging
 from rollproof.compatibility.model import CELLS, CURRENT, PREVIOUS, ROUNDS, Asked, CellRun, Matrix
@@ -234,7 +244,10 @@ def requests_served(history: History) -> Verdict:
         return refuted(f"{len(failed):,} of {len(counted):,} requests failed", *lines(findings), **numbers)
     if trouble := [*clients_trouble(history, "read"), *clients_trouble(history, "write")]:
         return unknown("clients ended early, so some requests are on no record", *trouble, **numbers)
-    if idle := sorted({o.name for o in operations(history)} - {o.name for o in counted}):
+    asking = asks_a_service(history)
+    if not asking:
+        return unknown("no client asks a service, so none would have missed it", **numbers)
+    if idle := sorted({*asking, *(o.name for o in operations(history))} - {o.name for o in counted}):
         return unknown(f"these clients asked nothing meanwhile: {', '.join(idle)}", **numbers)
     shut = f", closed for {say_duration(sum(b - a for a, b in closed) / 1e9)}" if closed else ""
     return proven(f"all {len(counted):,} requests were served{shut}", **numbers)
@@ -259,6 +272,7 @@ def previous_serves(history: History) -> Verdict:
     leaves the database as it is."""
     declared = _declared(history)
     event = need(history.last("compatibility.serving", Kind.NOTE), "what serves")
+    event = still_true(history, event, "what serves", ROLL_BACK)
     if not event.data.get("count"):
         return unknown("no service serves")
     done = need(history.last(ROLL_BACK, Kind.OK), "a rollback that succeeded")

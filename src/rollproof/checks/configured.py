@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollproof.checks.evidence import as_list, as_object, begun, ended, lines, need
+from rollproof.checks.evidence import as_list, as_object, begun, ended, lines, need, still_true
 from rollproof.checks.registry import check
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import JsonObject
@@ -144,7 +144,8 @@ def _tried(event: Event) -> dict[str, JsonObject]:
 def _seen(history: History) -> Event:
     """The newest look at the processes; those of services whose releases are images are labelled."""
     looks = [event for event in history.all("services.seen") if "label" not in event.data]
-    return need(looks[-1] if looks else None, "the services as they run")
+    event = need(looks[-1] if looks else None, "the services as they run")
+    return still_true(history, event, "the services as they run", "services.deploy", ROLL_BACK)
 
 
 def _by_service(event: Event) -> dict[str, JsonObject]:

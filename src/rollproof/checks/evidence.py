@@ -45,6 +45,24 @@ def labelled(history: History, act: str, label: str) -> Event | None:
     return next((e for e in reversed(history.all(act)) if e.data.get("label") == label), None)
 
 
+def still_true(history: History, event: Event, what: str, *acts: str) -> Event:
+    """The event, if none of these acts has begun since: what was seen before an act says nothing of it.
+
+    Raises NotRecorded: one has.
+    """
+    later = next((begin for begin in begun(history, *acts) if begin.seq > event.seq), None)
+    return need(event if later is None else None, f"{what} since {later.act if later else ''} began")
+
+
+def asks_a_service(history: History) -> frozenset[str]:
+    """Names of the clients' entries that ask a service; SQL clients would not notice that one is down.
+
+    Raises NotRecorded: nobody recorded which clients there were.
+    """
+    event = need(history.last("traffic.started", Kind.NOTE), "which clients ask a service")
+    return frozenset(map(str, as_list(event.data.get("sources", []))))
+
+
 def observation(history: History, label: str) -> Event:
     """The newest observation under a label."""
     return need(labelled(history, "observe", label), f"the database {label!r}")

@@ -19,6 +19,8 @@ class Judged:
     check: str
     recorded: Outcome
     again: Verdict
+    unjudgeable: bool = False
+    """this version has no such check: it was the project's own, or is gone"""
 
 
 def judge_again(history: History) -> list[Judged]:
@@ -37,4 +39,4 @@ def _again(history: History, event: Event) -> Judged:
         verdict = unknown(str(event.data["reason"]))
     else:
         verdict = check.judge(before, params if isinstance(params, Mapping) else {})
-    return Judged(event.actor, name, Outcome(str(event.data["outcome"])), verdict)
+    return Judged(event.actor, name, Outcome(str(event.data["outcome"])), verdict, check is None)

@@ -61,6 +61,8 @@ def people_told(history: History) -> Verdict:
         findings.append(f"the status page says {heard.data.get('status') or 'nothing'!r}, not {over!r}")
     if findings:
         return refuted(findings[0], *lines(findings))
+    if not channels:
+        return unknown("there is no channel on which anybody could be told")
     if _first_rollback(history) is None:
         return unknown("nothing was rolled back, so nothing shows that they were told before it")
     return proven(f"told before and after: {', '.join(channels)}", messages=len(items))
@@ -72,6 +74,8 @@ def _untold(history: History, items: list[JsonObject], channel: str, moment: str
         yield f"nothing arrived at the {channel} {_WHEN[moment]}"
         return
     told = [event for event in ended(history, TELL) if event.data.get("label") == moment]
+    if not told:
+        yield f"nothing was recorded of telling the {channel} {_WHEN[moment]}"
     if moment == "before" and (first := _first_rollback(history)) and told and told[0].seq > first.seq:
         yield f"the {channel} was told only when the rollback had begun"
     verified = history.last("service.verify", Kind.OK)
@@ -95,6 +99,8 @@ def postmortem_faithful(history: History) -> Verdict:
         return refuted(f"it was not drafted: {done.data.get('found', '')}")
     if "plan" not in done.data:
         return refuted("nothing was drafted")
+    if history.until(done.seq).first("incident.fault") is None:
+        return unknown("no incident was recorded, so the draft has nothing to be held against")
     text = str(history.attachment(done.data["plan"]))
     known = history.until(done.seq)
     findings = [*_missing(known, text), *_invented(text)]

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from rollproof.checks.evidence import as_list, as_object, ended, lines, need
+from rollproof.checks.evidence import as_list, as_object, ended, lines, need, still_true
 from rollproof.checks.registry import check
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
+
+
+def _looked(history: History, act: str, what: str) -> Event:
+    """The newest look, made when nothing was pushed any more."""
+    event = need(history.last(act, Kind.NOTE), what)
+    return still_true(history, event, what, "commit.push", "commit.roll_back")
 
 
 @check(
@@ -19,7 +25,7 @@ from rollproof.model.verdict import Verdict, proven, refuted, unknown
 )
 def revert_exact(history: History) -> Verdict:
     """Path by path, what the deployed branch has become is what taking back that commit makes of it."""
-    event = need(history.last("branch.looked", Kind.NOTE), "the branch after the revert")
+    event = _looked(history, "branch.looked", "the branch after the revert")
     rows = [as_object(row) for row in as_list(history.attachment(event.data["differences"]))]
     if not any(row["expected"] for row in rows):
         return unknown("the commit that was taken back had changed nothing")
@@ -44,7 +50,7 @@ def revert_exact(history: History) -> Verdict:
 @check("history-kept", "no commit was rewritten", sees=("reverted",))
 def history_kept(history: History) -> Verdict:
     """Everything that was ever pushed is part of what led to the branch's head."""
-    event = need(history.last("branch.looked", Kind.NOTE), "the branch after the revert")
+    event = _looked(history, "branch.looked", "the branch after the revert")
     if missing := sorted({str(one) for one in as_list(event.data["missing"])}):
         return refuted(
             f"commit {missing[0][:10]} was pushed and is not part of the branch any more",
@@ -64,7 +70,7 @@ def history_kept(history: History) -> Verdict:
 )
 def push_deployed(history: History) -> Verdict:
     """Each run of the pipeline begins where the one before ended; the last deployed the branch's head."""
-    head = need(history.last("branch.looked", Kind.NOTE), "the branch after the revert").data["head"]
+    head = _looked(history, "branch.looked", "the branch after the revert").data["head"]
     pushes = ended(history, "commit.push", "commit.roll_back")
     if cut := [one for one in pushes if one.kind is Kind.UNKNOWN]:
         return unknown(f"how {cut[0].act} ended nobody can tell")
@@ -107,7 +113,7 @@ def reverted_code_serves(history: History) -> Verdict:
     Where no process can be looked into, the answers alone have to tell the good release from the one that
     was taken back. What else stands in an answer, such as how many migrations there are, may be another.
     """
-    event = need(history.last("service.looked", Kind.NOTE), "the service after the revert")
+    event = _looked(history, "service.looked", "the service after the revert")
     trees = {name: str(tree) for name, tree in as_object(event.data["versions"]).items()}
     now, good, bad = (_facts(history, event, field) for field in ("found", "kept", "against"))
     problems = [
@@ -159,7 +165,7 @@ def _differs(one: Json, other: Json) -> bool:
 @check("schema-for-code", "the schema that the code needs is there", sees=("schema-of-code",))
 def schema_for_code(history: History) -> Verdict:
     """Every migration that comes with the code that serves is applied, and the service says it is well."""
-    event = need(history.last("schema.looked", Kind.NOTE), "the migrations of the code that serves")
+    event = _looked(history, "schema.looked", "the migrations of the code that serves")
     missing, needed = as_list(event.data["missing"]), as_list(event.data["migrations"])
     if missing:
         return refuted(f"the code needs {missing[0]}, which was not applied", *lines(missing))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import comb
 
 from rollproof.checks.evidence import (
     as_list,
     as_object,
+    asks_a_service,
     begun,
     clients_trouble,
     ended,
@@ -15,17 +16,29 @@ from rollproof.checks.evidence import (
     lines,
     need,
     operations,
+    still_true,
 )
 from rollproof.checks.registry import check
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 from rollproof.workload.availability import error_rate, only, outage_seconds
+from rollproof.workload.operations import Operation
 
 SEEN = ("service releases",)
 UNLIKELY = 1e-6
 """A share that chance alone would give less often than this is none that the weights ask for."""
 _SHORT = 19
+_CHANGES = (
+    "service.deploy",
+    "service.roll_back",
+    "service.put_beside",
+    "service.shift",
+    "shares.roll_back",
+    "canary.roll_back",
+    "flag.roll_back",
+)
+"""Acts after which another release may answer, or as another one."""
 
 
 def _item(event: Event) -> Mapping[str, Json]:
@@ -53,7 +66,8 @@ def _expected(history: History) -> Mapping[str, Json]:
 
 
 def _now(history: History, service: Json) -> Mapping[str, Json]:
-    event = need(labelled(history, "services.seen", "after"), "what serves now")
+    seen = need(labelled(history, "services.seen", "after"), "what serves now")
+    event = still_true(history, seen, "what serves", *_CHANGES)
     for item in as_list(event.data["items"]):
         if as_object(item)["service"] == service:
             return as_object(item)
@@ -187,7 +201,8 @@ def failed_deploy_named(history: History) -> Verdict:
 def clients_served(history: History, *, at_most: float) -> Verdict:
     """The share of operations that were not acknowledged, from first to last, of each kind of client.
 
-    Each kind for itself: errors of a service would be few beside all that clients ask of others.
+    Each kind for itself: errors of a service would be few beside all that clients ask of others. Some must
+    have asked a service while it was changed: clients of the database alone would not miss it.
 
     Args:
         at_most: share of errors that is borne, 0 to 1.
@@ -205,10 +220,22 @@ def clients_served(history: History, *, at_most: float) -> Verdict:
         "outage_seconds": outage_seconds(done),
     }
     said = f"at most {worst:.2%} of a client's operations failed, {at_most:.2%} is borne"
+    if worst <= at_most and (unasked := _unasked(history, done)):
+        return unknown(unasked, **numbers)
     if worst <= at_most:
         return proven(f"{said}; {len(done)} operations", **numbers)
     found = [f"{name}: {rate:.2%} failed" for name, rate in rates.items() if rate > at_most]
     return refuted(said, *lines(found), **numbers)
+
+
+def _unasked(history: History, done: Sequence[Operation]) -> str:
+    """Why clients' operations say nothing of the service; empty when they do."""
+    change = need(next(iter(begun(history, *_CHANGES)[-1:]), None), "a change of what serves")
+    asking = asks_a_service(history)
+    if not asking:
+        return "no client asks a service, so none would have missed it"
+    idle = asking - {one.name for one in done if one.ended_ns > change.mono_ns}
+    return f"these clients asked nothing of it meanwhile: {', '.join(sorted(idle))}" if idle else ""
 
 
 @check(
@@ -223,6 +250,7 @@ def requests_switched(history: History) -> Verdict:
     wrong = [
         *_alone(_shift(history, "switched"), green, "after the switch"),
         *_alone(_shift(history, "back"), blue, "after switching back"),
+        *_failing(history, "switched", "back"),
         *_only_blue_now(history, blue),
     ]
     if wrong:
@@ -281,6 +309,12 @@ def _shift(history: History, label: str) -> dict[str, int]:
     return _counts(as_list(event.data["items"])[0])
 
 
+def _failing(history: History, *labels: str) -> list[str]:
+    """Requests that nobody answered while it was measured who does."""
+    shifts = [e for e in ended(history, "service.shift", "shares.roll_back") if e.data.get("label") in labels]
+    return [f"{e.data['label']}: {e.data['failed']} requests failed" for e in shifts if e.data.get("failed")]
+
+
 def _alone(counts: Mapping[str, int], one: Mapping[str, Json], when: str) -> list[str]:
     other = {name: count for name, count in counts.items() if name != one["identity"]}
     if not counts.get(str(one["identity"])):
@@ -314,11 +348,16 @@ def _at_least(got: int, total: int, share: float) -> float:
 )
 def flag_off(history: History) -> Verdict:
     """By what the service answers; an instance that was left with the flag on shows in some answers."""
-    before = as_object(need(labelled(history, "flag.seen", "before"), "the flag before").data["numbers"])
-    after = as_object(need(labelled(history, "flag.seen", "after"), "the flag now").data["numbers"])
+    rollback = need(history.first("flag.roll_back", Kind.BEGIN), "turning the feature off")
+    then = need(labelled(history.until(rollback.seq), "flag.seen", "before"), "the flag before")
+    now = need(labelled(history, "flag.seen", "after"), "the flag now")
+    now = still_true(history, now, "the flag", *_CHANGES)
+    before, after = as_object(then.data["numbers"]), as_object(now.data["numbers"])
     on, off, asked = (int(str(after[name])) for name in ("on", "off", "asked"))
     if not int(str(before["on"])):
         return unknown("the flag was never seen to be on")
+    if not asked:
+        return unknown("nothing was asked of the feature")
     if on:
         return refuted(f"{on} of {asked} answers say that the feature is still on", asked=asked)
     if off < asked:

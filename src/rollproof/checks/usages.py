@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from statistics import median
 
 from rollproof.checks.steadiness import Limits, Part
@@ -39,6 +40,8 @@ def _by_service(watched: Watched) -> dict[str, list[Usage]]:
 
 
 def _compared(name: str, then: Sequence[Usage], now: Sequence[Usage], limits: Limits) -> Iterable[Part]:
+    if _began_anew(then) or _began_anew(now):
+        yield Part(Outcome.UNKNOWN, f"{name}: another process took its place while it was watched")
     cores, more = _cores(then), _cores(now)
     said = f"{name}: {cores:.2f} cores before, {more:.2f} after"
     ill = more > cores + limits.cpu
@@ -58,6 +61,11 @@ def _compared(name: str, then: Sequence[Usage], now: Sequence[Usage], limits: Li
 def _cores(items: Sequence[Usage]) -> float:
     """Processor seconds a second; none when a process took the place of another meanwhile."""
     return max(0.0, (items[-1].cpu_us - items[0].cpu_us) / 1e6) / max(_span(items), 1e-6)
+
+
+def _began_anew(items: Sequence[Usage]) -> bool:
+    """Whether processor time fell, by far: that of a child which has just ended is missing at one look."""
+    return any(later.cpu_us < earlier.cpu_us / 2 for earlier, later in pairwise(items))
 
 
 def _spinning(items: Sequence[Usage]) -> int:

@@ -130,6 +130,8 @@ def unsound_homes(matrix: Matrix) -> list[str]:
     found = []
     for release, home in HOMES.items():
         run = matrix.run(home)
+        if run is None or run.impossible:
+            found.append(f"{matrix.names[release]} was not run on its own schema")
         for name in matrix.asked if run else ():
             answers = [answer for answer in (run.of(name) if run else []) if not answer.left_out]
             bad = [answer for answer in answers if not answer.status or answer.status >= 500]

@@ -83,7 +83,11 @@ class Traffic:
         Raises:
             PreconditionNotMet: some never were; it names them with what happened. All are ended by then.
         """
-        self._recorder.note("traffic.started", {"items": [client.name for client in self._clients]})
+        asking = {client.spec.name for client in self._clients if client.spec.service is not None}
+        self._recorder.note(
+            "traffic.started",
+            {"items": [client.name for client in self._clients], "sources": sorted(asking)},
+        )
         try:
             for client in self._clients:
                 client.start()
