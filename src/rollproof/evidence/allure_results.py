@@ -51,7 +51,6 @@ def render_allure(history: History) -> Iterator[tuple[str, bytes]]:
         kept = _Kept(prefix)
         result = TestResult(uuid=prefix, fullName=_plain(one.id), testCaseId=_digest(one.id))
         result.historyId = result.testCaseId
-        result.name = _plain(f"{one.name} [{one.system}]" if one.system else one.name)
         fill(result, one, part, kept)
         data = asdict(result, filter=lambda _, value: bool(value) or value is False)
         yield f"{FOLDER}/{prefix}-result.json", json.dumps(data, ensure_ascii=False).encode("utf-8")
@@ -78,13 +77,17 @@ def fill(result: TestResult, one: ScenarioSummary, history: History, attach: Att
     from allure_commons.model2 import StatusDetails
 
     began = _milliseconds(one.started_at)
+    result.name = _plain(f"{one.name} [{one.system}]" if one.system else one.name)
     result.status = STATUS[one.outcome]
     result.statusDetails = StatusDetails(message=_plain(f"{one.outcome.value}: {one.reason}", _LONGEST))
     result.start, result.stop = began, began + round(one.seconds * 1000)
     result.steps = [*_steps(one.steps, began), *_checks(one, began), *result.steps]
     result.attachments = [*result.attachments, *_attachments(one, history, attach)]
+    suites = {label.name for label in result.labels} & {"suite", "parentSuite"}
     known = {(label.name, label.value) for label in result.labels}
-    result.labels += [label for label in _labels(one) if (label.name, label.value) not in known]
+    result.labels += [
+        label for label in _labels(one) if (label.name, label.value) not in known and label.name not in suites
+    ]
 
 
 def _steps(acts: Sequence[ActResult], began: int) -> list[TestStepResult]:

@@ -25,8 +25,10 @@ def checklist_matrix(scenarios: Sequence[ScenarioSummary]) -> dict[str, list[Ite
     items: dict[tuple[str, str], list[list[ChecklistItem]]] = {}
     for place, scenario in enumerate(scenarios):
         for item in scenario.checklist:
-            cells = items.setdefault((item.phase, item.item), [[] for _ in scenarios])
-            cells[place].append(item)
+            key = (item.phase, item.item)
+            if key not in items:
+                items[key] = [[] for _ in scenarios]
+            items[key][place].append(item)
     titles = {check.check: check.title for scenario in scenarios for check in scenario.checks}
     by_phase: dict[str, list[ItemRow]] = {}
     for phase in PHASES:

@@ -164,21 +164,21 @@ class Support:
 
 def coverage(controls: Controls, claims: Sequence[Claim], *, retested: bool) -> tuple[Support, ...]:
     """Every control of every framework, in the order of the file. `retested`: the run closed a finding."""
+    meant = [(rule, [claim for claim in claims if rule.means(claim)]) for rule in controls.rules]
     return tuple(
-        _support(controls, framework, control, claims, retested=retested)
+        _support(meant, framework, control, retested=retested)
         for framework in controls.frameworks.values()
         for control in framework.controls
     )
 
 
 def _support(
-    controls: Controls, framework: Framework, control: str, claims: Sequence[Claim], *, retested: bool
+    rules: Sequence[tuple[Rule, list[Claim]]], framework: Framework, control: str, *, retested: bool
 ) -> Support:
-    rules = [rule for rule in controls.rules if control in dict(rule.supports).get(framework.id, ())]
-    by_rule = [(rule, [claim for claim in claims if rule.means(claim)]) for rule in rules]
+    by_rule = [(rule, found) for rule, found in rules if control in dict(rule.supports).get(framework.id, ())]
     meant = [claim for _, found in by_rule for claim in found]
     outcomes = [claim.outcome for claim in meant]
-    done = retested and any(rule.on == RETEST for rule in rules)
+    done = retested and any(rule.on == RETEST for rule, _ in by_rule)
     if done:
         outcomes.append(Outcome.PROVEN)
     return Support(
