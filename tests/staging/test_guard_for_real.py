@@ -85,6 +85,7 @@ class Forwarder:
     def __init__(self, port: int) -> None:
         self.target = port
         self.seen = 0
+        self.near: list[socket.socket] = []
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self.socket.getsockname()[1]
         self.threads = [threading.Thread(target=self._serve)]
@@ -95,12 +96,15 @@ class Forwarder:
             while True:
                 near, _ = self.socket.accept()
                 self.seen += 1
+                self.near.append(near)
                 self.threads.append(threading.Thread(target=_forward, args=(near, self.target)))
                 self.threads[-1].start()
 
     def close(self) -> None:
-        """Ends with the last connection, which whoever made it closes."""
-        self.socket.shutdown(socket.SHUT_RDWR)
+        """Ends every connection that is still there."""
+        for one in (self.socket, *self.near):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
             thread.join()
         self.socket.close()
