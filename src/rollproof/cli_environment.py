@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from rollproof.cli_errors import explained
+from rollproof.cli_permissions import permissions_command
 from rollproof.errors import BadInput
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from rollproof.fidelity.examining import Examined
 
 app = typer.Typer(help="Look at environments that drills run in.", no_args_is_help=True)
+
+app.command("permissions")(permissions_command)
 
 _SAFE = "http://127.0.0.1:4566"
 
