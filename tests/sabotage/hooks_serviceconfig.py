@@ -17,6 +17,7 @@ from rollproof.diagnosis.deploys import Blamed, Served
 from rollproof.drill import drill as drill_module
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill
+from rollproof.environments.keeper import Keeper
 from rollproof.evidence import postmortem
 from rollproof.journal import History
 from rollproof.model.aws import Release
@@ -31,6 +32,18 @@ def one_service_forgotten(drill: Drill, act: Act) -> None:
         return configure(drill, service, changes) if service == first else ""
 
     _patched(drill, serviceconfig, "configure", first_only)
+
+
+def own_configuration_tried(drill: Drill, act: Act) -> None:
+    """What is tried is the old code with the variables that it was made for, which says nothing."""
+    beside = Services.launch_beside
+
+    def tried(
+        self: Services, name: str, *, release: Release, variables: Mapping[str, str]
+    ) -> tuple[Keeper, str]:
+        return beside(self, name, release=release, variables={**variables, **release.variables})
+
+    _patched(drill, Services, "launch_beside", tried)
 
 
 def only_the_file(drill: Drill, act: Act) -> None:

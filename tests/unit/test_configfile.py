@@ -123,3 +123,53 @@ def test_a_shallow_checkout_has_the_history_that_it_has(repository: Repository, 
     file = ConfigFile.open(copy / ".env.example", scratch=tmp_path / "scratch", services=(), where="here")
     file.commit({"LEVEL": "loud"}, "Change LEVEL")
     assert file.previous("LEVEL", "loud")[1] == "warning"
+
+
+BLOCKS = """services:
+  web:
+    environment:
+      LEVEL: info   # how much is logged
+      LIMIT: 5
+  worker:
+    environment:
+      - LEVEL=info
+      - LIMIT=9
+  mailer:
+    environment:
+      LIMIT: 2
+"""
+
+
+def limits(file: ConfigFile) -> list[str | None]:
+    return [file.of(name).now().variables.get("LIMIT") for name in ("web", "worker", "mailer")]
+
+
+def test_each_service_of_a_compose_file_has_values_and_a_history_of_its_own(repository: Repository) -> None:
+    file = opened(committed(repository, BLOCKS, name="compose.yml"), "web", "worker")
+    file.commit({"LIMIT": "0"}, "Change it")
+    assert limits(file) == ["0", "0", "2"]
+    for name, value in (("web", "5"), ("worker", "9")):
+        revision, found = file.of(name).previous("LIMIT", "0")
+        assert found == value
+        file.of(name).restore({"LIMIT": found}, f"as in {revision.commit}")
+    assert limits(file) == ["5", "9", "2"]
+
+
+@pytest.mark.parametrize("service", ["web", "worker"])
+def test_a_variable_that_was_taken_out_of_a_compose_file_comes_back_to_its_service(
+    repository: Repository, service: str
+) -> None:
+    file = opened(committed(repository, BLOCKS, name="compose.yml"), service).of(service)
+    before = file.now().variables
+    file.commit({"LIMIT": None}, "Take it out")
+    assert "LIMIT" not in file.now().variables
+    file.restore({"LIMIT": before["LIMIT"]}, "Put it back")
+    assert file.now().variables == before
+    assert limits(file)[2] == "2"
+
+
+def test_a_service_that_a_compose_file_does_not_have_is_given_all_that_it_says(
+    repository: Repository,
+) -> None:
+    file = opened(committed(repository, BLOCKS, name="compose.yml"), "web")
+    assert file.of("another") == file

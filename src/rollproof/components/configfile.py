@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,16 @@ class ConfigFile:
         opened.now()
         return opened
 
+    @property
+    def is_compose(self) -> bool:
+        """Told by its name's end."""
+        return Path(self.path).suffix in _COMPOSE
+
+    def of(self, service: str) -> ConfigFile:
+        """What one service is given: of a compose file that has it, its own; else all that the file says."""
+        own = self.is_compose and service in services_in(self._text(MAIN), self.path)
+        return replace(self, services=(service,)) if own else self
+
     def now(self) -> Revision:
         """The newest version. Raises BadInput when it is a compose file that cannot be read."""
         return self._at(self.repository.commit_of(MAIN))
@@ -120,7 +130,7 @@ class ConfigFile:
         commit = self.repository.commit_of(MAIN)
         text = self._text(commit)
         for name, value in changes.items():
-            text = _with_value(text, name, value)
+            text = self._changed(text, name, value)
         self._check_written(text, changes)
         return self._commit(commit, text, message)
 
@@ -135,6 +145,11 @@ class ConfigFile:
 
     def _text(self, commit: str) -> str:
         return self.repository.git("show", f"{commit}:{self.path}") + "\n"
+
+    def _changed(self, text: str, name: str, value: str | None) -> str:
+        if self.is_compose:
+            return _in_services(text, self.services, name, value)
+        return _with_value(text, name, value)
 
     def _check_written(self, text: str, changes: Mapping[str, str | None]) -> None:
         written = variables_in(text, self.path, self.services)
@@ -184,13 +199,18 @@ def _unquoted(value: str) -> str:
     return _COMMENT.sub("", value)
 
 
-def _in_compose(text: str, path: str, services: tuple[str, ...]) -> dict[str, str]:
+def services_in(text: str, path: str) -> dict[str, Any]:
+    """What a compose file says of each service. Raises BadInput for what is no YAML."""
     try:
         data = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise BadInput(f"{path} is not a compose file: it is not valid YAML", where=path) from error
     declared = data.get("services") if isinstance(data, dict) else None
-    every = declared if isinstance(declared, dict) else {}
+    return declared if isinstance(declared, dict) else {}
+
+
+def _in_compose(text: str, path: str, services: tuple[str, ...]) -> dict[str, str]:
+    every = services_in(text, path)
     chosen = [every[name] for name in services if name in every] or list(every.values())
     found: dict[str, str] = {}
     for spec in chosen:
@@ -210,14 +230,54 @@ def _plain(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _with_value(text: str, name: str, value: str | None) -> str:
-    """The text with another value in each line of that variable; in a new line when there is none."""
-    line = re.compile(
+def _in_services(text: str, services: tuple[str, ...], name: str, value: str | None) -> str:
+    """A compose file with another value of a variable of these services, and of no other."""
+    nodes = _environments(text, services)
+    having = [node for node in nodes if _line_of(name).search(_part(text, node))]
+    # from the end, so that what stands before is where it was
+    for node in sorted(having, key=lambda node: -node.start_mark.index):
+        begin, end = node.start_mark.index, node.end_mark.index
+        text = text[:begin] + _with_value(text[begin:end], name, value) + text[end:]
+    if having or value is None or not nodes or nodes[0].flow_style:
+        return text
+    first, listed = nodes[0].start_mark, isinstance(nodes[0], yaml.SequenceNode)
+    said = f"- {name}={value}" if listed else f'{name}: "{value}"'
+    return f"{text[: first.index]}{said}\n{' ' * first.column}{text[first.index :]}"
+
+
+def _environments(text: str, services: tuple[str, ...]) -> list[Any]:
+    """Where each of these services' variables stand, or each service's when there is none of these."""
+    every = dict(_entries(_under(yaml.compose(text), "services")))
+    chosen = [every[name] for name in services if name in every] or list(every.values())
+    found = {id(node): node for one in chosen if (node := _under(one, "environment")) is not None}
+    return list(found.values())
+
+
+def _entries(node: Any) -> list[tuple[str, Any]]:
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return [(str(key.value), value) for key, value in pairs]
+
+
+def _under(node: Any, name: str) -> Any:
+    return dict(_entries(node)).get(name)
+
+
+def _part(text: str, node: Any) -> str:
+    return text[node.start_mark.index : node.end_mark.index]
+
+
+def _line_of(name: str) -> re.Pattern[str]:
+    return re.compile(
         r"^(?P<before>[ \t]*(?:-[ \t]+)?(?:export[ \t]+)?(?P<q>[\"']?)"
         rf"{re.escape(name)}(?P=q)[ \t]*[=:][ \t]*)"
         r"(?P<value>.*)$",
         re.MULTILINE,
     )
+
+
+def _with_value(text: str, name: str, value: str | None) -> str:
+    """The text with another value in each line of that variable; in a new line when there is none."""
+    line = _line_of(name)
     if value is None:
         return re.sub(line.pattern + r"\n?", "", text, flags=re.MULTILINE)
     if not line.search(text):

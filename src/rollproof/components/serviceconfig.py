@@ -53,7 +53,7 @@ class ServiceVariables:
                 remedy=f"name some of: {', '.join(drill.system.service) or 'none is declared'}",
             )
         self._digests = drill.use(Digests)
-        self._found: dict[tuple[str, str | None], tuple[Revision, str | None]] = {}
+        self._found: dict[tuple[tuple[str, ...], str, str | None], tuple[Revision, str | None]] = {}
 
     @cached_property
     def file(self) -> ConfigFile:
@@ -72,8 +72,10 @@ class ServiceVariables:
         for service in self.spec.services:
             for name, value in running_variables(self.drill, service).items():
                 yield Fact("variable", f"{service} {name}", {"value": self._digests.of(value)})
-        for name, value in self.file.now().variables.items():
-            yield Fact("variable", f"{self.spec.history} {name}", {"value": self._digests.of(value)})
+        for service in self.spec.services:
+            for name, value in self.file.of(service).now().variables.items():
+                shown = f"{self.spec.history} {service} {name}"
+                yield Fact("variable", shown, {"value": self._digests.of(value)})
 
     def versions(self) -> list[Version]:
         """Each variable that the file or a service has, for each service; `unset` is a value too."""
@@ -98,10 +100,18 @@ class ServiceVariables:
                 remedy="name a variable that is none",
             )
         self._must_be_shared(wrong)
+        if self.file.is_compose:
+            self._say_what_runs()
         self.file.commit(wrong, f"Change {', '.join(sorted(wrong))}")
         for service in self.spec.services:
             configure(self.drill, service, wrong)
         return [f"{service} {name}" for service in self.spec.services for name in sorted(wrong)]
+
+    def _say_what_runs(self) -> None:
+        here = [name for name in self.spec.services if not is_run_by_aws(self.drill, name)]
+        if here:
+            said = f"{', '.join(here)} of {self.spec.history} run as processes of this machine, no container"
+            self.drill.recorder.note("provided", {"name": "docker compose", "found": said})
 
     def _must_be_shared(self, names: Iterable[str]) -> None:
         """Raises PreconditionNotMet for a variable that one of the services lacks and another has."""
@@ -130,18 +140,21 @@ class ServiceVariables:
                 where=known.name,
                 remedy="put it back from where secrets are kept, by rotating it if need be",
             )
-        revision, value = self._earlier(name, running_variables(self.drill, service).get(name))
-        self.file.restore({name: value}, f"Put {name} back as it was at {revision.commit[:12]}")
+        revision, value = self._earlier(service, name)
+        self.file.of(service).restore({name: value}, f"Put {name} back as it was at {revision.commit[:12]}")
         configure(self.drill, service, {name: value})
         source = f"{self.spec.history} at {revision.commit[:12]}"
         now = running_variables(self.drill, service).get(name)
         return Restored(known.name, source, revision.commit[:12], self._digest(now))
 
-    def _earlier(self, name: str, value: str | None) -> tuple[Revision, str | None]:
-        """Found once for all services, so that what was put back for one is not taken for the history."""
-        if (name, value) not in self._found:
-            self._found[name, value] = self.file.previous(name, value)
-        return self._found[name, value]
+    def _earlier(self, service: str, name: str) -> tuple[Revision, str | None]:
+        """Found once for all services of a file that has one value for all of them, so that what was put
+        back for one is not taken for the history."""
+        file, value = self.file.of(service), running_variables(self.drill, service).get(name)
+        key = (file.services, name, value)
+        if key not in self._found:
+            self._found[key] = file.previous(name, value)
+        return self._found[key]
 
     def secrets(self) -> Iterable[Secret]:
         for service in self.spec.services:
