@@ -47,7 +47,8 @@ def render_allure(history: History) -> Iterator[tuple[str, bytes]]:
     from attr import asdict
 
     for part, one in zip(attempts_of(history), summarise(history).scenarios, strict=True):
-        prefix = str(uuid5(NAMESPACE_URL, f"{part.events[0].run}\n{one.id}\n{one.attempt}"))
+        name = f"{part.events[0].run}\n{one.id}\n{one.attempt}"
+        prefix = str(uuid5(NAMESPACE_URL, name.encode("utf-8", "backslashreplace").decode()))
         kept = _Kept(prefix)
         result = TestResult(uuid=prefix, fullName=_plain(one.id), testCaseId=_digest(one.id))
         result.historyId = result.testCaseId

@@ -73,7 +73,8 @@ class _Document:
     def uuid(self, *parts: str) -> str:
         """Of the run and a part of it: the same journal gives the same UUIDs, another journal others."""
         head = self.run.heads[0].hash if self.run.heads else ""
-        return str(uuid5(_NAMESPACE_UUID, "\n".join([self.run.facts.run, head, *parts])))
+        name = "\n".join([self.run.facts.run, head, *parts])
+        return str(uuid5(_NAMESPACE_UUID, name.encode("utf-8", "backslashreplace").decode()))
 
     def to_json(self) -> dict[str, Json]:
         return _without_nothing(
@@ -100,7 +101,7 @@ class _Document:
         facts = self.run.facts
         ended = _time(facts.ended_at)
         return {
-            "title": _text(f"Rollback drills, run {facts.run}"),
+            "title": _title(f"Rollback drills, run {facts.run}"),
             "published": ended,
             "last-modified": ended,
             "version": "1",
@@ -111,7 +112,7 @@ class _Document:
                 {
                     "uuid": self.uuid("operator"),
                     "type": "person",
-                    "name": _text(facts.operator or "not recorded"),
+                    "name": _title(facts.operator or "not recorded"),
                 }
             ],
             "responsible-parties": [{"role-id": "operator", "party-uuids": [self.uuid("operator")]}],
@@ -143,7 +144,7 @@ class _Document:
         return _without_nothing(
             {
                 "uuid": self.uuid("result"),
-                "title": _text(f"Rollback drills in the {facts.environment or 'unnamed'} environment"),
+                "title": _title(f"Rollback drills in the {facts.environment or 'unnamed'} environment"),
                 "description": _text(
                     f"{len(self.run.scenarios)} scenarios, the run as a whole: {self.run.outcome.value}. "
                     f"{facts.seal_said}"
@@ -166,7 +167,7 @@ class _Document:
             {
                 "uuid": self.uuid("system", name),
                 "type": "this-system",
-                "title": _text(name),
+                "title": _title(name),
                 "description": _text(f"The system under drill, as its system file declares it: {name}"),
                 "status": {"state": "operational"},
             }
@@ -187,7 +188,7 @@ class _Document:
         return _without_nothing(
             {
                 "uuid": self._observed(one, place),
-                "title": _text(one_line(title, 400)),
+                "title": _title(title),
                 "description": _text(_said(one, check)),
                 "props": _observed_props(one, check),
                 "methods": ["TEST"],
@@ -225,7 +226,7 @@ class _Document:
         }
         return {
             "uuid": self.uuid("finding", control, one.id, str(one.attempt)),
-            "title": _text(one_line(one.name, 400)),
+            "title": _title(one.name),
             "description": _text(
                 f"Evidence supporting {control}: this drill came out {one.outcome.value}. "
                 "It says nothing of the rest of the control."
@@ -280,6 +281,11 @@ def _props(found: Mapping[str, str]) -> list[Json]:
         if said := one_line(printable(value), 500).strip():
             props.append({"name": token, "ns": NAMESPACE, "value": said})
     return props
+
+
+def _title(text: str) -> str:
+    """One line, as OSCAL wants of titles and names."""
+    return _text(one_line(text, 400))
 
 
 def _text(text: str) -> str:

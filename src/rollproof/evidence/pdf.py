@@ -28,7 +28,10 @@ _LONGEST = 400
 
 def available() -> bool:
     """Whether typst is installed. It is imported when a PDF is made."""
-    return find_spec("typst") is not None
+    try:
+        return find_spec("typst") is not None
+    except ValueError:  # it is there in name alone
+        return False
 
 
 def render_pdf(summary: RunSummary, language: str = "en") -> bytes:

@@ -142,7 +142,8 @@ _TEXTS = (
 def finding_id(place: Place, check: str) -> str:
     """`F-` and ten letters or digits (base 32), the same wherever and whenever it is found."""
     told = "\n".join((place.system, place.environment, place.scenario, check))
-    return f"F-{b32encode(hashlib.sha256(told.encode()).digest()).decode()[:10].lower()}"
+    body = told.encode("utf-8", "backslashreplace")
+    return f"F-{b32encode(hashlib.sha256(body).digest()).decode()[:10].lower()}"
 
 
 def day_of(when: datetime) -> str:
