@@ -133,10 +133,23 @@ def _read(body: bytes, source: str) -> Iterator[PublicKey]:
             words = line.split()
             at = next((n for n, word in enumerate(words) if word.startswith((b"ssh-", b"ecdsa-"))), None)
             if at is not None and not line.startswith(b"#"):
+                _expect_unconditional(words[:at], source)
                 public = serialization.load_ssh_public_key(b" ".join(words[at : at + 2]))
                 yield public_key(public, source)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BadInput("this is no public key", where=source, remedy=f"name {_KINDS}") from error
+
+
+def _expect_unconditional(before: list[bytes], source: str) -> None:
+    """What stands before a key in `allowed_signers` may limit it; a limit that is not kept is none."""
+    limits = (b"cert-authority", b"valid-after=", b"valid-before=", b"namespaces=", b"@")
+    told = [word for one in before for word in one.lower().split(b",") if word.startswith(limits)]
+    if any(word not in {b'namespaces="rollproof"', b"namespaces=rollproof"} for word in told):
+        raise BadInput(
+            "a key with conditions, which are not looked at here",
+            where=source,
+            remedy="name a file with the keys that are good today, without conditions",
+        )
 
 
 def signer_of(key: str, *, root: Path, endpoint: str | None = None, region: str | None = None) -> Signer:
