@@ -177,8 +177,6 @@ def _show(data: object, lines: list[str], *, as_json: bool) -> None:
 
 
 def _lines(found: Verification) -> list[str]:
-    from rollproof.evidence.wording import printable
-
     lines = [_verdict(found)]
     if (said := found.statement) is not None:
         lines.append(
@@ -188,8 +186,16 @@ def _lines(found: Verification) -> list[str]:
     for one in found.signoffs:
         key = f"key {str(one['keyid'])[:16]}…" + ("" if one["key_given"] else ", which was not given")
         remark = f": {one['remark']}" if one["remark"] else ""
-        lines.append(f"  ✓ {one['by']} signed {one['item']} at {one['at']} by {key}{remark}")
-    return [printable(line) for line in [*lines, *(f"  – {note}" for note in found.notes)]]
+        mark = "✓" if one["key_given"] else "–"
+        lines.append(f"  {mark} {one['by']} signed {one['item']} at {one['at']} by {key}{remark}")
+    return [_one_line(line) for line in [*lines, *(f"  – {note}" for note in found.notes)]]
+
+
+def _one_line(text: str) -> str:
+    """What somebody else wrote never looks like a line of ours, nor moves the cursor."""
+    from rollproof.evidence.wording import printable
+
+    return printable(text).replace("\n", "\\n")
 
 
 def _verdict(found: Verification) -> str:
@@ -212,4 +218,5 @@ def _lines_of_folder(whole: FolderVerification) -> list[str]:
 
     lines = [line for bundle in whole.bundles for line in _lines(bundle)]
     lines += [f"✗ {one}" for one in whole.findings] + [f"– {note}" for note in whole.notes]
+    lines = [_one_line(line) for line in lines]
     return [*lines, f"{whole.result.name.lower()}: {count_of(len(whole.bundles), 'run')}"]

@@ -25,14 +25,16 @@ class Judged:
 
 def judge_again(history: History) -> list[Judged]:
     """Every recorded verdict, judged again on what was known before it."""
-    return [_again(history, event) for event in history.events if event.act == "verify"]
+    claims = [event for event in history.events if event.act == "verify"]
+    apart = {actor: history.of_scenario(actor) for actor in {event.actor for event in claims}}
+    return [_again(apart[event.actor], event) for event in claims]
 
 
-def _again(history: History, event: Event) -> Judged:
+def _again(mine: History, event: Event) -> Judged:
     name = str(event.data["check"])
     check = all_checks().get(name)
     params = event.data.get("params")
-    before = history.of_scenario(event.actor).until(event.seq)
+    before = mine.until(event.seq)
     if check is None:
         verdict = unknown(f"this version has no check {name!r}")
     elif event.data.get("status") == UNSEEN:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 
 from rollproof.errors import JournalError
@@ -57,7 +58,8 @@ def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> 
         found.findings.append(Finding(Reason.INDEX, INDEX, "there is no index of the runs"))
     trust = replace(trust, index=entries or None)
     found.bundles = [verify_bundle(folder, trust) for folder in _sealed(reports)]
-    found.findings += _gaps(reports, entries, trust.anchors or {})
+    found.findings += _gaps(found.bundles, entries, trust.anchors or {})
+    found.findings += _sealed_twice(entries)
     found.findings += _links(found.bundles, entries)
     found.notes += _told(entries)
     return found
@@ -68,9 +70,17 @@ def _sealed(reports: Path) -> list[Path]:
     return sorted(path.parent for path in reports.glob(f"*/{SEAL}") if not path.parent.is_symlink())
 
 
-def _gaps(reports: Path, entries: Sequence[Entry], anchors: Mapping[str, str]) -> Iterator[Finding]:
-    """Runs that were there, as somebody knows, and are not any more."""
-    here = {folder.name for folder in _sealed(reports)}
+def _gaps(
+    bundles: Sequence[Verification], entries: Sequence[Entry], anchors: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Runs that were there, as somebody knows, and are not any more. A folder's name alone is no run."""
+    here = set()
+    for bundle in bundles:
+        run = bundle.statement.run if bundle.statement else bundle.folder.name
+        if run == bundle.folder.name:
+            here.add(run)
+        else:
+            yield Finding(Reason.INDEX, bundle.folder.name, f"it holds the run {run}")
     expired = {entry.run for entry in entries if entry.kind is Entered.EXPIRED}
     sealed = {entry.run: entry for entry in entries if entry.kind is Entered.EXECUTED and entry.data["seal"]}
     for run, entry in sealed.items():
@@ -84,6 +94,21 @@ def _gaps(reports: Path, entries: Sequence[Entry], anchors: Mapping[str, str]) -
     for entry in entries:
         if entry.kind is Entered.PLANNED and entry.run not in closed:
             yield Finding(Reason.GAP, entry.run, f"it was planned at {entry.at} and never came to its end")
+
+
+def _sealed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """What is sealed stays as it is; a seal in the place of another one hides what that one said."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.kind is not Entered.EXECUTED:
+            continue
+        before = first.setdefault(entry.run, entry)
+        if before.data["seal"] not in (None, entry.data["seal"]):
+            told = f"it was sealed {before.data['outcome']}, and sealed anew {entry.data['outcome']}"
+            yield Finding(Reason.INDEX, entry.run, told)
+        elif before.data["head"] != entry.data["head"]:
+            told = f"it ended {before.data['outcome']}; what was sealed later is another journal"
+            yield Finding(Reason.INDEX, entry.run, told)
 
 
 def _links(bundles: Sequence[Verification], entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -115,3 +140,6 @@ def _told(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{entry.run}: removed: {entry.data['reason']}"
         elif entry.kind is Entered.EXECUTED and not entry.data["seal"]:
             yield f"{entry.run}: {entry.data['outcome']}, not sealed: {entry.data.get('reason', '')}"
+    for before, entry in pairwise(entries):
+        if entry.at < before.at:
+            yield f"line {entry.seq} of the index: the clock went back, from {before.at} to {entry.at}"

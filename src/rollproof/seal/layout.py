@@ -21,6 +21,8 @@ LEASE = ".lease"
 """the empty file by which a run holds its folder"""
 _BESIDE = frozenset({SEAL, CHECKSUM, TIMESTAMP})
 _CHUNK = 1 << 20
+_LARGEST = 1 << 30
+"""bytes of one file; Rollproof writes none that is near it, and a file with holes may claim any size"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ def listing(folder: Path) -> tuple[list[str], list[Strange]]:
             strange.append(Strange(name, "a symbolic link, which can lead anywhere"))
         elif not entry.is_file(follow_symlinks=False):
             strange.append(Strange(name, "neither a file nor a folder"))
+        elif entry.stat(follow_symlinks=False).st_size > _LARGEST:
+            strange.append(Strange(name, "larger than 1 GiB"))
         elif not (name.rpartition("/")[2] == LEASE and entry.stat().st_size == 0):
             names.append(name)
     return sorted(names), strange + list(_ambiguous(names))

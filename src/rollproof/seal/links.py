@@ -9,7 +9,7 @@ from rollproof.evidence.register import Entered, Entry
 from rollproof.seal.envelope import Envelope
 from rollproof.seal.layout import SEAL
 from rollproof.seal.result import Reason, Trust, Verification
-from rollproof.seal.statement import Statement, digest_of_bytes
+from rollproof.seal.statement import MALFORMED, Link, Statement, digest_of_bytes
 
 
 def check_links(found: Verification, trust: Trust) -> None:
@@ -32,7 +32,7 @@ def _previous(folder: Path, found: Verification) -> None:
     try:
         payload = Envelope.from_bytes((folder / SEAL).read_bytes()).payload
         run, digest = Statement.from_bytes(payload).run, digest_of_bytes(payload)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, *MALFORMED):
         found.add(Reason.PREVIOUS, str(folder), "there is no seal of Rollproof's in it")
         return
     if before is None:
@@ -66,9 +66,20 @@ def _indexed(found: Verification, index: Sequence[Entry]) -> None:
         told = str(mine[-1].data.get("seal"))[:16] if mine else "no seal"
         found.add(Reason.INDEX, run, f"the index has {told} of this run, not {found.digest[:16]}…")
     where = found.statement.index
-    if where is not None:
-        at = int(where.name) - 1 if where.name.isdigit() else len(index)
-        if at >= len(index) or index[at].hash != where.digest:
-            found.add(
-                Reason.INDEX, run, f"line {where.name} of the index is not the one that was sealed with it"
-            )
+    if where is not None and not _is_line(where, index):
+        found.add(Reason.INDEX, run, f"line {where.name} of the index is not the one that was sealed with it")
+    if mine:
+        _as_entered(mine[-1], found)
+
+
+def _is_line(where: Link, index: Sequence[Entry]) -> bool:
+    return any(str(entry.seq) == where.name and entry.hash == where.digest for entry in index)
+
+
+def _as_entered(entry: Entry, found: Verification) -> None:
+    """What the index says of the run is what was sealed: others read only the index."""
+    assert found.statement is not None
+    said = found.statement
+    if (entry.data["outcome"], entry.data["head"]) != (said.outcome, said.head):
+        told = f"the index has {entry.data['outcome']}, journal {str(entry.data['head'])[:16]}…"
+        found.add(Reason.INDEX, said.run, f"{told}; {said.outcome}, journal {said.head[:16]}… was sealed")

@@ -1,4 +1,4 @@
-"""Which code made a bundle's reports: only the same can be asked to make them again, byte for byte."""
+"""Which code judged a run and made its reports: only the same can be asked to do so again, byte for byte."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-_ROOMS = ("evidence", "model")
+_ROOMS = ("checks", "evidence", "model")
 _LIBRARIES = ("jinja2", "markupsafe", "junitparser", "typst")
 
 
 @cache
 def renderer() -> str:
-    """Rollproof's version and a digest of what renders: its own code and the libraries' versions."""
+    """Rollproof's version and a digest of what judges and renders: its code and the libraries' versions."""
     digest = hashlib.sha256()
     for room in _ROOMS:
         for name, body in _sources(files("rollproof") / room, room):

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     CHAIN = "the journal's chain is broken"
     HEAD = "the journal is not the one that was sealed"
     RENDERED = "a report is not what the journal gives"
+    JUDGED = "a verdict is not what the journal gives"
     OUTCOME = "the outcome is not what the journal gives"
     PREVIOUS = "the link to the run before is wrong"
     INDEX = "the index does not agree"

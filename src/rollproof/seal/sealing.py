@@ -27,7 +27,7 @@ from rollproof.privacy.files import Leak, search_folder
 from rollproof.seal.envelope import Envelope, sealed
 from rollproof.seal.layout import CHECKSUM, SEAL, covered, digest_of, listing
 from rollproof.seal.renderer import renderer
-from rollproof.seal.statement import Key, Link, Statement, digest_of_bytes
+from rollproof.seal.statement import MALFORMED, Key, Link, Statement, digest_of_bytes
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -149,7 +149,7 @@ def sealed_before(folder: Path) -> Sealed:
     try:
         payload = Envelope.from_bytes((folder / SEAL).read_bytes()).payload
         return Sealed(folder, digest_of_bytes(payload), Statement.from_bytes(payload).key)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *MALFORMED) as error:
         raise BadInput(
             "the run's seal was altered", where=str(folder), remedy="see with `rollproof verify` what was"
         ) from error

@@ -17,6 +17,7 @@ from rollproof.seal.keys import PublicKey, key_named
 from rollproof.seal.layout import SEAL, SIGNATURES, digest_of
 from rollproof.seal.result import Reason, Trust, Verification
 from rollproof.seal.statement import (
+    MALFORMED,
     SIGN_OFF,
     Key,
     Statement,
@@ -121,7 +122,7 @@ def _statement(folder: Path) -> tuple[Statement, str]:
         raise BadInput(
             "this run is not sealed", where=str(folder), remedy="seal it: `rollproof seal`"
         ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, *MALFORMED) as error:
         raise BadInput(
             "the run's seal was altered", where=str(folder), remedy="see with `rollproof verify` what was"
         ) from error
@@ -154,15 +155,19 @@ def _free_name(folder: Path, by: str) -> str:
 
 def check_signoffs(folder: Path, names: Sequence[str], found: Verification, trust: Trust) -> None:
     """Every file among the signatures must be a sign-off of this very seal."""
+    seen: dict[bytes, str] = {}
     for name in (name for name in names if name.startswith(f"{SIGNATURES}/")):
         try:
             envelope = Envelope.from_bytes((folder / name).read_bytes())
             said = SignOff.from_bytes(envelope.payload)
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, AttributeError):
+        except (OSError, *MALFORMED):
             found.add(Reason.SIGN_OFF, name, "this is no sign-off, or was altered")
             continue
         if why := _wrong(envelope, said, found, trust):
             found.add(Reason.SIGN_OFF, name, why)
+            continue
+        if (first := seen.setdefault(envelope.payload, name)) != name:
+            found.add(Reason.SIGN_OFF, name, f"it is {first} once more: one sign-off counts once")
             continue
         known = any(key.keyid == said.key.keyid for key in trust.keys)
         found.signoffs.append(_told(said, name, known=known))
@@ -197,13 +202,13 @@ def _told(said: SignOff, name: str, *, known: bool) -> dict[str, Any]:
     }
 
 
-def expect_signoffs(folder: Path, found: Verification, index: Sequence[Entry]) -> None:
-    """Sign-offs that the index knows of are there as they were."""
+def expect_signoffs(folder: Path, names: Sequence[str], found: Verification, index: Sequence[Entry]) -> None:
+    """Sign-offs that the index knows of are there as they were. No path is opened that is not in `names`."""
     assert found.statement is not None
     for entry in index:
         if entry.kind is not Entered.SIGNED or entry.run != found.statement.run:
             continue
-        path = folder / SIGNATURES / str(entry.data["file"])
-        if not path.exists() or digest_of(path) != entry.data["digest"]:
+        name = f"{SIGNATURES}/{entry.data['file']}"
+        if name not in names or digest_of(folder / name) != entry.data["digest"]:
             said = f"{entry.data['by']} signed {entry.data['item']}, and it is not here as it was"
-            found.add(Reason.SIGN_OFF, f"{SIGNATURES}/{entry.data['file']}", said)
+            found.add(Reason.SIGN_OFF, name, said)

@@ -16,6 +16,8 @@ from rollproof.model.json import Json, canonical, read_canonical
 STATEMENT = "https://in-toto.io/Statement/v1"
 SEALED_RUN = "urn:rollproof:sealed-run:1"
 SIGN_OFF = "urn:rollproof:sign-off:1"
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What reading bytes raises that somebody else made up; never a crash of the checker."""
 
 
 @dataclass(frozen=True, slots=True)

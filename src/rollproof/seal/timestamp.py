@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -15,6 +15,7 @@ from rollproof.errors import BadInput, EnvironmentUnavailable
 from rollproof.seal.layout import SEAL, TIMESTAMP
 
 _SECONDS = 30.0
+_APART = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,22 @@ def check_stamp(body: bytes, sealed: bytes, roots: Sequence[Path]) -> Stamped:
     except tsp.VerificationError as error:
         raise ValueError(str(error)) from error
     return Stamped(info.gen_time, trusted=True)
+
+
+def clocks_apart(stamped: Stamped, sealed_at: str) -> list[str]:
+    """What there is to say when the computer's clock and the authority's are more than an hour apart.
+
+    A stamp may be had long after the seal; one that is older than the seal tells that a clock was wrong.
+    """
+    try:
+        apart = stamped.at.astimezone(UTC) - datetime.fromisoformat(sealed_at).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return ["the seal does not say when it was made"]
+    if abs(apart) <= _APART:
+        return []
+    if apart < timedelta(0):
+        return [f"the seal says that it is {-apart} younger than its stamp: the computer's clock was ahead"]
+    return [f"the stamp is {apart} younger than the seal says it is: stamped later, or the clock was behind"]
 
 
 def _compare(info: tsp.TimeStampTokenInfo, sealed: bytes) -> None:

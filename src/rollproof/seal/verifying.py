@@ -14,12 +14,13 @@ from rollproof.errors import RollproofError
 from rollproof.evidence.write import JOURNAL
 from rollproof.journal import History, read_journal
 from rollproof.seal.envelope import Envelope
+from rollproof.seal.judged import check_judged
 from rollproof.seal.keys import key_named
 from rollproof.seal.layout import CHECKSUM, SEAL, TIMESTAMP, covered, digest_of, listing
 from rollproof.seal.links import check_links
 from rollproof.seal.renderer import renderer
 from rollproof.seal.result import Reason, Trust, Verification
-from rollproof.seal.statement import Statement, digest_of_bytes
+from rollproof.seal.statement import MALFORMED, Statement, digest_of_bytes
 
 
 def verify_bundle(folder: Path, trust: Trust) -> Verification:
@@ -36,28 +37,30 @@ def _verify(folder: Path, trust: Trust, found: Verification) -> None:
     names, strange = listing(folder)
     for one in strange:
         found.add(Reason.STRANGE, one.name, one.why)
+    safe = all(one.name in names for one in strange)  # a pipe or a link is never opened, wherever it leads
     if SEAL not in names:
         found.add(Reason.NOT_SEALED, SEAL, "there is no seal in this folder")
         return
-    envelope = _envelope(folder, found)
+    envelope = _envelope(folder, names, found)
     if envelope is not None:
         _signature(envelope, trust, found)
     if found.statement is not None:
-        history = _journal(folder, found)
+        history = _journal(folder, names, found)
         _files(folder, names, found)
-        if history is not None:
+        if history is not None and safe:
+            check_judged(history, found)
             _reports(folder, names, history, found, trust)
         check_links(found, trust)
     _afterwards(folder, names, found, trust)
 
 
-def _envelope(folder: Path, found: Verification) -> Envelope | None:
+def _envelope(folder: Path, names: Sequence[str], found: Verification) -> Envelope | None:
     body = (folder / SEAL).read_bytes()
-    _checksum(folder, body, found)
+    _checksum(folder, names, body, found)
     try:
         envelope = Envelope.from_bytes(body)
         found.statement = Statement.from_bytes(envelope.payload)
-    except (ValueError, KeyError, TypeError, RecursionError, AttributeError) as error:
+    except MALFORMED as error:
         found.add(Reason.SEAL, SEAL, f"it cannot be read as Rollproof writes it ({type(error).__name__})")
         return None
     found.digest = digest_of_bytes(envelope.payload)
@@ -66,13 +69,10 @@ def _envelope(folder: Path, found: Verification) -> Envelope | None:
     return envelope
 
 
-def _checksum(folder: Path, body: bytes, found: Verification) -> None:
-    try:
-        told = (folder / CHECKSUM).read_bytes()
-    except OSError:
+def _checksum(folder: Path, names: Sequence[str], body: bytes, found: Verification) -> None:
+    if CHECKSUM not in names:
         found.add(Reason.MISSING, CHECKSUM, "the seal's checksum is not there")
-        return
-    if told != f"{hashlib.sha256(body).hexdigest()}  {SEAL}\n".encode():
+    elif (folder / CHECKSUM).read_bytes() != f"{hashlib.sha256(body).hexdigest()}  {SEAL}\n".encode():
         found.add(Reason.SEAL, SEAL, f"it is not what {CHECKSUM} says")
 
 
@@ -111,8 +111,11 @@ def _stranger(envelope: Envelope, keyid: str, signature: bytes, trust: Trust, fo
         found.notes.append(f"signed by key {keyid[:16]}…, which was not checked: name it with --keys")
 
 
-def _journal(folder: Path, found: Verification) -> History | None:
+def _journal(folder: Path, names: Sequence[str], found: Verification) -> History | None:
     assert found.statement is not None
+    if JOURNAL not in names:
+        found.add(Reason.CHAIN, JOURNAL, "there is no journal")
+        return None
     try:
         history = read_journal(folder / JOURNAL)
     except RollproofError as error:
@@ -198,7 +201,7 @@ def _rendered(history: History, found: Verification) -> Iterator[tuple[str, byte
 
 def _afterwards(folder: Path, names: Sequence[str], found: Verification, trust: Trust) -> None:
     if TIMESTAMP in names:
-        from rollproof.seal.timestamp import check_stamp
+        from rollproof.seal.timestamp import check_stamp, clocks_apart
 
         try:
             stamped = check_stamp(
@@ -208,6 +211,7 @@ def _afterwards(folder: Path, names: Sequence[str], found: Verification, trust: 
                 "a trusted authority" if stamped.trusted else "an authority that was not checked (--tsa-root)"
             )
             found.notes.append(f"stamped {stamped.at:%Y-%m-%d %H:%M:%S} UTC by {by}")
+            found.notes += clocks_apart(stamped, found.statement.sealed_at if found.statement else "")
         except ValueError as error:
             found.add(Reason.TIME_STAMP, TIMESTAMP, str(error))
     if any(name.startswith("signatures/") for name in names):
@@ -217,4 +221,4 @@ def _afterwards(folder: Path, names: Sequence[str], found: Verification, trust: 
     if trust.index is not None and found.statement is not None:
         from rollproof.seal.signoff import expect_signoffs
 
-        expect_signoffs(folder, found, trust.index)
+        expect_signoffs(folder, names, found, trust.index)
