@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from rollproof.workload.samples import Sample, Series
 from rollproof.workload.slowness import (
     COLD_STARTS,
+    COMPUTING,
+    ELSEWHERE,
     FUNCTION,
     IN_FRONT,
     LOCKS,
@@ -120,6 +122,9 @@ def test_the_slowest_is_the_one_that_was_waited_for_longest() -> None:
         ({"total_ms": 900, "function_ms": 890, "init_ms": 700}, COLD_STARTS),
         ({"total_ms": 900, "function_ms": 890, "init_ms": 0, "active_share": 0.2}, FUNCTION),
         ({"total_ms": 900, "function_ms": 90}, IN_FRONT),
+        ({"total_ms": 900, "service_cores": 0.9, "active_share": 0.0}, COMPUTING),
+        ({"total_ms": 900, "service_cores": 0.0, "active_share": 0.0}, ELSEWHERE),
+        ({"total_ms": 900, "service_cores": 0.0, "active_share": 0.9}, QUERIES),
         ({"total_ms": 900}, ""),
         ({}, ""),
         ({"function_ms": 90}, ""),
