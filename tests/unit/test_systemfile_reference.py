@@ -35,7 +35,7 @@ def default_of(model: type[BaseModel], key: str) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
-    if hint_says_duration(model, key):
+    if hint_says_duration(model, key) and value is not None:
         return say_duration(value)
     return f"`{value}`" if value else "none"
 

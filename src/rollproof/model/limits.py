@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from rollproof.model.spec import Seconds, Spec
+
+SHORTEST = 30
+"""seconds that a lock holds at least"""
 
 
 class Limits(Spec):
@@ -47,5 +50,12 @@ class Lock(Spec):
 
     table: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$")] = "rollproof-locks"
     """DynamoDB table of the locks in the environment's account; made when it is not there"""
-    expires: Annotated[Seconds, Field(ge=30)] = 120.0
+    expires: Seconds = 120.0
     """how long after its holder's last sign of life a lock in that table holds"""
+
+    @field_validator("expires")
+    @classmethod
+    def _long_enough(cls, seconds: float) -> float:
+        if seconds < SHORTEST:
+            raise ValueError(f"at least {SHORTEST}s, or a slow network would lose it")
+        return seconds

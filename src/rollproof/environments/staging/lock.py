@@ -67,8 +67,8 @@ class Holder:
 
 
 def me() -> str:
-    """Who drills, and on which machine: `ann@runner-3`."""
-    return f"{operator() or 'somebody'}@{socket.gethostname().partition('.')[0]}"
+    """Who drills, and on which machine: `ann on runner-3`. Not as an e-mail address has it."""
+    return f"{operator() or 'somebody'} on {socket.gethostname().partition('.')[0]}"
 
 
 def key_of(database: str) -> int:
