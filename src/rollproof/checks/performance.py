@@ -8,11 +8,9 @@ from rollproof.checks.rollbacks import is_rollback
 from rollproof.journal import Event, History, Kind
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
 from rollproof.workload.samples import Watched
-from rollproof.workload.slowness import Held, Threshold, calm_for, first_held, where_time_goes
+from rollproof.workload.slowness import A_FEW, Held, Threshold, calm_for, first_held, where_time_goes
 
 INVESTIGATE = "performance.investigate"
-A_FEW = 3
-"""Answers below which nothing was measured; a slow system gives few."""
 
 
 @check(

@@ -11,6 +11,8 @@ from rollproof.workload.samples import Sample, Series
 PERIODS = 4
 """Periods that make up the time for which a threshold has to be exceeded."""
 SHARE = 0.95
+A_FEW = 3
+"""Answers below which nothing was measured; a slow system gives few."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,15 @@ from rollproof.model.durations import say_duration
 from rollproof.model.json import Json, JsonObject
 from rollproof.waiting import eventually
 from rollproof.workload.samples import Series, Watched
-from rollproof.workload.slowness import Held, Threshold, calm_for, first_held, slowest, where_time_goes
+from rollproof.workload.slowness import (
+    A_FEW,
+    Held,
+    Threshold,
+    calm_for,
+    first_held,
+    slowest,
+    where_time_goes,
+)
 
 ROLL_BACK, GO_ON = "roll back", "go on investigating, no rollback"
 TIMES = 3.0
@@ -88,7 +96,7 @@ class Investigate(Act):
         def decided() -> bool:
             series = watching.so_far().series
             over = first_held(series, threshold) is not None or calm_for(series, threshold)
-            return over or watching.warm_for > long_enough
+            return (over and watching.asked() >= A_FEW) or watching.warm_for > long_enough
 
         within = long_enough + ANSWER_SECONDS * len(watching.targets)
         eventually(decided, within=within, every=0.1, what="the system had been slow, or was well again")
