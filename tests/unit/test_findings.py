@@ -5,8 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import shlex
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from standing_support import NOW, claim, drilled
@@ -21,6 +24,8 @@ from rollproof.evidence.standing.ledger import LEDGER, enter_run, read_ledger
 from rollproof.model.verdict import Outcome
 
 P, R, U = Outcome.PROVEN, Outcome.REFUTED, Outcome.UNKNOWN
+REPORTS = Path("reports")
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to" / "keep-rollbacks-ready.md"
 LATER = (datetime.now(UTC) + timedelta(days=60)).date().isoformat()
 
 
@@ -182,18 +187,12 @@ def test_a_risk_is_accepted_only_by_a_person_with_a_reason_and_until_a_day_to_co
         assert result.exit_code == 2
         assert "error:" in said(result)
     assert run("accept", finding, "--by", "ana", "--until", LATER).exit_code == 2
-    assert len(read_ledger(read_ledger_folder()).entries) == 1
-
-
-def read_ledger_folder():
-    from pathlib import Path
-
-    return Path("reports")
+    assert len(read_ledger(REPORTS).entries) == 1
 
 
 def test_an_acceptance_ends_with_its_day(finding):
     run("accept", finding, "--by", "ana", "--reason", "r", "--until", LATER)
-    found = read_ledger(read_ledger_folder()).findings[finding]
+    found = read_ledger(REPORTS).findings[finding]
     end = datetime.fromisoformat(f"{LATER}T12:00:00+00:00")
     assert found.state(end) is State.ACCEPTED
     assert found.state(end + timedelta(days=1)) is State.OPEN
@@ -221,3 +220,22 @@ def test_a_name_that_is_a_formula_or_a_mention_does_no_harm():
     rows = list(csv.DictReader(io.StringIO(EXPORTS["csv"]([found], NOW)["findings.csv"])))
     assert rows[0]["name"].startswith("'=")
     assert "@team" not in "".join(EXPORTS["github"]([found], NOW).values())
+
+
+def test_a_persons_address_stays_out_of_later_runs_which_are_sealed(finding, here):
+    run("accept", finding, "--by", "ana@example.com", "--reason", "ask bia@example.com", "--until", LATER)
+    folder = drilled(here / "reports", "two", {"b": "proven"})
+    kept = json.loads((folder / "findings.json").read_text())["findings"][0]
+    assert (kept["state"], kept["until"]) == ("accepted", LATER)
+    assert "example.com" not in "".join(
+        path.read_text(encoding="utf-8") for path in folder.rglob("*.json") if path.name != "seal.json"
+    )
+
+
+def test_every_command_of_the_how_to_is_one(finding):
+    text = HOW_TO.read_text(encoding="utf-8").replace("F-k3xz7qmplo", finding).replace("2027-05-31", LATER)
+    commands = re.findall(r"rollproof ([a-z]+ [^`\n]*)(?:`|$)|^rollproof (.+)$", text, re.MULTILINE)
+    assert len(commands) > 6
+    for inline, own in commands:
+        result = CliRunner().invoke(app, shlex.split(inline or own))
+        assert result.exit_code in (0, 1, 3), said(result)
