@@ -65,7 +65,7 @@ def test_the_pages_whole_file_is_a_sound_system_file(tmp_path: Path) -> None:
     (tmp_path / "database" / "seed.sql").touch()
     (tmp_path / "system.toml").write_text(text)
     system = read_system(tmp_path / "system.toml")
-    services = {"database", "service", "traffic", "smoke"}
+    services = {"database", "service", "image", "traffic", "smoke"}
     in_aws = "release stack function api table site secret settings alarm notifications".split()
     assert system.components == {*services, *in_aws}
 
