@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import tomlkit
 from psycopg.conninfo import make_conninfo
 from standin import DATABASE, DSN, StandIn
-from test_drills_on_staging import Staged, forker, staged  # noqa: F401  a fixture
+from test_drills_on_staging import Staged, events_of, forker, stacks, staged  # noqa: F401  a fixture
 
 from rollproof.environments.staging.rights import Right, rights_of, script_of, statements
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+
+from test_iam_policy import findings
 
 ROLE, OWNER = "drill role", "Shop owner"
 
@@ -73,6 +80,7 @@ def _gone() -> list[str]:
     return [f'DROP OWNED BY "{ROLE}"', f'DROP ROLE "{ROLE}"']
 
 
+@pytest.mark.slow
 def test_the_role_is_enough_and_each_of_its_rights_is_needed(
     tmp_path: Path,
     forker: Any,  # noqa: F811
@@ -90,3 +98,34 @@ def test_the_role_is_enough_and_each_of_its_rights_is_needed(
         less = [right for right in rights if right is not left_out]
         assert drilled_as(found, owned, less).code != 0, f"nobody missed {left_out}"
     assert owned.everything() == before
+
+
+def test_copies_of_stacks_are_deployed_and_torn_down_and_their_rights_are_known(
+    tmp_path: Path,
+    forker: Any,  # noqa: F811
+    place: StandIn,
+) -> None:
+    """What was called on the copies, as a policy that a linter has nothing to say of."""
+    found, before = stacks(tmp_path, forker, place), place.everything()
+    document = tomlkit.parse((tmp_path / "system.toml").read_text())
+    document["environments"]["staging"]["stacks"] = "copy"  # type: ignore[index]
+    found.drilled.write("system.toml", tomlkit.dumps(document))
+    assert found.rollproof("drill", "approve", "plan.toml", "--by", "ann").code == 0
+    ended = found.drill()
+    assert ended.code == 0, ended.said
+    names = {str(event.data["name"]) for event in found.drilled.journal().all("stack.operation")}
+    assert names
+    assert all("-staging-rp" in name for name in names), names
+    assert "lock.take ok" in events_of(found)
+    assert place.everything() == before
+    [run] = found.drilled.runs()
+    written = found.rollproof(
+        "environment", "permissions", str(run), "--system=system.toml", "--output=permissions"
+    )
+    assert written.code == 0, written.said
+    policy = json.loads((tmp_path / "permissions" / "policy.json").read_text())
+    assert findings(policy, tmp_path) == []
+    actions = {action for one in policy["Statement"] for action in one["Action"]}
+    assert {"cloudformation:ExecuteChangeSet", "s3:PutObject"} <= actions
+    [stack] = [one for one in policy["Statement"] if "cloudformation:ExecuteChangeSet" in one["Action"]]
+    assert stack["Resource"] != ["*"]

@@ -65,10 +65,11 @@ def test_databases_are_listed_first_and_removed_only_when_asked(system: Path, pl
         place.run(*(f'DROP DATABASE IF EXISTS "{name}"' for name in (OLD_NAME, young, alike)))
 
 
-def test_a_database_that_was_put_aside_gets_its_name_back(system: Path, place: StandIn) -> None:
-    """The clone that bears its name goes; what was put aside is the environment's own."""
+@pytest.mark.parametrize("clone", [f"CREATE DATABASE {DATABASE}", "SELECT"])
+def test_a_database_that_was_put_aside_gets_its_name_back(clone: str, system: Path, place: StandIn) -> None:
+    """The clone that bears its name goes, if it was made; what was put aside is the environment's own."""
     before = place.everything()
-    place.run(f'ALTER DATABASE {DATABASE} RENAME TO "{KEPT_NAME}"', f"CREATE DATABASE {DATABASE}")
+    place.run(f'ALTER DATABASE {DATABASE} RENAME TO "{KEPT_NAME}"', clone)
     swept = rollproof("sweep", str(system), "--yes")
     assert swept.exit_code == 0, swept.output
     assert place.everything() == before

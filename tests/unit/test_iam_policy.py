@@ -109,6 +109,8 @@ def test_what_nobody_knows_is_said_and_not_granted() -> None:
 def test_what_differs_from_run_to_run_is_left_open() -> None:
     name = HERE.name("rollproof-000011112222-embedded-20261122T050312Z-1f3a9c-orders")
     assert name == "rollproof-123456789012-staging-*-orders"
+    assert HERE.name("hello-staging-rp1f3a9c") == "hello-staging-*"
+    assert HERE.name("facade-decade-2024") == "facade-decade-2024"
 
 
 def test_every_exception_names_an_operation_and_actions_that_there_are() -> None:

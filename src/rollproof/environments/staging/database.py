@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +23,8 @@ from rollproof.errors import EnvironmentUnavailable, WrongPlace
 from rollproof.model.environments import Staging
 
 CONNECT_SECONDS = 10
+MAINTENANCE = "postgres"
+"""the database that is always there"""
 NO_FILE = "/nonexistent/rollproof"
 """In the place of ~/.pgpass: libpq reads that one unless it is told of another."""
 NEUTRAL = {
@@ -66,11 +69,26 @@ def conninfo_of(target: Target, address: str = "") -> str:
     return make_conninfo("", **{**parameters_of(target, address), **place})
 
 
-def look_at(target: Target, allowed: Staging) -> ServerFacts:
+def look_at(target: Target, allowed: Staging, *, healing: bool = False) -> ServerFacts:
     """What the server is, in one transaction that may not write.
+
+    Args:
+        healing: the database itself may be away, put aside by the run that is healed.
 
     Raises EnvironmentUnavailable when it does not answer, or answers what cannot be made out.
     """
+    try:
+        return _look(target, allowed)
+    except EnvironmentUnavailable:
+        if not healing:
+            raise
+        facts = _look(replace(target, database=MAINTENANCE), allowed)
+        if target.database in facts.databases:
+            raise
+        return replace(facts, database=target.database)
+
+
+def _look(target: Target, allowed: Staging) -> ServerFacts:
     address = target.resolved[0] if len(target.resolved) == 1 else ""
     try:
         with psycopg.connect(conninfo_of(target, address), autocommit=False, row_factory=dict_row) as conn:

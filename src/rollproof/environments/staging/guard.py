@@ -73,7 +73,7 @@ class Guard:
 
     def _server(self) -> None:
         assert self.facts.target is not None
-        self._learn(server=look_at(self.facts.target, self.allowed))
+        self._learn(server=look_at(self.facts.target, self.allowed, healing=self.healing))
 
     def _learn(self, **found: object) -> None:
         self.facts = replace(self.facts, **found)  # type: ignore[arg-type]  # its own fields

@@ -22,8 +22,11 @@ from rollproof.model.json import Json
 
 _DATE = re.compile(r"\d{4}_\d{2}_\d{2}$")
 """CloudFront's operations end in the date of their version, its actions do not."""
-_RANDOM = re.compile(r"\d{8}[Tt]\d{6}[Zz]?(?:[-_][0-9a-f]+)*|(?<![0-9A-Za-z])[0-9a-f]{6,}(?![0-9A-Za-z])")
-"""Parts of names that the next run has otherwise: times, digests."""
+_RANDOM = re.compile(
+    r"\d{8}[Tt]\d{6}[Zz]?(?:[-_][0-9a-f]+)*"
+    r"|(?<![0-9A-Za-z])(?:rp)?(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9A-Za-z])"
+)
+"""Parts of names that the next run has otherwise: times, digests, working copies; no words."""
 _ACCOUNT = re.compile(r"(?<!\d)\d{12}(?!\d)")
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _FROM = {
