@@ -12,6 +12,7 @@ ITU-T E.164 and the numbering plans that `phonenumbers` ships; JWT, RFC 7519.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,27 +48,43 @@ class Hit:
 
 
 _DIGITS = re.compile(r"(?<!\d)(?<!\d[.,])(?:\d{15}|\d{11})(?!\d|[.,]\d)", re.ASCII)
-_MASKED_CPF = re.compile(r"(?<!\d)\d{3}([. ]?)\d{3}\1\d{3}[- ]\d{2}(?!\d)", re.ASCII)
+_MASKED_CPF = re.compile(r"(?<!\d)(?:\d{3}([. -])\d{3}\1\d{3}[-/ ]\d{2}|\d{9}-\d{2})(?!\d)", re.ASCII)
 _MASKED_CNS = re.compile(r"(?<!\d)\d{3}([ .])\d{4}\1\d{4}\1\d{4}(?!\d)", re.ASCII)
 _AT = re.compile(r"(?:@|%40)(?:[^\W_][\w-]*\.)+[^\W\d_]{2,24}(?![\w-])")
 _LOCAL = re.compile(r"[\w.%+'-]+\Z")
 _NO_MAIL = frozenset({"git", "hg", "npm"})
 """Users in addresses of repositories: `git@github.com:team/service`."""
+_NO_DOMAIN = re.compile(
+    r"(?i)(?:@|%40)\d+\.\d|.*\.(?:service|socket|timer|mount|automount|slice|scope|swap|target|internal"
+    r"|localdomain)\Z"
+)
+"""What follows an @ in versions (`x@1.0.0-rc.a`), systemd's units (`getty@tty1.service`) and inner hosts"""
+_REPOSITORY = re.compile(r":[\w~./-]{1,200}\.git\b")
+_UNIT = re.compile(r" ?(?:bytes?|rows|ns|us|ms|B)\b")
 _E164 = re.compile(r"(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){7,14}(?!\d)", re.ASCII)
 _BRAZILIAN = re.compile(
-    r"(?<![\w.])(?:\([1-9]\d\) ?(?:9 ?)?\d{4}[- ]?\d{4}|[1-9]\d ?9\d{4}-\d{4})(?![\w-])", re.ASCII
+    r"(?<![\w.])(?:\([1-9]\d\) ?(?:9 ?)?\d{4}[- ]?\d{4}|[1-9]\d[ -]?9\d{4}-\d{4})(?![\w-])", re.ASCII
 )
 _NAMED_PHONE = re.compile(
-    r"(?i)\b(?:phone|telephone|telefone|celular|whatsapp|mobile|fone)\w{0,12}[\"']?\s{0,3}[=:(]{1,2}\s{0,3}[\"']?"
-    r"(\+?\d{10,13})(?!\d)",
+    r"(?i)\b(?:(?:phone|telephone|telefone|celular|whatsapp|mobile|fone)\w{0,12}|tel)[\"']?\s{0,3}[=:(]{1,2}"
+    r"\s{0,3}[\"']?(\+?\d{10,13}|\(?[1-9]\d\)?[ .-]?9?\d{4}[ .-]?\d{4})(?!\d)",
     re.ASCII,
 )
 _NAMED_SECRET = re.compile(
-    r"(?i)(?:passw(?:or)?d|passphrase|\bpwd|senha|secret[_-]?access[_-]?key|client[_-]?secret|api[_-]?key"
-    r"|(?:auth|access|session|refresh|bearer)[_-]?token)(?:\\?[\"'])?\s{0,3}(?:=|:(?=\s{0,3}\\?[\"']))\s{0,3}"
+    r"(?i)(?:passw(?:or)?d|passphrase|\bpwd|senha|\b\w*_pass|secret[_-]?(?:access[_-]?)?key|client[_-]?secret"
+    r"|api[_-]?key|account[_-]?key|(?:auth|access|session|refresh|bearer)[_-]?token)(?:\\?[\"'])?\s{0,3}"
+    r"(?:=|:(?=\s{0,3}(?:\\?[\"']|\d{6}))|:(?=\s{1,3}(?=\S{0,64}\d)[^\s\"'\\,;&()<>\[\]{}]{6,64}(?:\\[nr]|[\r\n]|\Z)))\s{0,3}"
     r"(?:\\?[\"']([^\"'\\\s][^\"'\\]{2,})\\?[\"']|([^\s\"'\\,;&)<>\]}]{4,}))"
 )
-_DSN = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s:/@\"'<>]{0,80}:([^\s@\"'/<>]{1,200})@")
+_DSN = re.compile(
+    r"[a-zA-Z][a-zA-Z0-9+.-]{1,20}://[^\s:/@\"'<>]{0,80}:(?!/|\d{1,5}(?:[/?#\"'\s]|\Z))([^\s@\"'<>]{1,200})@"
+)
+_HEADER = re.compile(
+    r"(?i)\b(?:(?:x-(?:api-key|auth-token|vault-token|amz-security-token)|private-token|authorization)"
+    r"[\"']?\s?:\s?[\"']?(?:token |apikey |basic |bearer )?|cookie[\"']?\s?:\s?[\"']?[\w.-]{1,60}=)"
+    r"(?=\S{0,200}\d)([A-Za-z0-9+/._=~%-]{12,})"
+)
+_HEADERS = ("x-api-key", "-token", "authorization", "cookie")
 _TOKENS = (
     ("eyJ", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}(?:\.[\w-]*)?"),
     ("gh", r"\bgh[pousr]_[A-Za-z0-9]{20,}"),
@@ -83,11 +100,21 @@ _TOKENS = (
     ("dop_v1_", r"\bdop_v1_[a-f0-9]{64}\b"),
     ("hvs.", r"\bhvs\.[\w-]{20,}"),
     ("SG.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    ("hooks.slack.com/", r"hooks\.slack\.com/(?:services|workflows|triggers)/[\w/]{16,}"),
+    ("/api/webhooks/", r"discord(?:app)?\.com/api/webhooks/\d+/[\w-]{20,}"),
+    ("webhook.office.com/", r"\bwebhook\.office\.com/[\w@/-]{16,}"),
+    (":AA", r"\b\d{8,10}:AA[\w-]{32,34}(?![\w-])"),
+    ("whsec_", r"\bwhsec_[A-Za-z0-9+/]{20,}"),
+    ("glrt-", r"\bglrt-[\w-]{16,}"),
+    ("sk-", r"\bsk-[A-Za-z0-9]{40,}"),
+    ("://", r"(?<=://)[A-Za-z0-9_]{30,}(?=@)"),
+    ("EARER ", r"\bBEARER [A-Za-z0-9._~+/-]{16,}=*"),
     ("earer ", r"\b[Bb]earer [A-Za-z0-9._~+/-]{16,}=*"),
     ("asic ", r"\bAuthorization[\"']?\s?[:=]\s?[\"']?[Bb]asic [A-Za-z0-9+/]{12,}=*"),
 )
 _KEYS = (
-    ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY-----"),
+    ("PRIVATE KEY", r"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----"),
+    ("PuTTY-User-Key-File", r"\bPuTTY-User-Key-File-\d"),
     ("AKIA", r"\bAKIA[A-Z0-9]{16}\b"),
     ("ASIA", r"\bASIA[A-Z0-9]{16}\b"),
     ("AGE-SECRET-KEY-", r"\bAGE-SECRET-KEY-1[A-Z0-9]{50,}"),
@@ -96,19 +123,44 @@ _BLANKS = re.compile(
     r"(?i)\[cut|\(not shown|\*{3,}|\.{3}|…|#[0-9a-f]{8,}|\$|\{|<|none\b|null\b|true\b|false\b"
 )
 """What stands where a secret would be, and is none."""
+_CODE = re.compile(r"%\(|:[a-z_]+\Z|\?\Z|(?:os|self|settings|models|process|var|data|config)\.|\w*env\b")
+"""What is written without quotes where a program takes a secret from elsewhere."""
 
 
 def find(text: str) -> list[Hit]:
     """Everything recognised in `text`, in order; what overlaps is told once, the first of it.
 
-    Linear in the length of the text.
+    Linear in the length of the text. Digits, blanks and dashes of any script count as plain ones.
     """
+    if not text.isascii():
+        text = text.translate(_PLAIN)
     found = sorted((hit for look in _LOOKS for hit in look(text)), key=lambda hit: (hit.start, -hit.end))
     apart: list[Hit] = []
     for hit in found:
         if not apart or hit.start >= apart[-1].end:
             apart.append(hit)
     return apart
+
+
+class _Plain(dict[int, int | str]):
+    """Each letter's plain form, of the same length, so that places in a text stay what they are."""
+
+    def __missing__(self, code: int) -> int | str:
+        letter = chr(code)
+        match unicodedata.category(letter):
+            case "Nd":
+                plain = str(unicodedata.decimal(letter))
+            case "Zs":
+                plain = " "
+            case "Pd":
+                plain = "-"
+            case _:
+                plain = {"＠": "@", "．": ".", "（": "(", "）": ")", "＋": "+"}.get(letter, letter)
+        self[code] = plain
+        return plain
+
+
+_PLAIN = _Plain()
 
 
 def without(text: str, kinds: frozenset[Kind] = frozenset(Kind)) -> str:
@@ -121,7 +173,7 @@ def without(text: str, kinds: frozenset[Kind] = frozenset(Kind)) -> str:
     return "".join([*parts, text[end:]])
 
 
-_STRETCH = re.compile(r"(?<!\d)[\d+(][\d .()-]{8,}", re.ASCII)
+_STRETCH = re.compile(r"(?<!\d)[\d+(][\d .()/-]{8,}", re.ASCII)
 """All that may be a number of a person, so that the patterns need not be tried on every letter."""
 
 
@@ -136,7 +188,9 @@ def _stretches(text: str) -> Iterator[Hit]:
 def _numbers(text: str, begin: int, until: int) -> Iterator[Hit]:
     for match in _DIGITS.finditer(text, begin, until):
         kind = Kind.CPF if match.end() - match.start() == 11 else Kind.CNS
-        if _valid(kind)(match.group()) and not _in_hexadecimal(text, *match.span()):
+        if _UNIT.match(text, match.end()) or _in_hexadecimal(text, *match.span()):
+            continue
+        if _valid(kind)(match.group()):
             yield Hit(kind, *match.span())
 
 
@@ -171,8 +225,17 @@ def _valid(kind: Kind) -> Callable[[str], bool]:
 def _emails(text: str) -> Iterator[Hit]:
     for match in _AT.finditer(text):
         local = _LOCAL.search(text[max(0, match.start() - 64) : match.start()])
-        if local and local.group().strip("'.") and local.group() not in _NO_MAIL:
-            yield Hit(Kind.EMAIL, match.start() - len(local.group()), match.end())
+        if not local or not local.group().strip("'.") or local.group() in _NO_MAIL:
+            continue
+        start = match.start() - len(local.group())
+        if not _user_of_a_host(text, start, match):
+            yield Hit(Kind.EMAIL, start, match.end())
+
+
+def _user_of_a_host(text: str, start: int, match: re.Match[str]) -> bool:
+    """`ssh://deploy@host.tld`, `deploy@host.tld:team/x.git`, and what is no domain at all."""
+    in_address = text.endswith("://", 0, start) and not text.endswith("mailto://", 0, start)
+    return in_address or bool(_NO_DOMAIN.match(match.group()) or _REPOSITORY.match(text, match.end()))
 
 
 def _phones(text: str, begin: int, until: int) -> Iterator[Hit]:
@@ -182,7 +245,7 @@ def _phones(text: str, begin: int, until: int) -> Iterator[Hit]:
                 yield Hit(Kind.PHONE, *match.span())
 
 
-_PHONE_WORDS = ("phone", "fone", "celular", "whatsapp", "mobile")
+_PHONE_WORDS = ("tel", "phone", "fone", "celular", "whatsapp", "mobile")
 
 
 def _named_phones(text: str) -> Iterator[Hit]:
@@ -219,7 +282,26 @@ def _addresses(text: str) -> Iterator[Hit]:
             yield Hit(Kind.DSN, *match.span())
 
 
-_SECRET_WORDS = ("passw", "passphrase", "pwd", "senha", "secret", "api_key", "api-key", "apikey", "token")
+def _headers(text: str) -> Iterator[Hit]:
+    lowered = text.lower()
+    if any(word in lowered for word in _HEADERS):
+        for match in _HEADER.finditer(text):
+            yield Hit(Kind.TOKEN, *match.span(1))
+
+
+_SECRET_WORDS = (
+    "passw",
+    "passphrase",
+    "_pass",
+    "account",
+    "pwd",
+    "senha",
+    "secret",
+    "api_key",
+    "api-key",
+    "apikey",
+    "token",
+)
 _LONGEST_NAME = 16
 
 
@@ -239,7 +321,8 @@ def _named_at(text: str, place: int, end: int) -> Iterator[Hit]:
         if match.start() > place:
             return
         group = 1 if match.group(1) is not None else 2
-        if not _BLANKS.match(match.group(group)):
+        said = match.group(group)
+        if not _BLANKS.match(said) and not (group == 2 and _CODE.match(said)):
             yield Hit(Kind.PASSWORD, *match.span(group))
 
 
@@ -264,4 +347,4 @@ def _rows(text: str) -> Iterator[Hit]:
             yield Hit(Kind.ROW, *match.span(1))
 
 
-_LOOKS = (_rows, _stretches, _named_phones, _emails, _secrets, _addresses, _named)
+_LOOKS = (_rows, _stretches, _named_phones, _emails, _secrets, _addresses, _headers, _named)

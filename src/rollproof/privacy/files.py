@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rollproof.privacy.detect import Hit, Kind, find
+from rollproof.privacy.spellings import known_spellings, spellings
 
 _MEASURES = re.compile(
     r"(?:.*_)?(?:ns|seconds|bytes|rows|count|seq|of|pid|port|size|digest|value|hash|prev|identifier|id|line"
@@ -49,7 +50,8 @@ def search_folder(folder: Path, files: Iterable[Path], *, known: Sequence[str] =
     Args:
         known: values that must not be there whatever they look like, such as a password in use.
     """
-    search = _Search(secrets.token_bytes(32), tuple(known))
+    spelt = {one for value in known for one in known_spellings(value)}
+    search = _Search(secrets.token_bytes(32), tuple(sorted(spelt, key=len)))
     return [leak for path in files for leak in search.file(path.relative_to(folder).as_posix(), path)]
 
 
@@ -72,9 +74,15 @@ class _Search:
 
     def body(self, name: str, body: bytes) -> Iterator[Leak]:
         for text, has_lines in _texts(body):
-            for hit in self.hits(text):
-                line = text.count("\n", 0, hit.start) + 1 if has_lines else 0
-                yield Leak(name, line, hit.kind, self.mask(text, hit))
+            told = set()
+            for start, plain in [(0, text), *spellings(text)]:
+                for hit in self.hits(plain):
+                    place = start + (hit.start if plain is text else 0)
+                    line = text.count("\n", 0, place) + 1 if has_lines else 0
+                    leak = Leak(name, line, hit.kind, self.mask(plain, hit))
+                    if plain is text or leak not in told:
+                        yield leak
+                    told.add(leak)
 
     def hits(self, text: str) -> Iterator[Hit]:
         yield from (hit for hit in find(text) if not _measured(text, hit))
@@ -89,6 +97,8 @@ class _Search:
 def _texts(body: bytes) -> Iterator[tuple[str, bool]]:
     """What can be read in a file: its text, and what a PDF holds deflated."""
     yield body.decode("utf-8", "replace"), b"\0" not in body
+    if b"\0" in body:  # text of two bytes a letter, among others
+        yield body.replace(b"\0", b"").decode("utf-8", "replace"), False
     if body.startswith(b"%PDF"):
         for match in _STREAM.finditer(body):
             yield _inflated(match.group(1)).decode("utf-8", "replace"), False

@@ -264,7 +264,9 @@ def put(path: Path, body: bytes) -> None:
         partial.unlink(missing_ok=True)
 
 
-_SECRET_VARIABLE = re.compile(r"(?i)(?:password|passwd|passphrase|secret|token|api_?key|access_?key|_pwd)$")
+_SECRET_VARIABLE = re.compile(
+    r"(?i)(?:password|passwd|passphrase|secret|token|(?:api|access|secret|private|account)_?key|_pwd|_pass|webhook(?:_url)?|credentials?|dsn)$"
+)
 
 
 def known_secrets(variables: Mapping[str, str]) -> list[str]:
