@@ -326,3 +326,9 @@ def test_a_subject_named_twice_is_no_statement(reports, keys):
     data["subject"].append(data["subject"][0])
     write_seal(reports / RUNS[0], sealed(canonical(data), signer(keys[0])))
     assert reasons(verify_bundle(reports / RUNS[0], trusting(keys[0]))) == {Reason.SEAL}
+
+
+def test_a_remark_that_holds_what_must_not_leave_is_not_signed(reports, keys):
+    with pytest.raises(BadInput, match="a CPF number"):
+        sign_off(reports / RUNS[0], signer(keys[1]), by="Bia", remark="asked 529.982.247-25")
+    assert not (reports / RUNS[0] / "signatures").exists()

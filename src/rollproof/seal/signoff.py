@@ -78,8 +78,8 @@ def sign_off(folder: Path, signer: Signer, *, by: str, item: str = "", remark: s
         item: of the checklist; the whole run without it.
 
     Raises:
-        BadInput: the run is not sealed or its seal was altered, the item is not on its checklist, or who
-            signs is who ran the drill: four eyes are two people and two keys.
+        BadInput: the run is not sealed or its seal was altered, the item is not on its checklist, the remark
+            holds what must not leave, or who signs ran the drill: four eyes are two people and two keys.
         EnvironmentUnavailable: the key did not sign, or the folder cannot be written.
     """
     from rollproof.seal.keys import signing_key
@@ -90,6 +90,7 @@ def sign_off(folder: Path, signer: Signer, *, by: str, item: str = "", remark: s
     if why := same_person(statement, by, key.keyid):
         raise BadInput(why, where=str(folder), remedy="let somebody else sign, by a key of their own")
     _expect_item(folder, item)
+    _expect_nothing_personal(folder, remark)
     at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     body = signed(SignOff(seal, by, item or WHOLE, remark, at, key).to_bytes(), signer).to_bytes()
     path = folder / SIGNATURES / f"{_free_name(folder, by)}.json"
@@ -142,6 +143,18 @@ def _expect_item(folder: Path, item: str) -> None:
             f"the checklist of this run has no item {item!r}",
             where=str(folder),
             remedy=f"one of {', '.join(known)}" if known else "leave --item out: it has no checklist",
+        )
+
+
+def _expect_nothing_personal(folder: Path, remark: str) -> None:
+    """A remark comes after the search of the bundle and lies in it all the same."""
+    from rollproof.privacy.detect import find
+
+    if hits := find(remark):
+        raise BadInput(
+            f"the remark holds {hits[0].kind}",
+            where=str(folder),
+            remedy="say it without: what is signed cannot be taken back",
         )
 
 
