@@ -17,8 +17,10 @@ from typing import Any
 
 from rollproof.waiting import pause
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_WAKE = signal.SIGUSR2
+SIGNALS: tuple[signal.Signals, ...] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+_WAKE: signal.Signals = getattr(signal, "SIGUSR2", signal.SIGINT)
 """interrupts whatever the main thread waits for, so that it hears of the reason now"""
 
 _healing = 0
