@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drill_support import begin_drill, session_in
 from typer.testing import CliRunner
 
 from rollproof.cli import app
+from tests.unit.drill_support import begin_drill, session_in
 
 
 @pytest.fixture
