@@ -188,7 +188,7 @@ def _versions(history: History) -> Iterator[str]:
             yield version
 
 
-_IMAGE = re.compile(r"[\w./:-]*@?sha256:[0-9a-f]{64}")
+_IMAGE = re.compile(r"(?<![\w./:-])[\w./:-]*@?sha256:[0-9a-f]{64}")
 _WITH_IMAGES = ("image", "release", "service")
 
 
