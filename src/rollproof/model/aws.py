@@ -209,7 +209,7 @@ class Notifications(Spec):
 
 
 class StatusPage(Spec):
-    """Where users read how the system is. Drills tell a receiver of their own in its place, never the page."""
+    """Where users read how the system is. Drills tell a receiver of their own instead, never the page."""
 
     url: str
     """what updates are posted to as JSON, `{"status": …, "message": …}`"""
