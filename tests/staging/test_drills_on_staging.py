@@ -314,7 +314,7 @@ DRILLS: dict[str, Callable[..., Staged]] = {
     "in place": partial(staged, touch="in-place", database=ALLOWED),
     "stacks": stacks,
 }
-GROUPS = 30
+GROUPS = 34
 """More groups of three events than any of the drills has."""
 
 
