@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import html
 import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -155,3 +158,19 @@ def test_the_search_stays_quick_on_texts_made_to_be_slow():
     ):
         find(text)
         find(f"{text}é")
+
+
+def test_the_bytes_of_a_font_in_a_pdf_are_not_read_as_text(tmp_path: Path) -> None:
+    font = bytes(range(256)) * 4 + b"\0\1\2 a.person@mail.org \3\4" + bytes(range(256)) * 4
+    for stream in (font, zlib.compress(font)):
+        (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7\n1 0 obj <<>>\nstream\n" + stream + b"\nendstream\n")
+        assert search_folder(tmp_path, [tmp_path / "a.pdf"]) == []
+
+
+@pytest.mark.parametrize("pack", [bytes, zlib.compress])
+def test_text_in_a_pdf_is_read_whether_it_is_deflated_or_not(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    text = pack(b'{"said": "write to a.person@mail.org"}')
+    (tmp_path / "a.pdf").write_bytes(b"%PDF-1.7\n1 0 obj <<>>\nstream\n" + text + b"\nendstream\n")
+    assert [leak.kind for leak in search_folder(tmp_path, [tmp_path / "a.pdf"])] == [Kind.EMAIL]

@@ -23,6 +23,9 @@ _FIELD = re.compile(r"[\"'](\w{1,60})[\"']\s*[:=]\s*(?:value=)?[\"']?-?\Z")
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _NUMBERS = frozenset({Kind.CPF, Kind.CNS})
 _BEFORE = 120
+_CONTROL = bytes({*range(32)} - {9, 10, 12, 13})
+_READABLE = 0.98
+"""share of bytes that are no control characters, from which on a stream is text; random bytes have 0.89"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +99,27 @@ class _Search:
 
 def _texts(body: bytes) -> Iterator[tuple[str, bool]]:
     """What can be read in a file: its text, and what a PDF holds deflated."""
+    if body.startswith(b"%PDF"):
+        yield _STREAM.sub(b"stream endstream", body).decode("utf-8", "replace"), False
+        streams = (_inflated(match.group(1)) for match in _STREAM.finditer(body))
+        yield from ((stream.decode("utf-8", "replace"), False) for stream in streams if _is_text(stream))
+        return
     yield body.decode("utf-8", "replace"), b"\0" not in body
     if b"\0" in body:  # text of two bytes a letter, among others
         yield body.replace(b"\0", b"").decode("utf-8", "replace"), False
-    if body.startswith(b"%PDF"):
-        for match in _STREAM.finditer(body):
-            yield _inflated(match.group(1)).decode("utf-8", "replace"), False
 
 
 def _inflated(stream: bytes) -> bytes:
+    """A stream as it is read: not every one is deflated."""
     try:
         return zlib.decompressobj().decompress(stream)
     except zlib.error:
-        return b""
+        return stream
+
+
+def _is_text(stream: bytes) -> bool:
+    """Whether it is something to read: among the bytes of a font or a picture anything can be found."""
+    return len(stream.translate(None, _CONTROL)) > _READABLE * len(stream)
 
 
 def _measured(text: str, hit: Hit) -> bool:
