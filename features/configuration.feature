@@ -89,7 +89,7 @@ Feature: A wrong setting is rolled back, and the code left alone
     Then an alarm rang while the fault was there
     And the alarms are silent again, and armed
 
-  @service @service-environment
+  @service @variables
   Scenario: A wrong variable of several services is put back on each, from its history in git
     Given the services run as they are configured
     And the settings are known as they are now
@@ -105,7 +105,7 @@ Feature: A wrong setting is rolled back, and the code left alone
     And the record of this drill tells no secret
     And the system works
 
-  @service @release @image @service-environment
+  @service @release @image @variables
   Scenario: A wrong variable of a service in containers is put back through what runs it
     Given the current release of the service serves
     And the services run as they are configured
@@ -121,7 +121,7 @@ Feature: A wrong setting is rolled back, and the code left alone
     And the code was left alone
     And the system works
 
-  @service @release @runnable @service-environment
+  @service @release @runnable @variables
   Scenario: Code goes back together with the configuration that it was made for
     Given the services run the release before, as it was configured
     And the settings are known as they are now

@@ -17,6 +17,7 @@ _TABLES = {
     "image": "`runner`, `name` and `repository` to a [service.*]",
     "pipeline": "two healthy releases whose {path} a service's `command` names",
     "runnable": "`path` to two releases, and {path} to a service's `command`",
+    "variables": "[settings.*] of the kind `service-environment`",
 }
 _LISTED = ("release", "traffic")
 

@@ -324,7 +324,17 @@ class System(Spec):
     @property
     def uses_aws(self) -> bool:
         """Whether anything that it declares lives in an AWS account."""
-        here = {"database", "service", "smoke", "traffic", "release", "pipeline", "image", "runnable"}
+        here = {
+            "database",
+            "service",
+            "smoke",
+            "traffic",
+            "release",
+            "pipeline",
+            "image",
+            "runnable",
+            "variables",
+        }
         if {spec.kind for spec in self.settings.values()} <= {"service-environment"}:
             here |= {"settings"}
         if self.notifications and not (self.notifications.topic or self.notifications.sender):
@@ -365,6 +375,7 @@ class System(Spec):
             "pipeline": len(healthy) > 1 and self.runs_releases,
             "image": self.release and any(one.runner != "process" for one in self.service.values()),
             "runnable": self._runs_folders,
+            "variables": any(one.kind == "service-environment" for one in self.settings.values()),
             "stack": self.stack,
             "function": self.function,
             "api": self.api,

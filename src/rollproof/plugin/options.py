@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 ENVIRONMENTS = ("embedded", "containers", "staging")
 COMPONENTS = frozenset(
     """alarm api database function image notifications pipeline release runnable secret service settings site
-    smoke stack table traffic""".split()
+    smoke stack table traffic variables""".split()
 )
 """Tags that name a kind of component; every other tag is a plain marker."""
 IN_WORDS = {
     "image": "service whose releases are images",
     "pipeline": "two healthy releases that a service runs from {path}",
     "runnable": "two releases with a path that a service could run",
+    "variables": "settings of the kind service-environment",
 }
 """What a system lacks, where its tag alone does not say it."""
 
