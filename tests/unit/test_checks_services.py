@@ -159,7 +159,9 @@ def changed(*sources: str, at: float = 0.0) -> Story:
 
 
 @pytest.mark.parametrize(
-    "story", [changed("other"), changed("n", "other"), changed(at=1.0), Story()], ids=repr
+    "story",
+    [changed("other"), changed("n", "other"), changed(at=1.0), Story()],
+    ids=["another source", "two sources", "later", "nothing"],
 )
 def test_clients_that_asked_no_service_while_it_was_changed_do_not_know_whether_it_served(
     story: Story,
