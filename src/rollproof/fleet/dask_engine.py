@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import secrets
 import socket
-import tarfile
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from rollproof.archives import unpack
 from rollproof.errors import BadInput, EnvironmentUnavailable
 from rollproof.fleet.merge import close_merged, merge_runs
 from rollproof.fleet.worker import Done, Order, forget_drill, run_part, stop_drill
@@ -149,8 +148,7 @@ def _merged(done: list[Done], reports: Path) -> Path:
         runs = []
         for one in done:
             runs.append(Path(folder) / str(one.number))
-            with tarfile.open(fileobj=io.BytesIO(one.archive), mode="r:gz") as archive:
-                archive.extractall(runs[-1], filter="data")
+            unpack(one.archive, runs[-1])
         merged = merge_runs(runs, reports)
     close_merged(merged, project_settings())
     return merged

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import re
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -16,6 +14,8 @@ from typing import Any
 import botocore.session
 import httpx
 from botocore.exceptions import BotoCoreError, ClientError
+
+from rollproof.archives import unpack
 
 ARCHITECTURE = "amd64"
 """What App Runner runs (AWS App Runner Developer Guide, Service based on a source image)."""
@@ -119,8 +119,7 @@ def _unpack(folder: Path, layers: list[bytes]) -> None:
     staged = folder.with_suffix(".part")
     staged.mkdir(parents=True)
     for layer in layers:
-        with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
-            archive.extractall(staged, filter="data")
+        unpack(layer, staged)
     staged.rename(folder)
 
 

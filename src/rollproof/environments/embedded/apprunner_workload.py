@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,9 +11,6 @@ import httpx
 
 from rollproof.environments.embedded.apprunner_images import Pulled, RefusedError, Registry, call, client
 from rollproof.environments.embedded.apprunner_instances import Health, Instance
-
-UNREADABLE = (OSError, ValueError, KeyError, tarfile.TarError, httpx.HTTPError)
-"""What comes of an image of another shape, of a registry that is gone, of a full disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,9 @@ class Workload:
         """
         try:
             await self._roll_out(wanted)
-        except UNREADABLE as error:
+        except RefusedError:
+            raise
+        except Exception as error:  # whatever it was: a deployment that never ends tells nobody
             raise RefusedError(f"the image cannot be run: {type(error).__name__}: {error}") from error
 
     async def _roll_out(self, wanted: Wanted) -> None:
