@@ -167,6 +167,7 @@ def test_an_alarm_ends_a_drill(
     assert after == before
 
 
+@pytest.mark.slow  # it waits for its limit
 def test_a_drill_that_takes_longer_than_it_may_is_ended(
     held_up: Callable[..., Staged], place: StandIn
 ) -> None:
