@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable
@@ -47,3 +48,8 @@ def eventually(
 def pause(seconds: float, *, stop: threading.Event | None = None) -> bool:
     """Waits, unless `stop` is set meanwhile; True when it was."""
     return (stop or threading.Event()).wait(seconds)
+
+
+async def rest(seconds: float) -> None:
+    """Waits, where an event loop has others to serve meanwhile."""
+    await asyncio.sleep(seconds)

@@ -21,6 +21,7 @@ from rollproof.environments.embedded.apprunner_images import RefusedError, call,
 from rollproof.environments.embedded.apprunner_instances import Health
 from rollproof.environments.embedded.apprunner_model import ApiError
 from rollproof.environments.embedded.apprunner_workload import Wanted, Workload
+from rollproof.waiting import rest
 
 CLIENT, MISSING = "ClientException", "ServiceNotFoundException"
 LEAST_FAILURES, MOST_FAILURES = 3, 200
@@ -233,7 +234,7 @@ class Ecs:
                 if breaker.get("enable") and deployment.failures >= limit:
                     self._fail(service, deployment, rollback=bool(breaker.get("rollback")))
                     return
-                await asyncio.sleep(RETRY_SECONDS)
+                await rest(RETRY_SECONDS)
             else:
                 break
         deployment.state, deployment.reason = "COMPLETED", "ECS deployment completed."

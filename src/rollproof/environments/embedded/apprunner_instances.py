@@ -20,6 +20,7 @@ import httpx
 from rollproof.environments.embedded.apprunner_images import Pulled, RefusedError
 from rollproof.environments.embedded.ports import LOOPBACK
 from rollproof.environments.keeper import MARKER, inherited_environment
+from rollproof.waiting import rest
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Any]
@@ -98,7 +99,7 @@ class Instance:
             well = 0 if said else well + 1
             if well < health.successes and asyncio.get_running_loop().time() > deadline:
                 self._refuse(f"its health check failed for {health.within:.0f} s: {said}")
-            await asyncio.sleep(ASK_SECONDS)
+            await rest(ASK_SECONDS)
         if not self.alive:  # somebody else's program has answered on its port
             self._refuse(f"it ended with exit code {self.process.returncode}")
 
@@ -137,7 +138,7 @@ async def _until(condition: Callable[[], bool], seconds: float) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while not condition() and loop.time() < deadline:
-        await asyncio.sleep(0.02)
+        await rest(0.02)
 
 
 def free_port() -> int:
