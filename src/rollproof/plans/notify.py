@@ -147,19 +147,10 @@ def _ses(one: Notify, environ: Mapping[str, str]) -> Send:
 
 def _aws(one: Notify, service: str, call: Callable[[Any], object]) -> None:
     """With the caller's own credentials: the people to be told are told from a real account."""
-    import boto3
-    from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
+    from rollproof.components.aws.callers import call_as_caller
 
-    patience = Config(connect_timeout=_SECONDS, read_timeout=_SECONDS, retries={"total_max_attempts": 3})
-    try:
-        session = boto3.Session(profile_name=one.profile, region_name=one.region or _region(one.topic))
-        call(session.client(service, endpoint_url=one.endpoint, config=patience))
-    except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", "an error")
-        raise EnvironmentUnavailable(f"{service} answered {code}") from None
-    except BotoCoreError as error:
-        raise EnvironmentUnavailable(f"{service} could not be called ({type(error).__name__})") from None
+    region = one.region or _region(one.topic)
+    call_as_caller(service, call, profile=one.profile, region=region, endpoint=one.endpoint, seconds=_SECONDS)
 
 
 def _region(topic: str | None) -> str | None:
