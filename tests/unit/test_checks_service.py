@@ -131,6 +131,32 @@ class TestRto:
         story.traffic(read(101), read(126), at=200)
         assert in_time(story).outcome is PROVEN
 
+    def test_writes_that_were_acknowledged_before_the_fault_must_be_again(self) -> None:
+        story = incident(**WHOLE)
+        story.traffic(write(90), read(101), write(126, "failed"), read(126), at=200)
+        verdict = in_time(story)
+        assert verdict.outcome is REFUTED
+        assert "no write was acknowledged" in verdict.findings[0]
+
+    @pytest.mark.parametrize(
+        "writes", [(), (write(90),), (write(101, "failed"), write(126, "failed")), (write(90), write(127))]
+    )
+    def test_writes_that_nobody_tried_or_that_never_went_do_not_refute(self, writes: tuple[Any, ...]) -> None:
+        story = incident(**WHOLE)
+        story.traffic(*writes, read(101), read(126), at=200)
+        assert in_time(story).outcome is PROVEN
+
+    def test_is_unknown_when_the_writing_client_ended_early(self) -> None:
+        story = incident(**WHOLE)
+        story.traffic(
+            write(90),
+            write(126, "failed"),
+            read(126),
+            findings=("write orders broke off: ValueError",),
+            at=200,
+        )
+        assert in_time(story).outcome is UNKNOWN
+
     def test_clients_that_had_ended_before_say_nothing(self) -> None:
         story = Story()
         story.traffic(read(90), at=95)

@@ -21,7 +21,7 @@ def within_rto(history: History, *, objective_seconds: float) -> Verdict:
     """From the fault to the first *verified* service, on the monotonic clock, split in four.
 
     Verified means that health, smoke tests and reads answered as they should, see `service.verify`,
-    after the last act on the fault; and that clients at work then were served after it.
+    after the last act on the fault; and that clients at work then, readers and writers, were served after it.
     """
     fault = need(history.first("incident.fault"), "the fault, so there is nothing to measure from")
     remedied = _remedied(history, fault)
@@ -30,8 +30,8 @@ def within_rto(history: History, *, objective_seconds: float) -> Verdict:
         return _never_verified(history, remedied)
     taken = (verified.mono_ns - fault.mono_ns) / 1e9
     numbers = _split(history, fault, remedied, verified)
-    if broken := _unserved(history, verified):
-        if trouble := clients_trouble(history, "read"):
+    if broken := _unserved(history, fault, verified):
+        if trouble := [*clients_trouble(history, "read"), *clients_trouble(history, "write")]:
             return unknown("clients ended early, so it cannot be told whether they were served", *trouble)
         return refuted(
             "the service answered its checks, but clients were not served after it", *broken, **numbers
@@ -73,14 +73,24 @@ def _split(history: History, fault: Event, remedied: Event, verified: Event) -> 
     }
 
 
-def _unserved(history: History, verified: Event) -> tuple[str, ...]:
-    """Kinds of read of which not one was served after the service was verified, clients being at work."""
+def _unserved(history: History, fault: Event, verified: Event) -> tuple[str, ...]:
+    """What clients at work were refused throughout after the service was verified.
+
+    Kinds of read of which not one was served; kinds of write that were acknowledged before the fault, were
+    tried after the service was verified, and then never acknowledged.
+    """
     finished = history.last("traffic.finished", Kind.NOTE)
     if finished is None or finished.seq < verified.seq:
         return ()
-    reads = [operation for operation in operations(history) if operation.kind == "read"]
-    served = {o.name for o in reads if o.outcome == "ok" and o.started_ns >= verified.mono_ns}
-    return lines(f"{name}: no read was served" for name in sorted({o.name for o in reads} - served))
+    done = operations(history)
+    reads = {o.name for o in done if o.kind == "read"}
+    writes = {o.name for o in done if o.kind == "write" and o.outcome == "ok" and o.ended_ns < fault.mono_ns}
+    after = [o for o in done if o.started_ns >= verified.mono_ns]
+    served = {o.name for o in after if o.outcome == "ok"}
+    refused = writes & {o.name for o in after} - served
+    said = [(name, "read was served") for name in sorted(reads - served)]
+    said += [(name, "write was acknowledged") for name in sorted(refused)]
+    return lines(f"{name}: no {what}" for name, what in said)
 
 
 @check("smoke-passes", "the smoke tests pass")

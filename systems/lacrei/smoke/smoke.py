@@ -12,9 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -46,6 +49,27 @@ class Site:
         json.loads(body)
         return None
 
+    def books(self) -> str | None:
+        """None when an appointment can be booked, at a moment of its own, and cancelled again."""
+        moment = datetime(2080, 1, 1, tzinfo=UTC) + timedelta(minutes=secrets.randbelow(10_000_000))
+        body = {"professional": 1, "patient": 1, "reference": f"smoke-{secrets.token_hex(8)}"}
+        status, made = self.send("POST", "/api/appointments/", {**body, "starts_at": moment.isoformat()})
+        if status != 201:
+            return f"booking answers {status}, not 201"
+        status, _ = self.send("DELETE", f"/api/appointments/{made['id']}/")
+        return None if status == 204 else f"cancelling answers {status}, not 204"
+
+    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """Status and JSON of the answer; None when there is none or it was an error."""
+        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
+        data = json.dumps(body).encode() if body is not None else None
+        request = Request(self.url + path, data=data, headers=headers, method=method)
+        try:
+            with urlopen(request, timeout=SECONDS) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except HTTPError as error:
+            return error.code, None
+
     def migrations(self) -> str | None:
         """None when the ledger lists all that the release needs."""
         expected = filter(None, os.environ.get("EXPECTED_MIGRATIONS", "").split(","))
@@ -61,6 +85,7 @@ class Site:
         )
         yield "appointments can be listed", lambda: self.get("/api/appointments/?limit=5")
         yield "patients can be listed", lambda: self.get("/api/patients/?limit=5")
+        yield "an appointment can be booked and cancelled", self.books
         if self.listed is not None:
             yield "every migration that is needed was applied", self.migrations
         if self.listed is None or REMINDERS in self.listed:
