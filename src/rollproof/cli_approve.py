@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,11 @@ import typer
 
 from rollproof.cli_errors import explained
 from rollproof.errors import BadInput
-from rollproof.model.approval import DAYS, Approval, digest_of, files_of
+from rollproof.model.approval import DAYS, Approval, approved
+from rollproof.model.covered import covered_files
+
+MOST = 5
+"""files of a folder that are listed one by one"""
 
 
 @explained
@@ -21,7 +26,10 @@ def approve_command(
     days: Annotated[int, typer.Option(help="how long the approval holds", min=1, max=366)] = DAYS,
     debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
 ) -> None:
-    """Approve a plan as it is now: its text, the system files and the features that it names.
+    """Approve a plan as it is now, with all files that decide what its drill does.
+
+    Those are the system files, the migrations, releases and scripts that they name, the features, the
+    project's steps and conftests, and what pyproject.toml tells Rollproof and pytest.
 
     Nothing is looked at in the environment; `rollproof drill run PLAN --plan` shows what would be touched.
     Run it in the folder that the plan is run from.
@@ -33,13 +41,21 @@ def approve_command(
         raise BadInput("nobody is named", where="--by", remedy="say who approves it")
     now = datetime.now(UTC).replace(microsecond=0)
     until = now + timedelta(days=days)
-    approval = Approval(
-        by=by.strip(), at=now.isoformat(), until=until.isoformat(), digest=digest_of(read, root)
-    )
+    approval = approved(read, root, by=by.strip(), at=now, until=until)
     write_approval(plan, approval)
-    for path in sorted(set(files_of(read, root))):
-        typer.echo(f"approved with it: {path.relative_to(root) if path.is_relative_to(root) else path}")
+    for line in _covered(covered_files(read, root), root):
+        typer.echo(f"approved with it: {line}")
     typer.echo(f"{approval.by} has approved {read.name} until {until:%Y-%m-%d}; digest {approval.digest}")
+
+
+def _covered(files: list[Path], root: Path) -> Iterator[str]:
+    """Each file, and of a folder with many how many there are."""
+    by_folder: dict[Path, list[Path]] = {}
+    for path in files:
+        by_folder.setdefault(path.parent, []).append(path)
+    for folder, some in by_folder.items():
+        shown = [path.relative_to(root) if path.is_relative_to(root) else path for path in (*some, folder)]
+        yield from map(str, shown[:-1]) if len(some) <= MOST else [f"{len(some)} files of {shown[-1]}"]
 
 
 def write_approval(plan: Path, approval: Approval) -> None:

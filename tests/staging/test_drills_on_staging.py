@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 from drilling import SYSTEMS, Drilled, Ended, Forker, family_is_gone
 
+from rollproof.environments.staging.sources import operator
 from rollproof.features_folder import shipped_features
 
 ALLOWED = {"allow_write": [DATABASE]}
@@ -219,9 +220,7 @@ def test_what_is_not_in_the_approved_plan_is_not_run(mini: Staged, place: StandI
 
 @pytest.mark.slow
 def test_an_approval_of_ones_own_does_not_count(mini: Staged, place: StandIn) -> None:
-    import getpass
-
-    approved = mini.rollproof("drill", "approve", "plan.toml", "--by", getpass.getuser())
+    approved = mini.rollproof("drill", "approve", "plan.toml", "--by", operator())
     assert approved.code == 0, approved.said
     refused(mini, place, "somebody else must")
 

@@ -16,6 +16,7 @@ from rollproof.environments.base import AwsEndpoint
 from rollproof.environments.staging.facts import AwsFacts, Facts, Marker, ProfileFacts, ServerFacts
 from rollproof.environments.staging.judge import judged
 from rollproof.environments.staging.markers import smells
+from rollproof.environments.staging.sources import operator
 from rollproof.environments.staging.target import read_target
 from rollproof.errors import WrongPlace
 from rollproof.fidelity.registry import ITSELF, Fidelity
@@ -184,6 +185,12 @@ def test_what_was_done_may_be_undone_after_the_list_has_expired_but_only_there()
     assert judged(facts_of(late), declared(late["declared"]), healing=True) == []
     elsewhere = {**late, "server": {"system_identifier": "7"}}
     assert judged(facts_of(elsewhere), declared(late["declared"]), healing=True)
+
+
+def test_nobody_becomes_an_operator_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "root-of-all")
+    assert operator() != "root-of-all"
 
 
 @pytest.mark.parametrize("text", ["", "   ", "not a dsn", "postgresql://[::1", "host='unfinished"])

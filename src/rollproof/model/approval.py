@@ -1,4 +1,4 @@
-"""What an approval of a plan covers: the plan, the system files and the features, to the byte.
+"""The approval of a plan: of it and of the files that decide what its drill does, see covered.py.
 
 An approval says who looked at what, when and until when. The digest is what makes it hold for that
 alone: a plan that was edited afterwards has another.
@@ -7,7 +7,7 @@ alone: a plan that was edited afterwards has another.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import rfc8785
 from pydantic import Field, field_validator
 
-from rollproof.features_folder import feature_path
+from rollproof.model.covered import digests_of, said_of
 from rollproof.model.spec import Spec
 
 if TYPE_CHECKING:
@@ -48,34 +48,32 @@ class Approval(Spec):
         return datetime.fromisoformat(self.until).astimezone(UTC)
 
 
-def digest_of(plan: Plan, root: Path) -> str:
-    """SHA-256 over the plan without its approval, and every system file and feature file that it names.
+def digest_of(plan: Plan, root: Path, *, by: str = "", at: str = "", until: str = "") -> str:
+    """SHA-256 over the plan, every file that decides what its drill does, and who has approved it until when.
+
+    The plan counts by what it says, not by how its TOML is written; files count to the byte.
 
     Args:
         root: the folder that the plan is run from, which its paths are relative to.
     """
-    said = plan.model_dump(mode="json", exclude={"approval", "source"}, exclude_defaults=True)
-    files = {_named(path, root): _sha256(path) for path in sorted(files_of(plan, root))}
-    return hashlib.sha256(rfc8785.dumps({"plan": said, "files": files})).hexdigest()
+    said = {"plan": said_of(plan), "files": digests_of(plan, root), "approval": [by, at, until]}
+    return hashlib.sha256(rfc8785.dumps(said)).hexdigest()
 
 
-def files_of(plan: Plan, root: Path) -> Iterator[Path]:
-    """The system files and feature files that a plan leads to now."""
-    for name in plan.system_files:
-        path = root / name
-        yield path / "system.toml" if path.is_dir() else path
-    for name in plan.plan.features:
-        path = root / (feature_path(name) or name)
-        yield from sorted(path.rglob("*.feature")) if path.is_dir() else [path]
+def approved(plan: Plan, root: Path, *, by: str, at: datetime, until: datetime) -> Approval:
+    """The table that somebody puts under a plan as it is now."""
+    moments = {"at": at.astimezone(UTC).isoformat(), "until": until.astimezone(UTC).isoformat()}
+    return Approval(by=by, digest=digest_of(plan, root, by=by, **moments), **moments)
 
 
-def _named(path: Path, root: Path) -> str:
-    """Relative where it can be, so that an approval holds in another checkout of the same files."""
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else f"shipped/{path.name}"
+def same_person(one: str, other: str) -> bool:
+    """Whether two names are one person's, as far as names tell: `Ann`, `ann` and `ann@example.com`."""
+    return _short(one) == _short(other)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "missing"
+def _short(name: str) -> str:
+    found = re.search(r"([^\s<>@]+)@", name)
+    return " ".join((found[1] if found else name).casefold().split())
 
 
 def why_not_approved(
@@ -91,14 +89,15 @@ def why_not_approved(
     if approval is None:
         return ["nobody has approved the plan"]
     found = []
-    if approval.digest != digest_of(plan, root):
+    if approval.digest != digest_of(plan, root, by=approval.by, at=approval.at, until=approval.until):
         found.append(
-            f"what {approval.by} approved was another: the plan, a system file or a feature was edited since"
+            f"what {approval.by} approved was another: the plan, a system file, something that it names, "
+            "a feature, a step or the approval itself was edited since"
         )
     if moment > approval.ends:
         found.append(f"the approval of {approval.by} ended to hold at {approval.until}")
     if datetime.fromisoformat(approval.at) > moment:
         found.append(f"the approval of {approval.by} is of the future: {approval.at}")
-    if differs and approval.by == operator:
+    if differs and same_person(approval.by, operator):
         found.append(f"{operator} approved what {operator} runs, and somebody else must")
     return found

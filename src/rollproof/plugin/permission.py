@@ -98,14 +98,16 @@ def _strays(config: pytest.Config, plan: Plan) -> list[str]:
         found.append(f"it is to run on {asked.environment}, and {plan.plan.environment} was approved")
     meant = {_file(Path(name)) for name in plan.system_files}
     found += [f"system {path} is not in the plan" for path in asked.systems if _file(path) not in meant]
-    from rollproof.model.approval import files_of
+    from rollproof.model.covered import feature_files
 
-    features = {path.resolve() for path in files_of(plan, Path.cwd()) if path.suffix == ".feature"}
+    features = {path.resolve() for path in feature_files(plan, Path.cwd())}
     for path in _features_asked(config):
         if path not in features:
             found.append(f"feature {path} is not in the plan")
     if plan.plan.tags and config.option.markexpr != plan.plan.tags:
         found.append(f"the plan's tags are {plan.plan.tags!r}, and {config.option.markexpr!r} was asked for")
+    tenants = set(config.option.rollproof_tenants or ()) - set(plan.fleet.tenants)
+    found += [f"tenant {name} is not in the plan" for name in sorted(tenants)]
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import getpass
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -35,10 +34,17 @@ def aiming_variables(environ: Mapping[str, str] | None = None) -> dict[str, str]
 
 
 def operator() -> str:
-    """Who runs this, as the system knows them; empty when it does not."""
+    """Who runs this, as the system knows them; empty when it does not.
+
+    Not by LOGNAME or USER, with which anybody could be an operator, or somebody else than who approved.
+    """
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
+        import pwd
+    except ImportError:  # Windows, where nothing is drilled
+        return ""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return ""
 
 
