@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from places import PLACES, Place, staging
 
+from rollproof.components import healers
+from rollproof.drill.healing import heal, outstanding
 from rollproof.environments.base import OpenEnvironment
 from rollproof.journal import Journal, Recorder
+
+assert healers  # registered by being imported
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +47,8 @@ def contract_journal(place: Place, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def environment(place: Place, contract_journal: Path) -> Iterator[OpenEnvironment]:
-    """An open environment of that kind, for the tests of one module."""
-    with (
-        Journal(contract_journal, run="contract") as journal,
-        place.make().open(place.system, Recorder(journal, "run")) as opened,
-    ):
-        yield opened
+    """An open environment of that kind, for one module; at its end all is undone."""
+    with Journal(contract_journal, run="contract") as journal:
+        with place.make().open(place.system, Recorder(journal, "run")) as opened:
+            yield opened
+        assert heal(outstanding(journal.events), Recorder(journal, "heal")) == []

@@ -245,13 +245,12 @@ def test_everything_is_announced_before_it_is_there(
 
 def test_a_closed_environment_leaves_nothing_and_cannot_be_used(place: Place, tmp_path: Path) -> None:
     file = tmp_path / "journal.ndjson"
-    with (
-        Journal(file, run="contract") as journal,
-        place.make().open(place.system, Recorder(journal, "run")) as opened,
-    ):
-        opened.postgres()
-        assert place.all_left(file) != []
-    assert place.all_left(file) == []
+    with Journal(file, run="contract") as journal:
+        with place.make().open(place.system, Recorder(journal, "run")) as opened:
+            opened.postgres()
+            assert place.all_left(file) != []
+        assert place.all_left(file) == []
+        assert heal(outstanding(journal.events), Recorder(journal, "heal")) == []
     assert not opened.scratch.exists()
     with pytest.raises(EnvironmentUnavailable, match="closed"):
         opened.postgres()

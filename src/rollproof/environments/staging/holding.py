@@ -13,8 +13,8 @@ from rollproof.model.json import Json, JsonObject
 from rollproof.model.system import System
 
 TAKE = "lock.take"
-_HELD: dict[tuple[str, str], SystemLock] = {}
-"""What this process holds, by run and system."""
+_HELD: dict[tuple[str, str], list[SystemLock]] = {}
+"""What this process holds, by run and system; more than one where it has opened the place more than once."""
 
 
 def lock_of(system: System, verified: Verified, server: PostgresServer | None, *, run: str) -> SystemLock:
@@ -53,7 +53,7 @@ def hold(system: System, verified: Verified, server: PostgresServer | None, reco
     said: dict[str, Json] = {"name": system.name, "undo": undo_lock(system, verified, run=run)}
     with recorder.acting(TAKE, said) as result:
         result.update(lock.take())
-        _HELD[run, system.name] = lock
+        _HELD.setdefault((run, system.name), []).append(lock)
     return lock
 
 
@@ -62,20 +62,19 @@ def hold_to_heal(system: System, verified: Verified, server: PostgresServer | No
 
     Raises Locked when somebody drills there now.
     """
-    if (run, system.name) not in _HELD:
+    if not _HELD.get((run, system.name)):
         lock = lock_of(system, verified, server, run=run)
         lock.take()
         lock.whole = True
-        _HELD[run, system.name] = lock
+        _HELD[run, system.name] = [lock]
 
 
 @healer("lock")
 def give_back(undo: JsonObject) -> str:
     """Nothing of another run is touched."""
     run, name = str(undo["run"]), str(undo["name"])
-    lock = _HELD.pop((run, name), None)
-    if lock is not None:
-        lock.release()
+    if held := _HELD.get((run, name)):
+        held.pop().release()
         return f"lock of {name} given back"
     if not undo.get("account"):
         return f"lock of {name}: gone with the run that held it"
