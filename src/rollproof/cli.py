@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from rollproof import __version__, cli_drill, cli_environment, cli_findings, cli_lock, cli_migrations
 from rollproof.cli_decide import decide_command
@@ -19,7 +16,7 @@ from rollproof.cli_init import init_command
 from rollproof.cli_metrics import metrics_command, trace_command
 from rollproof.cli_postmortem import postmortem_command
 from rollproof.cli_report import report_command
-from rollproof.cli_seal import keygen_command, seal_command, sign_command, verify_command
+from rollproof.cli_seal import keygen_command, seal_command, sign_command
 from rollproof.cli_status import badge_command, status_command, trend_command
 from rollproof.cli_sweep import sweep_command
 from rollproof.errors import BadInput, JournalError, MigrationError
@@ -49,7 +46,6 @@ app.command("init")(init_command)
 app.command("keygen")(keygen_command)
 app.command("seal")(seal_command)
 app.command("sign")(sign_command)
-app.command("verify")(verify_command)
 app.command("merge")(merge_command)
 app.command("metrics")(metrics_command)
 app.command("postmortem")(postmortem_command)
@@ -76,6 +72,18 @@ def _about(
     """Rehearses rollbacks for real and proves whether they work."""
 
 
+@app.command(
+    "verify",
+    add_help_option=False,
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def verify(context: typer.Context) -> None:
+    """Check a bundle, offline, by what you bring along."""
+    from rollproof.cli_verify import verify_command
+
+    verify_command(context.args)
+
+
 @app.command()
 @explained
 def judge(run: _RunFolder, debug: _Debug = False) -> None:
@@ -84,6 +92,9 @@ def judge(run: _RunFolder, debug: _Debug = False) -> None:
     Exit code 0 when everything is proven again, 1 when something is refuted or unknown or a verdict
     now comes out otherwise.
     """
+    from rich.console import Console
+    from rich.table import Table
+
     from rollproof.checks.judging import judge_again
     from rollproof.drill.recovery import JOURNAL
     from rollproof.journal import read_journal
@@ -145,6 +156,9 @@ def _close(healed: list[Healed]) -> None:
 @explained
 def check_system(system: Annotated[Path, typer.Argument(help="system file")], debug: _Debug = False) -> None:
     """Read a system file and its migrations, and say what could be drilled; nothing is started."""
+    from rich.console import Console
+    from rich.table import Table
+
     from rollproof.migrations.source import open_source
     from rollproof.model.systemfile import read_system
 
@@ -184,11 +198,3 @@ def _refuse_invalid(history: MigrationHistory) -> None:
         raise mistakes[0]
     if mistakes:
         raise MigrationError("\n".join(f"{error.where}: {error.found}" for error in mistakes))
-
-
-def main() -> None:
-    """Entry point: Ctrl-C ends with 130 and no traceback."""
-    try:
-        app()
-    except KeyboardInterrupt:
-        sys.exit(130)

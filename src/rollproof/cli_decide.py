@@ -6,16 +6,16 @@ import json
 import sys
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from rollproof.cli_errors import explained
-from rollproof.decision.matrix import LEVELS, UNKNOWN, Answers, Decided, Matrix, decide, flaws, matrix_of
 from rollproof.errors import BadInput
-from rollproof.model.incident import Decision
+
+if TYPE_CHECKING:
+    from rollproof.decision.matrix import Answers, Decided, Matrix
+    from rollproof.model.incident import Decision
 
 _WORDS = {
     "wait": "wait",
@@ -53,6 +53,8 @@ def decide_command(
 
     Exit code 0 with an answer, 1 when no row of the matrix fits, 2 when an answer is missing or wrong.
     """
+    from rollproof.decision.matrix import decide
+
     rows = _matrix(system)
     if matrix:
         raise typer.Exit(_show_matrix(rows))
@@ -73,6 +75,8 @@ def decide_command(
 
 
 def _matrix(system: Path | None) -> Matrix:
+    from rollproof.decision.matrix import matrix_of
+
     if system is None:
         return matrix_of(None)
     from rollproof.model.systemfile import read_system
@@ -103,6 +107,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _situation(rows: Matrix, given: dict[str, Any]) -> Answers:
+    from rollproof.decision.matrix import LEVELS, UNKNOWN, Answers
+
     symptom = _answer("symptom", given, rows.symptoms, required=True)
     environment = _answer(
         "environment", given, (*rows.environments, "production", "staging", "dev"), required=True, free=True
@@ -156,6 +162,8 @@ def _may_ask() -> bool:
 
 
 def _show(rows: Matrix, situation: Answers, decided: Decided) -> None:
+    from rich.console import Console
+
     console = Console(highlight=False)
     if decided.row is None:
         console.print(f"[bold]no row of the matrix fits[/]: {situation.symptom} in {situation.environment}")
@@ -183,6 +191,11 @@ def _situation_of(row: Decision) -> str:
 
 
 def _show_matrix(rows: Matrix) -> int:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rollproof.decision.matrix import flaws
+
     table = Table("row", "situation", "action", "at once", "decides", box=None, padding=(0, 2, 0, 0))
     for number, row in enumerate(rows.decision, start=1):
         table.add_row(str(number), _situation_of(row), row.action, row.immediately, row.decides)

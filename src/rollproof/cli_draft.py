@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from rollproof.cli_errors import explained
 from rollproof.errors import BadInput
@@ -96,4 +94,7 @@ def _deliver(text: str, output: Path | None) -> None:
         return
     with output.open("x", encoding="utf-8") as file:
         file.write(text)
+    from rich.console import Console
+    from rich.text import Text
+
     Console(stderr=True).print(Text(f"written to {output}"), soft_wrap=True)

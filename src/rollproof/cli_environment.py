@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from rollproof.cli_errors import explained
 from rollproof.cli_permissions import permissions_command
@@ -76,6 +74,8 @@ def check(  # noqa: PLR0917  options of a command
     it is information, and scenarios that rely on it say "not proven here". Without --endpoint-url and
     --really, the embedded environment is examined.
     """
+    from rich.console import Console
+
     from rollproof.features_folder import shipped_features
     from rollproof.fidelity.examining import chosen, examine
     from rollproof.fidelity.reliance import own_steps, relying
@@ -194,6 +194,9 @@ def _variable(name: str) -> str:
 
 def _show(found: Sequence[Examined]) -> None:
     columns = ("experiment", "what AWS does", "here it", "what was seen", "relied on by")
+    from rich.console import Console
+    from rich.table import Column, Table
+
     table = Table(*(Column(name, overflow="fold") for name in columns))
     for item in found:
         table.add_row(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
-
-import typer
 
 from rollproof.errors import RollproofError
 
@@ -27,6 +26,6 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
 
             said = f"error: {error}"
             Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
-            raise typer.Exit(error.exit_code) from None
+            sys.exit(error.exit_code)
 
     return run

@@ -9,15 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from rollproof.cli_draft import draft_command
 from rollproof.cli_errors import explained
 from rollproof.errors import BadInput
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from rollproof.environments.base import PostgresServer
     from rollproof.migrations.model import MigrationHistory
     from rollproof.migrations.source import MigrationSource
@@ -212,6 +211,8 @@ def _walk(
     known: _Known,
     table_size: str | None,
 ) -> WalkResult:
+    from rich.console import Console
+
     from rollproof.walk.estimates import read_size
     from rollproof.walk.place import scratch_environment
     from rollproof.walk.settings import wanted
@@ -248,6 +249,8 @@ def _estimated(
 
 
 def _announce(console: Console, source: MigrationSource, count: int, major: int) -> None:
+    from rich.text import Text
+
     said = (
         f"{count} migrations of {source.tool} in {source.load().where}: each is applied, rolled back, "
         f"compared and applied again on a scratch PostgreSQL {major}."
@@ -268,6 +271,10 @@ def list_migrations(
     debug: _Debug = False,
 ) -> None:
     """Say which history is there, in order, and what each migration is; nothing is started but the tool."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     chosen = _Chosen(path, tool, python, system, tuple(variables or ()), tuple(options or ()))
     source = chosen.opener(chosen.read_system())()
     try:

@@ -1,9 +1,7 @@
-"""`rollproof seal`, `sign`, `verify` and `keygen`: evidence that somebody else can check."""
+"""`rollproof seal`, `sign` and `keygen`: evidence that somebody else can check."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,10 +11,7 @@ from rollproof.cli_errors import explained
 from rollproof.errors import BadInput
 
 if TYPE_CHECKING:
-    from rollproof.journal import History
     from rollproof.model.systemfile import Settings
-    from rollproof.seal.history import FolderVerification
-    from rollproof.seal.result import Trust, Verification
 
 _Run = Annotated[Path, typer.Argument(help="folder of a run, or reports/latest", metavar="RUN")]
 _Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
@@ -99,124 +94,3 @@ def keygen_command(
 
     keyid = make_key(path)
     typer.echo(f"{path} (keep it to yourself), {path}.pub (give it to whoever is to check)\nkey {keyid}")
-
-
-@explained
-def verify_command(
-    bundle: Annotated[
-        Path, typer.Argument(help="a run's folder, a ZIP of it, or a folder of runs with their index")
-    ],
-    *,
-    keys: Annotated[
-        list[Path] | None, typer.Option(help="public keys of those who seal and sign: files or folders")
-    ] = None,
-    previous: Annotated[Path | None, typer.Option(help="bundle of the run before")] = None,
-    index: Annotated[Path | None, typer.Option(help="index.ndjson")] = None,
-    anchor: Annotated[
-        list[Path] | None, typer.Option(help="file of heads that were copied elsewhere")
-    ] = None,
-    tsa_root: Annotated[
-        list[Path] | None, typer.Option(help="certificate of the time-stamp authority")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
-    debug: _Debug = False,
-) -> None:
-    """Check a bundle, offline, by what you bring along.
-
-    Exit code 0 verified, 3 intact but nobody whom you named has signed it, 1 failed.
-    """
-    from rollproof.evidence.register import INDEX, read_index
-    from rollproof.seal.archive import opened
-    from rollproof.seal.layout import SEAL
-
-    trust = _trust(keys or [], anchor or [], tsa_root or [], previous)
-    with opened(bundle) as folder:
-        if (folder / INDEX).exists() and not (folder / SEAL).exists():
-            from rollproof.seal.history import verify_folder
-
-            whole = verify_folder(folder, trust, index=index)
-            _show(whole.to_json(), _lines_of_folder(whole), as_json=as_json)
-            raise typer.Exit(int(whole.result))
-        from dataclasses import replace
-
-        from rollproof.seal.verifying import verify_bundle
-
-        if index is not None:
-            if not index.exists():
-                raise BadInput("there is no such index", where=str(index))
-            trust = replace(trust, index=read_index(index))
-        found = verify_bundle(folder, trust)
-        _show(found.to_json(), _lines(found), as_json=as_json)
-        raise typer.Exit(int(found.result))
-
-
-def _trust(keys: list[Path], anchors: list[Path], roots: list[Path], previous: Path | None) -> Trust:
-    from rollproof.seal.anchors import read_anchors
-    from rollproof.seal.keys import public_keys
-    from rollproof.seal.result import Trust
-
-    heads = {run: seal for path in anchors for run, seal in read_anchors(path).items()}
-    return Trust(
-        keys=public_keys(keys),
-        roots=roots,
-        previous=previous,
-        anchors=heads if anchors else None,
-        oscal=_oscal,
-    )
-
-
-def _oscal(body: bytes, history: History) -> Sequence[str]:
-    """What is wrong with an OSCAL file; read only for a bundle that has one."""
-    from rollproof.evidence.oscal_references import oscal_findings
-
-    return oscal_findings(body, history)
-
-
-def _show(data: object, lines: list[str], *, as_json: bool) -> None:
-    typer.echo(json.dumps(data, indent=2, ensure_ascii=False) if as_json else "\n".join(lines))
-
-
-def _lines(found: Verification) -> list[str]:
-    lines = [_verdict(found)]
-    if (said := found.statement) is not None:
-        lines.append(
-            f"  {said.outcome}; run by {said.operator}, sealed {said.sealed_at}; {found.files} files"
-        )
-    lines += [f"  ✗ {one}" for one in found.findings]
-    for one in found.signoffs:
-        key = f"key {str(one['keyid'])[:16]}…" + ("" if one["key_given"] else ", which was not given")
-        remark = f": {one['remark']}" if one["remark"] else ""
-        mark = "✓" if one["key_given"] else "–"
-        lines.append(f"  {mark} {one['by']} signed {one['item']} at {one['at']} by {key}{remark}")
-    return [_one_line(line) for line in [*lines, *(f"  – {note}" for note in found.notes)]]
-
-
-def _one_line(text: str) -> str:
-    """What somebody else wrote never looks like a line of ours, nor moves the cursor."""
-    from rollproof.evidence.wording import printable
-
-    return printable(text).replace("\n", "\\n")
-
-
-def _verdict(found: Verification) -> str:
-    from rollproof.seal.result import UNSIGNED, Result
-
-    run = found.statement.run if found.statement else found.folder.name
-    match found.result:
-        case Result.VERIFIED:
-            assert found.signer is not None
-            return f"verified: {run}, signed by key {found.signer.keyid[:16]}… of {found.signer.source}"
-        case Result.UNSIGNED:
-            signed = found.statement is not None and found.statement.key is not None
-            return f"intact: {run}, " + ("signed by a key that was not checked" if signed else UNSIGNED)
-        case _:
-            return f"failed: {run}"
-
-
-def _lines_of_folder(whole: FolderVerification) -> list[str]:
-    from rollproof.evidence.wording import count_of
-
-    lines = [line for bundle in whole.bundles for line in _lines(bundle)]
-    lines += [f"✗ {one}" for one in whole.findings] + [f"– {note}" for note in whole.notes]
-    lines = [_one_line(line) for line in lines]
-    return [*lines, f"{whole.result.name.lower()}: {count_of(len(whole.bundles), 'run')}"]

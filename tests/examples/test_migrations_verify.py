@@ -35,7 +35,7 @@ def write(folder: Path, history: Mapping[str, tuple[str, str]]) -> Path:
 
 
 def command(*arguments: object) -> list[str]:
-    run = "import sys; from rollproof.cli import main; sys.exit(main())"
+    run = "import sys; from rollproof.__main__ import main; sys.exit(main())"
     return [sys.executable, "-c", run, "migrations", *map(str, arguments)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
 from seal_support import new_key, sealed_run, write_run
@@ -137,3 +139,20 @@ def test_verify_by_the_light_way_in_says_the_same(here, monkeypatch, capsys):
     with pytest.raises(SystemExit) as ended:
         main()
     assert (ended.value.code, capsys.readouterr().out) == (3, run("verify", folder).output)
+
+
+HEAVY = "pytest boto3 typer pydantic rich httpx filelock securesystemslib psycopg numpy tomlkit".split()
+
+
+def test_checking_a_bundle_loads_nothing_that_runs_drills(here):
+    key = new_key(here)
+    folder = sealed_run(here / "reports", "one", key=key)
+    script = (
+        "import sys; from rollproof.__main__ import main\n"
+        f"sys.argv = ['rollproof', 'verify', {str(folder)!r}, '--keys', {str(key) + '.pub'!r}]\n"
+        "try: main()\n"
+        "except SystemExit as ended: code = ended.code\n"
+        f"print(code, sorted(set({HEAVY!r}) & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 []"

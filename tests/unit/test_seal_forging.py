@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 from seal_support import new_key, reasons, sealed_run, trusting, write_run
 
-from rollproof.cli_seal import _lines, _lines_of_folder
+from rollproof.cli_verify import _lines, _lines_of_folder
 from rollproof.drill.recovery import JOURNAL
 from rollproof.errors import BadInput
 from rollproof.evidence.register import INDEX, Register, read_index

@@ -11,15 +11,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from rollproof.checks.backup import unguarded
 from rollproof.checks.evidence import as_list, ended, lines, need
 from rollproof.checks.registry import check
 from rollproof.checks.rollbacks import is_rollback
 from rollproof.journal import Event, History, Kind
-from rollproof.model.incident import ChecklistItem
-from rollproof.model.system import System
 from rollproof.model.verdict import Outcome, Verdict, proven, refuted, unknown, worst
+
+if TYPE_CHECKING:
+    from rollproof.model.incident import ChecklistItem
+    from rollproof.model.system import System
 
 _GUARD = "rollback.guard"
 _OF = {Kind.OK: Outcome.PROVEN, Kind.FAIL: Outcome.REFUTED}
@@ -45,6 +48,8 @@ class Ticked:
 @cache
 def default_items() -> tuple[ChecklistItem, ...]:
     """The items that ship with Rollproof."""
+    from rollproof.model.incident import ChecklistItem
+
     data = tomllib.loads((files("rollproof.checks") / "checklist.toml").read_text())
     return tuple(ChecklistItem.model_validate(row) for row in data["checklist"])
 
@@ -174,6 +179,8 @@ def checklist_followed(history: History) -> Verdict:
 
     Refuted for an item that was skipped, failed, or came too late: a backup proven after the rollback.
     """
+    from rollproof.model.incident import ChecklistItem
+
     plan = need(history.last("checklist.plan"), "the checklist")
     items = [ChecklistItem.model_validate(row) for row in as_list(history.attachment(plan.data["plan"]))]
     ticked = list(tick(history, items))

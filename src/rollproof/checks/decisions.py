@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollproof.checks.evidence import as_list, as_object, ended, lines, need
 from rollproof.checks.registry import check
 from rollproof.checks.rollbacks import is_rollback
-from rollproof.decision.matrix import Answers, Matrix, decide, flaws
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import JsonObject
 from rollproof.model.verdict import Verdict, proven, refuted, unknown
+
+if TYPE_CHECKING:
+    from rollproof.decision.matrix import Matrix
 
 CARRIED_OUT = ("hotfix.deploy",)
 """Acts by which a hotfix is carried out."""
@@ -17,6 +21,8 @@ CARRIED_OUT = ("hotfix.deploy",)
 @check("decision-follows-matrix", "it was decided as the matrix says", answers=("incident.decide",))
 def decision_follows_matrix(history: History) -> Verdict:
     """The recorded situation, put to the recorded matrix again, gives the recorded decision."""
+    from rollproof.decision.matrix import Answers, decide
+
     event = need(history.last("incident.decide", Kind.OK), "a decision")
     facts = as_object(event.data["facts"])
     answers = Answers.from_json(as_object(facts["answers"]))
@@ -82,6 +88,8 @@ def each_row_decides(history: History) -> Verdict:
 
     Refuted for a row that can never decide because rows above it fit first, and for a wrong answer.
     """
+    from rollproof.decision.matrix import flaws
+
     event = need(history.last("decision.rehearse", Kind.OK), "asking every row")
     matrix = _matrix(history, event)
     asked = as_list(history.attachment(event.data["differences"]))
@@ -96,6 +104,8 @@ def each_row_decides(history: History) -> Verdict:
 
 
 def _wrong(matrix: Matrix, item: JsonObject) -> str:
+    from rollproof.decision.matrix import Answers, decide
+
     answers, decided = Answers.from_json(as_object(item["answers"])), as_object(item["decided"])
     again = decide(matrix, answers)
     if (again.action, again.row) == (decided["action"], decided["row"]):
@@ -107,6 +117,8 @@ def _wrong(matrix: Matrix, item: JsonObject) -> str:
 @check("no-situation-unanswered", "no situation is without an answer")
 def no_situation_unanswered(history: History) -> Verdict:
     """The matrix has a row for every situation that it tells apart, and a contact for every row."""
+    from rollproof.decision.matrix import flaws
+
     event = need(history.last("decision.rehearse", Kind.OK), "asking every row")
     matrix = _matrix(history, event)
     open_questions = [flaw.said for flaw in flaws(matrix) if "can never decide" not in flaw.said]
@@ -116,4 +128,6 @@ def no_situation_unanswered(history: History) -> Verdict:
 
 
 def _matrix(history: History, event: Event) -> Matrix:
+    from rollproof.decision.matrix import Matrix
+
     return Matrix.model_validate(history.attachment(event.data["plan"]))

@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from rollproof.errors import EnvironmentUnavailable, JournalError
 from rollproof.journal.event import GENESIS
 from rollproof.model.json import Json, JsonObject, canonical, read_canonical
@@ -122,6 +120,8 @@ class Register:
     """The index of a folder of runs, for writing. Safe with several processes; each entry is on disk."""
 
     def __init__(self, reports: Path) -> None:
+        from filelock import FileLock  # whoever only reads an index waits for nobody
+
         self.path = reports / INDEX
         self._lock = FileLock(reports / _LOCK, thread_local=False)
 
@@ -131,6 +131,8 @@ class Register:
 
         Raises EnvironmentUnavailable when the folder cannot be written, or another holds it for a minute.
         """
+        from filelock import Timeout
+
         try:
             self._lock.acquire(timeout=_WAIT_SECONDS)
         except (Timeout, OSError) as error:

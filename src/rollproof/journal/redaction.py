@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from rollproof.model.json import Json, JsonObject
-from rollproof.privacy.detect import without
 
 FIELDS = frozenset(
     # who, what, which
@@ -110,6 +109,8 @@ def cut(text: str) -> str:
 
 def cut_all(text: str) -> str:
     """`cut` for a text of any length."""
+    from rollproof.privacy.detect import without  # its patterns take long to be made; readers need none
+
     for pattern in _SECRETS:
         text = pattern.sub(rf"\1{CUT}", text)
     return without(text)

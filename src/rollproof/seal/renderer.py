@@ -8,8 +8,10 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-_ROOMS = ("checks", "evidence", "model")
-_LIBRARIES = ("jinja2", "markupsafe", "junitparser", "typst")
+_ROOMS = ("checks", "compatibility", "decision", "evidence", "journal", "model", "workload")
+"""Whose code the verdicts and reports come from: what the checks call, wherever it is."""
+_LIBRARIES = ("jinja2", "lxml", "markupsafe", "junitparser", "typst")
+"""lxml: junitparser writes by it, and otherwise, where it is installed."""
 
 
 @cache

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import rfc3161_client as tsp
 from cryptography import x509
 
@@ -28,6 +27,8 @@ class Stamped:
 
 def stamp(folder: Path, tsa: str) -> str:
     """Has the seal of a run stamped. Raises EnvironmentUnavailable when the authority does not."""
+    import httpx
+
     from rollproof.seal.sealing import put
 
     request = tsp.TimestampRequestBuilder().data((folder / SEAL).read_bytes()).cert_request(cert_request=True)
