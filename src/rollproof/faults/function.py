@@ -19,6 +19,7 @@ from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.function import LATEST, Functions, Serving
 from rollproof.components.postgres.admin import create_database, drop_database
 from rollproof.components.postgres.bench import Bench
+from rollproof.components.postgres.cloning import replace_in_place
 from rollproof.diagnosis import Change
 from rollproof.diagnosis.linking import says_release
 from rollproof.drill.drill import Drill
@@ -166,8 +167,12 @@ class MigrationsMissing(_OfFunctions):
         migrations = bench.templates.history.migrations
         applied = bench.templates.seed_at
         drill.incident("fault", cause="migrations that the functions need were never applied")
-        drop_database(bench.server, bench.name)
-        create_database(bench.server, bench.name, template=bench.templates.at(applied))
+        template = bench.templates.at(applied)
+        if bench.server.in_place:
+            replace_in_place(bench.server, bench.name, kept=bench.kept, template=template)
+        else:
+            drop_database(bench.server, bench.name)
+            create_database(bench.server, bench.name, template=template)
         return {"migrations": [migration.id for migration in migrations[applied:]]}
 
     def took_hold(self, drill: Drill) -> bool:

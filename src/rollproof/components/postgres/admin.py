@@ -21,6 +21,9 @@ CONNECT_SECONDS = 10
 LARGE = 100 * 2**20
 """bytes of a template above which copying file by file is the faster way"""
 
+STANDS_IN = "rollproof: stands in for "
+"""How the comment of a database begins that bears another's name for as long as a drill lasts."""
+
 _PASSWORDS: dict[tuple[str, str, str], str] = {}
 """Of servers that this process works on, by host, port and user: what a healer knows without a journal."""
 
@@ -127,6 +130,8 @@ def swap_databases(server: PostgresServer, database: str, *, side: str, old: str
         try:
             close_sessions(conn, database)
             close_sessions(conn, side)
+            if kept := stands_in(conn, database):
+                mark_in_place(conn, side, kept)
             rename_database(conn, database, old)
         except BaseException:
             _allow(conn, database, True)
@@ -143,6 +148,21 @@ def swap_databases(server: PostgresServer, database: str, *, side: str, old: str
 def _allow(conn: Connection, database: str, allowed: bool) -> None:
     statement = sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS {}")
     conn.execute(statement.format(sql.Identifier(database), sql.Literal(allowed)))
+
+
+def mark_in_place(conn: Connection, database: str, kept: str) -> None:
+    """Says of a drill's database, before it takes another's name, that it stands in for `kept`."""
+    statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
+    conn.execute(statement.format(sql.Identifier(database), sql.Literal(f"{STANDS_IN}{kept}")))
+
+
+def stands_in(conn: Connection, database: str) -> str:
+    """What a database stands in for; empty when it is nobody's stand-in, or not there."""
+    row = conn.execute(
+        "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s", [database]
+    ).fetchone()
+    said = str(row[0] or "") if row else ""
+    return said.removeprefix(STANDS_IN) if said.startswith(STANDS_IN) else ""
 
 
 def rename_database(conn: Connection, database: str, name: str) -> None:
@@ -204,7 +224,7 @@ def _heal_roles(undo: JsonObject) -> str:
     names = undo["roles"]
     roles = [str(name) for name in names] if isinstance(names, list) else []
     try:
-        with psycopg.connect(healing_conninfo(undo, MAINTENANCE), autocommit=True) as conn:
+        with healing_connection(undo, MAINTENANCE) as conn:
             for name in roles:
                 conn.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
     except psycopg.Error as error:
@@ -239,7 +259,7 @@ def _heal_database(undo: JsonObject) -> str:
     names = undo["databases"]
     databases = [str(name) for name in names] if isinstance(names, list) else []
     try:
-        with psycopg.connect(healing_conninfo(undo, MAINTENANCE), autocommit=True) as conn:
+        with healing_connection(undo, MAINTENANCE) as conn:
             for name in databases:
                 conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
     except psycopg.Error as error:
@@ -264,6 +284,19 @@ def healing_conninfo(undo: JsonObject, database: str) -> str:
         connect_timeout=CONNECT_SECONDS,
         password=_PASSWORDS.get(_of(undo)),
     )
+
+
+@contextmanager
+def healing_connection(undo: JsonObject, database: str, *, autocommit: bool = True) -> Iterator[Connection]:
+    """A connection to the server that undo data names.
+
+    Raises psycopg.Error when there is none, and WrongPlace when another server answers in the place of one
+    that had to be verified: what bears the same names there is not the drill's.
+    """
+    with psycopg.connect(healing_conninfo(undo, database), autocommit=autocommit) as conn:
+        if identifier := undo.get("system_identifier"):
+            _expect_verified(conn, _verified(str(identifier)))
+        yield conn
 
 
 def _verified(identifier: str) -> PostgresServer:

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import Connection, errors, sql
 
 from rollproof.components.postgres.admin import (
     MAINTENANCE,
@@ -14,8 +14,10 @@ from rollproof.components.postgres.admin import (
     connected,
     create_database,
     failed,
-    healing_conninfo,
+    healing_connection,
+    mark_in_place,
     rename_database,
+    stands_in,
     undo_database,
 )
 from rollproof.components.postgres.programs import run_program
@@ -87,25 +89,49 @@ def take_place(server: PostgresServer, database: str, *, kept: str, template: st
 
     The database is not altered but for its name; its sessions are ended. Raises AttemptFailed.
     """
+    stand = stand_of(kept)
+    create_database(server, stand, template=template)
     with connected(server, MAINTENANCE) as conn:
+        mark_in_place(conn, stand, kept)
         close_sessions(conn, database)
-        try:
-            rename_database(conn, database, kept)
-        except psycopg.Error as error:
-            raise failed(error, doing="putting a database aside", where=database) from error
-    create_database(server, database, template=template)
+        _rename(conn, database, kept, doing="putting a database aside")
+        _rename(conn, stand, database, doing="letting a clone take a database's name")
+
+
+def replace_in_place(server: PostgresServer, database: str, *, kept: str, template: str) -> None:
+    """Lets another copy bear the name that a drill's database bears now, which is dropped."""
+    stand = stand_of(kept)
+    create_database(server, stand, template=template)
+    with connected(server, MAINTENANCE) as conn:
+        mark_in_place(conn, stand, kept)
+        _drop_stand_in(conn, database, kept)
+        _rename(conn, stand, database, doing="letting a clone take a database's name")
+
+
+def stand_of(kept: str) -> str:
+    """What a copy is called until it takes its name: never is there one of that name that says nothing."""
+    return kept.replace("_kept_", "_stand_")
+
+
+def _rename(conn: Connection, database: str, name: str, *, doing: str) -> None:
+    try:
+        rename_database(conn, database, name)
+    except psycopg.Error as error:
+        raise failed(error, doing=doing, where=database) from error
 
 
 @healer("postgres.place")
 def give_place_back(undo: JsonObject) -> str:
-    """Whenever `kept` is there, what bears the database's name is the drill's, or nothing does."""
+    """What bears the database's name is dropped only where it says itself that it stands in for `kept`."""
     database, kept = str(undo["database"]), str(undo["kept"])
     try:
-        with psycopg.connect(healing_conninfo(undo, MAINTENANCE), autocommit=True) as conn:
+        with healing_connection(undo, MAINTENANCE) as conn:
+            _drop(conn, stand_of(kept))
             there = {str(row[0]) for row in conn.execute("SELECT datname FROM pg_database")}
             if kept not in there:
                 return f"database {database} had not been put aside"
-            conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
+            if database in there:
+                _drop_stand_in(conn, database, kept)
             close_sessions(conn, kept)
             rename_database(conn, kept, database)
     except psycopg.Error as error:
@@ -115,3 +141,18 @@ def give_place_back(undo: JsonObject) -> str:
             remedy="see that the server is up and that nothing holds on to it, then run `rollproof heal`",
         ) from error
     return f"database {database} has its name back"
+
+
+def _drop_stand_in(conn: Connection, database: str, kept: str) -> None:
+    """Raises RollproofError for a database that somebody else has made meanwhile."""
+    if stands_in(conn, database) != kept:
+        raise RollproofError(
+            f"database {database} waits as {kept}, and what is called {database} now was made by no drill",
+            doing="giving a database its name back",
+            remedy=f"see which of the two is wanted; rename {database}, then run `rollproof heal` again",
+        )
+    _drop(conn, database)
+
+
+def _drop(conn: Connection, database: str) -> None:
+    conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))

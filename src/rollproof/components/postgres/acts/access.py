@@ -12,7 +12,7 @@ from rollproof.components.postgres.admin import (
     MAINTENANCE,
     connected,
     gone_with_server,
-    healing_conninfo,
+    healing_connection,
     undo_database,
 )
 from rollproof.components.postgres.bench import Bench
@@ -92,7 +92,7 @@ def _heal_grants(undo: JsonObject) -> str:
     try:
         if not _is_there(undo, database):
             return f"grants in {database}: gone with the database"
-        with psycopg.connect(healing_conninfo(undo, database)) as conn, conn.transaction():
+        with healing_connection(undo, database, autocommit=False) as conn, conn.transaction():
             gone = [step for step in steps if not _give(conn, str(step))] if isinstance(steps, list) else []
     except psycopg.Error as error:
         return gone_with_server(undo, error, f"grants in {database}")
@@ -100,7 +100,7 @@ def _heal_grants(undo: JsonObject) -> str:
 
 
 def _is_there(undo: JsonObject, database: str) -> bool:
-    with psycopg.connect(healing_conninfo(undo, MAINTENANCE)) as conn:
+    with healing_connection(undo, MAINTENANCE) as conn:
         return bool(conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone())
 
 
