@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
-import tomlkit
 import typer
 
 from rollproof.cli_errors import explained
@@ -63,6 +62,8 @@ def write_approval(plan: Path, approval: Approval) -> None:
 
     Raises BadInput when the file cannot be written.
     """
+    import tomlkit
+
     document = tomlkit.parse(plan.read_text(encoding="utf-8"))
     table = tomlkit.table()
     for name, value in approval.model_dump().items():
