@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rollproof.cli_errors import explained
-from rollproof.errors import BadInput, RollproofError
+from rollproof.errors import BadInput, EnvironmentUnavailable, RollproofError
 
 if TYPE_CHECKING:
     from rollproof.environments.staging.leftovers import Leftover
@@ -54,7 +54,10 @@ def sweep_command(  # noqa: PLR0917  options of a command
 def _found(system: Path | None, environment: str, older: timedelta, live: set[str]) -> Iterator[Leftover]:
     from rollproof.environments.strays import containers_left, folders_left
 
-    yield from containers_left(older=older)
+    try:
+        yield from containers_left(older=older)
+    except EnvironmentUnavailable as error:
+        typer.echo(f"containers were not looked at: {error.found}; {error.remedy}", err=True)
     yield from folders_left(older=older)
     if system is not None:
         import rollproof.components.healers  # noqa: F401  they register themselves

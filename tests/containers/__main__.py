@@ -29,6 +29,7 @@ CONTRACT = (
     "tests/contract/test_environment_contract.py",
     "tests/contract/test_containers.py",
     "tests/contract/test_containers_images.py",
+    "tests/contract/test_containers_sweep.py",
 )
 DRILLS = ("features/migration.feature",)
 AWS_DRILLS = ("features/code.feature", "features/deploy.feature", "features/emergency.feature")

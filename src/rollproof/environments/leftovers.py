@@ -60,6 +60,16 @@ def is_kept(scratch: Path) -> bool:
     return any(_is_keeper(process, scratch) for process in psutil.process_iter())
 
 
+def kept_names() -> frozenset[str]:
+    """Names of the scratch folders that keepers look after now, wherever the folders are."""
+    return frozenset(
+        name
+        for process in psutil.process_iter()
+        for argument in _keeper_arguments(process)
+        if _NAME.fullmatch(name := Path(argument).name)
+    )
+
+
 def _processes_of(scratch: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         if process.pid != os.getpid() and _belongs(process, scratch):
@@ -78,11 +88,16 @@ def _is_marked(process: psutil.Process, scratch: Path) -> bool:
 
 
 def _is_keeper(process: psutil.Process, scratch: Path) -> bool:
+    return str(scratch) in _keeper_arguments(process)
+
+
+def _keeper_arguments(process: psutil.Process) -> list[str]:
+    """What a keeper was called with; empty for any other program."""
     try:
         argv = process.cmdline()
     except (psutil.Error, OSError):
-        return False
-    return str(scratch) in argv and any(Path(text).name == _PROGRAM for text in argv)
+        return []
+    return argv if any(Path(text).name == _PROGRAM for text in argv) else []
 
 
 def _is_postgres(process: psutil.Process, scratch: Path) -> bool:

@@ -10,9 +10,15 @@ from pathlib import Path
 
 from rollproof.environments.embedded.scratch import MEMORY, SHORT_ROOTS, usual_roots
 from rollproof.environments.keeper_program import PREFIX
-from rollproof.environments.leftovers import UNDO, folders_in, is_kept, remove_leftovers
+from rollproof.environments.leftovers import (
+    UNDO,
+    folders_in,
+    is_kept,
+    kept_names,
+    remove_leftovers,
+)
 from rollproof.environments.staging.leftovers import Leftover
-from rollproof.errors import BadInput, EnvironmentUnavailable
+from rollproof.errors import BadInput
 from rollproof.model.json import Json, JsonObject
 
 
@@ -52,26 +58,22 @@ def _remove_containers(name: str) -> None:
 
 
 def containers_left(*, older: timedelta) -> Iterator[Leftover]:
-    """Containers with an environment's label; none without an engine."""
+    """What environments have in the engine: containers, networks and volumes, by their label.
+
+    Raises EnvironmentUnavailable when there is an engine, and it cannot be asked. None without one.
+    """
     try:
-        from rollproof.environments.containers.container import LABEL, RUN_LABEL
-        from rollproof.environments.containers.engine import find_engine
+        from rollproof.environments.containers.engine import engine_host, find_engine, nothing_is_at
+        from rollproof.environments.containers.leftovers import environments_in
     except ImportError:  # the extra is not installed, so nothing of it is there
         return
-    try:
-        with find_engine() as engine:
-            found = engine.client.containers.list(all=True, ignore_removed=True, filters={"label": LABEL})
-            by_name = {str(one.labels[LABEL]): one for one in found}
-            for name, one in sorted(by_name.items()):
-                made = datetime.fromisoformat(str(one.attrs["Created"])[:19]).replace(tzinfo=UTC)
-                kept = any(is_kept(root / name) for root in _roots())
-                yield Leftover(
-                    "container",
-                    name,
-                    str(one.labels.get(RUN_LABEL, "")),
-                    made + older,
-                    partial(_remove_containers, name),
-                    "its run goes on: a keeper looks after it" if kept else "",
-                )
-    except EnvironmentUnavailable:
+    if nothing_is_at(engine_host()):
         return
+    with find_engine() as engine:
+        found = environments_in(engine)
+    kept = kept_names()
+    for one in found:
+        expires = one.newest + older if one.newest else None
+        stays = "its run goes on: a keeper looks after it" if one.environment in kept else ""
+        remove = partial(_remove_containers, one.environment)
+        yield Leftover(one.kinds[0], one.environment, one.run, expires, remove, stays)

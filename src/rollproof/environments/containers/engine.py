@@ -113,6 +113,12 @@ def find_engine(host: str | None = None) -> Engine:
     return Engine(client, where)
 
 
+def nothing_is_at(host: str) -> bool:
+    """Whether there is no engine at all: not one that does not answer, or that one may not use."""
+    url = urlsplit(host)
+    return url.scheme == "unix" and not os.path.lexists(url.path)
+
+
 def obstacle_at(host: str) -> Obstacle | None:
     """Why no engine can be talked to there, found by knocking; None when somebody answers."""
     url = urlsplit(host)

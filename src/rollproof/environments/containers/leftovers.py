@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
-from rollproof.environments.containers.container import LABEL
+from rollproof.environments.containers.container import LABEL, RUN_LABEL
 from rollproof.environments.containers.engine import Engine, find_engine
 from rollproof.environments.keeper_program import PREFIX
 from rollproof.errors import AttemptFailed, BadInput
@@ -20,6 +22,7 @@ from rollproof.waiting import eventually
 UNDO = "containers"
 """`kind` of the undo data."""
 SECONDS = 60.0
+_FRACTION = re.compile(r"\.\d+")
 _NAME = re.compile(re.escape(PREFIX) + r"[0-9a-f]{12}")
 
 
@@ -75,7 +78,11 @@ def remove_all(engine: Engine, environment: str) -> list[str]:
 
 def left_of(engine: Engine, environment: str) -> list[Any]:
     """Containers, networks and volumes that bear the environment's label."""
-    asked = {"label": f"{LABEL}={environment}"}
+    return _labelled(engine, f"{LABEL}={environment}")
+
+
+def _labelled(engine: Engine, label: str) -> list[Any]:
+    asked = {"label": label}
     found: list[Any] = list(
         _listed(engine.client.containers.list, all=True, ignore_removed=True, filters=asked)
     )
@@ -98,3 +105,57 @@ def _remove(thing: Any) -> str:
         thing.remove(**options)
         return f"removed {kind} {thing.name}"
     return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """All that one environment has in the engine.
+
+    Attributes:
+        run: the run that made it; empty when nothing says so.
+        newest: when the youngest thing of it was made, UTC; None when the engine does not tell.
+        kinds: such as `container`, `network`, `volume`: of each thing, one.
+    """
+
+    environment: str
+    run: str
+    newest: datetime | None
+    kinds: tuple[str, ...]
+
+
+def environments_in(engine: Engine) -> list[Made]:
+    """Every environment of Rollproof's that has anything in the engine, by name.
+
+    A label with another kind of value is somebody else's, and so is what bears it.
+    """
+    by_name: dict[str, list[Any]] = {}
+    for thing in _labelled(engine, LABEL):
+        name = _labels_of(thing).get(LABEL, "")
+        if _NAME.fullmatch(name):
+            by_name.setdefault(name, []).append(thing)
+    return [_made(name, things) for name, things in sorted(by_name.items())]
+
+
+def _made(name: str, things: list[Any]) -> Made:
+    runs = {run for thing in things if (run := _labels_of(thing).get(RUN_LABEL, ""))}
+    times = [_since(thing) for thing in things]
+    newest = None if None in times else max(time for time in times if time is not None)
+    kinds = tuple(type(thing).__name__.lower() for thing in things)
+    return Made(name, next(iter(sorted(runs)), ""), newest, kinds)
+
+
+def _labels_of(thing: Any) -> dict[str, str]:
+    """A container has them in its configuration, a network and a volume at the top."""
+    attrs = thing.attrs
+    found = (attrs.get("Config") or {}).get("Labels") or attrs.get("Labels") or {}
+    return {str(key): str(value) for key, value in found.items()}
+
+
+def _since(thing: Any) -> datetime | None:
+    """A volume's time has the engine's own offset, the others' is UTC with nine digits of a second."""
+    said = str(thing.attrs.get("Created") or thing.attrs.get("CreatedAt") or "")
+    try:
+        found = datetime.fromisoformat(_FRACTION.sub("", said))
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
