@@ -3,7 +3,8 @@
     SERVICE_URL_API="http://127.0.0.1:8000" python smoke/smoke.py --token TOKEN
 
 With DATABASE_URL the ledger is read too: each migration that EXPECTED_MIGRATIONS names (`app.name`, separated
-by commas) has to be in it, and what a migration brings is only asked for when it is listed. One line a check.
+by commas) has to be in it, and what a migration brings is only asked for when it is listed. And the role has
+to be allowed to book and to cancel. One line a check.
 Exit codes: 0 all passed, 1 at least one failed, 2 the environment is incomplete.
 """
 
@@ -12,12 +13,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
-from typing import Any
+from typing import NamedTuple
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -25,14 +24,24 @@ import psycopg
 
 SECONDS = 5
 REMINDERS = "appointments.0004_reminder"
+APPOINTMENTS = "public.appointments_appointment"
 Check = Callable[[], str | None]
 
 
-class Site:
-    """The API, and what its ledger lists."""
+class Database(NamedTuple):
+    """What its ledger lists, and which privileges on appointments the service's role lacks."""
 
-    def __init__(self, url: str, token: str, listed: frozenset[str] | None) -> None:
-        self.url, self.token, self.listed = url, token, listed
+    listed: frozenset[str]
+    denied: tuple[str, ...]
+
+
+class Site:
+    """The API, what its ledger lists, and what its role may not do; both None without a database."""
+
+    def __init__(self, url: str, token: str, database: Database | None) -> None:
+        self.url, self.token = url, token
+        self.listed = database.listed if database else None
+        self.denied = database.denied if database else None
 
     def get(self, path: str, *, status: int = 200, token: bool = True) -> str | None:
         """None when it answers with that status and, when that is 200, JSON."""
@@ -49,32 +58,15 @@ class Site:
         json.loads(body)
         return None
 
-    def books(self) -> str | None:
-        """None when an appointment can be booked, at a moment of its own, and cancelled again."""
-        moment = datetime(2080, 1, 1, tzinfo=UTC) + timedelta(minutes=secrets.randbelow(10_000_000))
-        body = {"professional": 1, "patient": 1, "reference": f"smoke-{secrets.token_hex(8)}"}
-        status, made = self.send("POST", "/api/appointments/", {**body, "starts_at": moment.isoformat()})
-        if status != 201:
-            return f"booking answers {status}, not 201"
-        status, _ = self.send("DELETE", f"/api/appointments/{made['id']}/")
-        return None if status == 204 else f"cancelling answers {status}, not 204"
-
-    def send(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, Any]:
-        """Status and JSON of the answer; None when there is none or it was an error."""
-        headers = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
-        data = json.dumps(body).encode() if body is not None else None
-        request = Request(self.url + path, data=data, headers=headers, method=method)
-        try:
-            with urlopen(request, timeout=SECONDS) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
-        except HTTPError as error:
-            return error.code, None
-
     def migrations(self) -> str | None:
         """None when the ledger lists all that the release needs."""
         expected = filter(None, os.environ.get("EXPECTED_MIGRATIONS", "").split(","))
         missing = sorted(set(expected) - (self.listed or frozenset()))
         return f"not applied: {', '.join(missing)}" if missing else None
+
+    def privileges(self) -> str | None:
+        """None when the role may book and cancel."""
+        return f"may not {', '.join(self.denied)} appointments" if self.denied else None
 
     def checks(self) -> Iterator[tuple[str, Check]]:
         yield "it is healthy", lambda: self.get("/health", token=False)
@@ -85,9 +77,9 @@ class Site:
         )
         yield "appointments can be listed", lambda: self.get("/api/appointments/?limit=5")
         yield "patients can be listed", lambda: self.get("/api/patients/?limit=5")
-        yield "an appointment can be booked and cancelled", self.books
         if self.listed is not None:
             yield "every migration that is needed was applied", self.migrations
+            yield "appointments may be booked and cancelled", self.privileges
         if self.listed is None or REMINDERS in self.listed:
             yield "reminders can be listed", lambda: self.get("/api/reminders/")
 
@@ -102,14 +94,18 @@ def outcome(check: Check) -> str | None:
         return "the answer is no JSON"
 
 
-def ledger() -> frozenset[str] | None:
-    """What it lists; None when no database is named."""
+def database() -> Database | None:
+    """What is to be known of it; None when none is named."""
     address = os.environ.get("DATABASE_URL")
     if not address:
         return None
+    asked = "SELECT coalesce(has_table_privilege(to_regclass(%s), %s), false)"
     with psycopg.connect(address, connect_timeout=SECONDS) as conn:
         rows = conn.execute("SELECT app || '.' || name FROM django_migrations").fetchall()
-    return frozenset(name for (name,) in rows)
+        rights = ("INSERT", "UPDATE", "DELETE")
+        held = [conn.execute(asked, (APPOINTMENTS, right)).fetchone() for right in rights]
+    denied = (right.lower() for right, row in zip(rights, held, strict=True) if row != (True,))
+    return Database(frozenset(name for (name,) in rows), tuple(denied))
 
 
 def run(site: Site) -> int:
@@ -131,13 +127,13 @@ def main() -> int:
         sys.stderr.write("smoke: the environment variable SERVICE_URL_API is not set\n")
         return 2
     try:
-        listed = ledger()
+        found = database()
     except psycopg.Error as error:
         sys.stdout.write(
             f"FAIL  the ledger can be read: SQLSTATE {error.sqlstate or 'none, no connection'}\n"
         )
         return 1
-    return 1 if run(Site(os.environ["SERVICE_URL_API"], asked.token, listed)) else 0
+    return 1 if run(Site(os.environ["SERVICE_URL_API"], asked.token, found)) else 0
 
 
 if __name__ == "__main__":
