@@ -70,7 +70,7 @@ def become(order: dict[str, Any]) -> int:
     redirect(order["output"])
     sys.argv = [order["program"], *order["arguments"]]
     if order["program"] == "rollproof":
-        import_module("rollproof.cli").main()
+        import_module("rollproof.__main__").main()
     return int(pytest.main())
 
 
