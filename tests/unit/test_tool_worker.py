@@ -23,8 +23,10 @@ import os, signal, subprocess, sys
 from rollproof_worker import Refused, note, running
 
 def answer(order):
+    import inspect
+    started = os.path.dirname(os.path.abspath(inspect.stack()[-1].filename))
     print("x" * order.get("letters", 0))
-    return {"pid": os.getpid(), "path": list(sys.path), "umlaut": "ä\\n"}
+    return {"pid": os.getpid(), "path": list(sys.path), "started": started, "umlaut": "ä\\n"}
 
 def wait(order):
     child = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
@@ -191,6 +193,14 @@ def test_closing_it_leaves_no_process_and_may_be_done_twice(worker: NativeWorker
     worker.close()
     worker.close()
     assert gone(pid)()
+
+
+def test_settings_that_are_looked_for_beside_the_started_script_are_the_projects(
+    worker: NativeWorker,
+) -> None:
+    answer = worker.ask({"do": "answer"}, limit=60)
+    assert answer["started"] == str(worker.cwd)
+    assert not {"", str(Path(worker_module.__file__).parent)} & set(answer["path"])
 
 
 @pytest.mark.parametrize("name", ["worker_program.py", "alembic_program.py", "alembic_connections.py"])

@@ -24,6 +24,12 @@ from rollproof.model.durations import say_duration
 __all__ = ["Answer", "NativeWorker"]
 
 _PROGRAM = Path(__file__).with_name("worker_program.py")
+_LAUNCH = (
+    "import sys; __file__ = sys.argv.pop(1); "
+    "exec(compile(open(__file__, encoding='utf-8').read(), __file__, 'exec'))"
+)
+"""Starts the program from the working folder, not from its own: some libraries (dynaconf) look for a
+project's settings beside the script that was started, and above it, and would find files of Rollproof."""
 _TAIL = 8192
 """bytes kept of what the project's code prints"""
 _GRACE = 5.0
@@ -219,7 +225,8 @@ def _start(worker: NativeWorker) -> _Process:
     theirs_in, orders = os.pipe()
     answers, theirs_out = os.pipe()
     output, theirs_said = os.pipe()
-    command = [str(worker.python), str(_PROGRAM), str(theirs_in), str(theirs_out), str(worker.program)]
+    arguments = [str(_PROGRAM), str(theirs_in), str(theirs_out), str(worker.program)]
+    command = [str(worker.python), "-c", _LAUNCH, *arguments]
     try:
         popen = subprocess.Popen(
             command,

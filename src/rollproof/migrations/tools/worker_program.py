@@ -1,7 +1,7 @@
 """What runs inside a project's own interpreter: takes orders, has a tool's program carry them out, answers.
 
-Started by `rollproof.migrations.tools.worker` as `python worker_program.py ORDERS ANSWERS PROGRAM`, the
-first two being file descriptors of pipes. Standard library only, Python 3.8 and later (annotations are
+Started by `rollproof.migrations.tools.worker` as `python -c … worker_program.py ORDERS ANSWERS PROGRAM`, with
+the file descriptors of two pipes. Standard library only, Python 3.8 and later (annotations are
 never evaluated, so they may be newer), nothing of Rollproof: the project's interpreter need not have it.
 
 Orders and answers are JSON objects, one a line. An order is `{"do": NAME, …}`; its answer is `{"ok": {…}}`
@@ -88,7 +88,7 @@ def _say(line: dict[str, Any]) -> None:
 def main(arguments: list[str]) -> None:
     """Carries out orders until there are no more."""
     sys.modules["rollproof_worker"] = sys.modules[__name__]
-    _forget_own_folder()
+    _forget_folder_started_from()
     orders, _State.answers = int(arguments[0]), int(arguments[1])
     for descriptor in (orders, _State.answers):
         os.set_inheritable(descriptor, False)
@@ -99,12 +99,11 @@ def main(arguments: list[str]) -> None:
         _say(_answer(program, json.loads(waiting.get())))
 
 
-def _forget_own_folder() -> None:
-    """Beside this file lie modules that are named like the tools themselves."""
-    own = Path(__file__).resolve().parent
-    if sys.path and Path(sys.path[0]).resolve() == own:
+def _forget_folder_started_from() -> None:
+    """What may be imported is for the tool's program to say."""
+    if sys.path and sys.path[0] == "":
         del sys.path[0]
-    sys.argv[:] = [sys.argv[0]]
+    sys.argv[:] = [__file__]
 
 
 def _hear(orders: int, waiting: queue.Queue[bytes]) -> None:
