@@ -36,6 +36,21 @@ def variables_of_libpq() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Backups:
+    """Where backups are that working copies are restored from.
+
+    Attributes:
+        where: files, a folder or `s3://bucket/prefix/`, as declared.
+        root: what a relative path begins at.
+        oldest: seconds that the newest may be old; None for any age.
+    """
+
+    where: str
+    root: Path
+    oldest: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PostgresServer:
     """Where a Postgres server is and with which client programs to talk to it.
 
@@ -52,6 +67,8 @@ class PostgresServer:
         role_passwords: of other roles, where each has its own.
         source: the database that the system uses there, which drills clone; empty where they make their own.
         in_place: the clone takes the source's name for as long as a scenario lasts.
+        backups: what drills restore in place of cloning the source; None where they clone it.
+        cluster: the Aurora cluster that was made for the run and goes away with all that is in it.
     """
 
     host: str
@@ -67,6 +84,8 @@ class PostgresServer:
     role_passwords: Mapping[str, str] = field(default_factory=dict, repr=False)
     source: str = ""
     in_place: bool = False
+    backups: Backups | None = None
+    cluster: str = ""
 
     def conninfo(self, database: str, *, user: str | None = None, with_password: bool = True) -> str:
         """A libpq connection string for one database; as `user` when given.

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from rollproof.model.cron import zone_named
 from rollproof.model.limits import Abort, Limits, Lock
 from rollproof.model.plan import Frozen, Window
-from rollproof.model.spec import Spec
+from rollproof.model.spec import Seconds, Spec
 
 Account = Annotated[str, Field(pattern=r"^\d{12}$")]
 SystemIdentifier = Annotated[str, Field(pattern=r"^\d{1,20}$")]
@@ -26,6 +26,19 @@ class Credentials(Spec):
     access_key_env: str
     secret_key_env: str
     session_token_env: str = ""
+
+
+class Aurora(Spec):
+    """The Aurora cluster that working copies are made of: a cluster for each run, deleted at its end."""
+
+    cluster: Annotated[str, Field(pattern=r"^[A-Za-z](-?[A-Za-z0-9])*$", max_length=63)]
+    """identifier of the cluster that the DSN leads to"""
+    take: Literal["clone", "snapshot"] = "clone"
+    """a clone, which shares its pages until they change, or what its newest snapshot restores to"""
+    instance_class: str = ""
+    """of the copy's one instance; that of the cluster's writer when empty"""
+    limit: Seconds = 2700.0
+    """how long making a copy may take, and how long deleting it"""
 
 
 class StagingDatabase(Spec):
@@ -52,11 +65,29 @@ class StagingDatabase(Spec):
     """variables that hold the passwords of other roles, such as the application's, by role"""
     allow_write: tuple[str, ...] = ()
     """databases that may be written to themselves; only `touch = "in-place"` does so"""
+    clone: Literal["database", "backup", "aurora"] = "database"
+    """what drills work on copies of: the database itself, its newest backup, or its cluster"""
+    backup: str = ""
+    """files or a folder on this machine, relative to the system file, or `s3://bucket/prefix/`"""
+    backup_age: Seconds | None = None
+    """how old a backup or snapshot may be; any age when left out"""
+    aurora: Aurora | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if sum(map(bool, (self.dsn_env, self.service, self.secret))) != 1:
             raise ValueError("say where the DSN is: give one of `dsn_env`, `service` and `secret`")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_copy(self) -> Self:
+        if (self.clone == "backup") != bool(self.backup):
+            raise ValueError('`clone = "backup"` and `backup`, which says where backups are, need each other')
+        if (self.clone == "aurora") != (self.aurora is not None):
+            raise ValueError('`clone = "aurora"` and the table `database.aurora` need each other')
+        of_age = self.backup or (self.aurora is not None and self.aurora.take == "snapshot")
+        if self.backup_age is not None and not of_age:
+            raise ValueError("`backup_age` is about a backup or a snapshot, and none is taken")
         return self
 
 
@@ -156,5 +187,11 @@ class Staging(Spec):
             raise ValueError("name the database's host in `hosts`")
         if self.database.secret and self.aws_account is None:
             raise ValueError("`database.secret` needs the `aws_account` that it is in")
+        if self.database.backup.startswith("s3://") and self.aws_account is None:
+            raise ValueError("`database.backup` in S3 needs the `aws_account` whose credentials read it")
+        if self.database.aurora is not None and self.aws_account is None:
+            raise ValueError("`database.aurora` needs the `aws_account` that the cluster is in")
+        if self.database.aurora is not None and self.touch == "in-place":
+            raise ValueError('a copy of the cluster has another address: `touch` has to be "clone"')
         if self.touch == "in-place" and self.database.name not in self.database.allow_write:
             raise ValueError("`touch` is in-place, and `database.allow_write` does not name the database")

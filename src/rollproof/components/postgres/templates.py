@@ -7,6 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 
 import psycopg
 
@@ -21,6 +22,8 @@ from rollproof.components.postgres.admin import (
     undo_database,
     undo_roles,
 )
+from rollproof.components.postgres.backups.copying import find, once, restore_copy
+from rollproof.components.postgres.backups.found import Found, unusable
 from rollproof.components.postgres.bounded import BoundedRunner, expect_readable
 from rollproof.components.postgres.cloning import clone_database
 from rollproof.components.postgres.queries import query
@@ -73,7 +76,7 @@ class Templates:
         self.seen_kinds: dict[str, Kind] = {}
         self._roles = self._make_roles()
         self.seed_at = self._position_of_seed()
-        self._real = self._position_of_source()
+        self._real = self._restore_backup() if self.server.backups else self._position_of_source()
 
     def _load(self) -> MigrationHistory:
         """The history; what the source has started for it ends with the run, or now if it cannot be read."""
@@ -114,19 +117,62 @@ class Templates:
         """
         if not self.server.source:
             return None
-        with connected(self.server, self.server.source, autocommit=False) as conn:
+        return self._count_listed(
+            self.server.source,
+            doing="finding out which release the environment's database has",
+            where=f"{self.server.source}: {self.history.ledger}",
+            remedy="bring the environment to a release of this history before it is drilled",
+        )
+
+    def _count_listed(self, database: str, *, doing: str, where: str, remedy: str) -> int:
+        """How many migrations a database has. Raises MigrationError for others than the first so many."""
+        with connected(self.server, database, autocommit=False) as conn:
             conn.read_only = True
             listed = self.source.applied(conn)
         first = [migration.id for migration in self.history.migrations][: len(listed)]
         if sorted(listed) != sorted(first):
             stray = sorted(set(listed) - set(first)) or sorted(set(first) - set(listed))
-            raise MigrationError(
-                f"its ledger does not list the first {len(listed)} migrations: see {', '.join(stray[:3])}",
-                doing="finding out which release the environment's database has",
-                where=f"{self.server.source}: {self.history.ledger}",
-                remedy="bring the environment to a release of this history before it is drilled",
-            )
+            found = f"its ledger does not list the first {len(listed)} migrations: see {', '.join(stray[:3])}"
+            raise MigrationError(found, doing=doing, where=where, remedy=remedy)
         return len(listed)
+
+    def _restore_backup(self) -> int:
+        """The newest backup as the template of its release; how many migrations that has.
+
+        Raises EnvironmentUnavailable with the one reason why the backup is of no use.
+        """
+        with once(self.session, self.system):
+            found, name = find(self.session, self.system, self.server), self.fresh_name("copy")
+            data: dict[str, Json] = {
+                "database": name,
+                "path": found.name,
+                "bytes": found.bytes,
+                "undo": undo_database(self.server, name),
+            }
+            with self.session.recorder.acting("template.load", data) as result, self._gone_if_it_fails(name):
+                restored = restore_copy(self.session, self.system, self.server, found, name)
+                count = self._release_of(name, found)
+                self._keep(name)
+                rows = sum(table.digest.rows for table in self._kept[name].tables)
+                result.update({**restored.said(now=datetime.now(UTC)), "migrations": count, "rows": rows})
+            self._expect_room(name)
+        self._templates[count] = name
+        return count
+
+    def _release_of(self, database: str, found: Found) -> int:
+        """Raises EnvironmentUnavailable: it is a backup of another database, or of no release of this one."""
+        doing, remedy = "finding out which release the backup is of", "see whether it is of this database"
+        try:
+            count = self._count_listed(database, doing=doing, where=found.name, remedy=remedy)
+        except MigrationError as error:
+            said = error.found if error.where == found.name else f"{error.where}: {error.found}"
+            raise unusable(said, found.name, remedy, doing=doing) from error
+        if not count:
+            nothing = (
+                f"nothing in it says that it is of this system: {self.history.ledger} lists no migration"
+            )
+            raise unusable(nothing, found.name, remedy, doing=doing)
+        return count
 
     def runner(self, database: str, *, limit: float | None = None) -> PsqlRunner:
         """Runs scripts in one database, each for at most `limit` seconds."""

@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 from psycopg.rows import dict_row
 
-from rollproof.environments.base import PostgresServer
+from rollproof.environments.base import Backups, PostgresServer
 from rollproof.environments.staging.facts import Marker, ServerFacts
 from rollproof.environments.staging.markers import SETTING, TABLE
 from rollproof.environments.staging.target import IGNORED, Target
@@ -156,9 +156,22 @@ def _query(name: str) -> bytes:
 
 
 def server_of(
-    target: Target, facts: ServerFacts, *, bin_dir: Path, passwords: Mapping[str, str], allowed: Staging
+    target: Target,
+    facts: ServerFacts,
+    *,
+    bin_dir: Path,
+    passwords: Mapping[str, str],
+    allowed: Staging,
+    root: Path,
+    cluster: str = "",
 ) -> PostgresServer:
-    """The verified server. Its connections go to the address that was verified and expect its identifier."""
+    """The verified server. Its connections go to the address that was verified and expect its identifier.
+
+    Args:
+        root: the system file's folder.
+        cluster: the one that was made for the run, which it is then of.
+    """
+    spec = allowed.database
     return PostgresServer(
         host=target.host,
         port=int(target.port),
@@ -172,4 +185,6 @@ def server_of(
         role_passwords=dict(passwords),
         source=target.database,
         in_place=allowed.touch == "in-place",
+        backups=Backups(spec.backup, root, spec.backup_age) if spec and spec.backup else None,
+        cluster=cluster,
     )

@@ -229,7 +229,12 @@ def server_there(verified: Verified) -> PostgresServer | None:
             remedy=f"install the client programs of PostgreSQL {server.major}, or set ROLLPROOF_PG_BIN",
         )
     return server_of(
-        target, server, bin_dir=programs.bin_dir, passwords=passwords_for(spec), allowed=verified.allowed
+        target,
+        server,
+        bin_dir=programs.bin_dir,
+        passwords=passwords_for(spec),
+        allowed=verified.allowed,
+        root=verified.root,
     )
 
 

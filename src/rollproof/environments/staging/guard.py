@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from rollproof.environments.base import AwsEndpoint
 from rollproof.environments.staging.account import (
@@ -26,11 +27,16 @@ DOING = "making sure of the place before anything is touched"
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A place that is what the allow-list says: what was found, and as whom AWS is used."""
+    """A place that is what the allow-list says: what was found, and as whom AWS is used.
+
+    Attributes:
+        root: the system file's folder.
+    """
 
     facts: Facts
     allowed: Staging
     endpoint: AwsEndpoint | None
+    root: Path = field(default_factory=Path)
 
 
 class Guard:
@@ -51,7 +57,7 @@ class Guard:
         if self.allowed.database is not None:
             self._target(endpoint)
             self._server()
-        return Verified(self.facts, self.allowed, endpoint)
+        return Verified(self.facts, self.allowed, endpoint, self.system.root)
 
     def _account(self) -> AwsEndpoint | None:
         if self.allowed.aws_account is None:

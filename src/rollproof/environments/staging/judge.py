@@ -199,7 +199,7 @@ def _rights(server: ServerFacts, allowed: Staging) -> Iterator[Refusal]:
             f"role {server.user} may not create databases, and drills work on clones",
             f'let an administrator run: ALTER ROLE "{server.user}" CREATEDB',
         )
-    if "copy" not in server.rights:
+    if "copy" not in server.rights and allowed.database.clone == "database":
         yield Refusal(
             "pg_read_all_data",
             f"role {server.user} may not read all of {allowed.database.name}, so it cannot be cloned",
