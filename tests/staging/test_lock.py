@@ -14,11 +14,13 @@ import psycopg
 import pytest
 from standin import DATABASE, StandIn, clients_of
 
+from rollproof.components.postgres.programs import run_program
 from rollproof.environments.base import PostgresServer
-from rollproof.environments.staging import dynamo, lock
+from rollproof.environments.staging import dynamo, holding, lock
 from rollproof.environments.staging.dynamo import RowLock
 from rollproof.environments.staging.lock import SessionLock, SystemLock, holders, key_of
-from rollproof.errors import AttemptFailed, EnvironmentUnavailable, Locked
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, Locked, WrongPlace
+from rollproof.migrations.execute import run_script
 from rollproof.waiting import eventually
 
 MINE, YOURS = "20261122T050312Z-aaaaaa", "20261122T050313Z-bbbbbb"
@@ -30,11 +32,17 @@ def server(place: StandIn, monkeypatch: pytest.MonkeyPatch) -> PostgresServer:
     return dataclasses.replace(place.server, source=DATABASE)
 
 
-def row(place: StandIn, run: str, *, seconds: float = 60, table: str = "rollproof-locks") -> RowLock:
+def row(
+    place: StandIn,
+    run: str,
+    *,
+    seconds: float = 60,
+    table: str = "rollproof-locks",
+    who: str = "ann@here",
+) -> RowLock:
     assert place.aws is not None
-    return RowLock(
-        clients_of(place.aws.url, place.aws.region), table, "shop", run=run, who="ann@here", seconds=seconds
-    )
+    aws = clients_of(place.aws.url, place.aws.region)
+    return RowLock(aws, table, "shop", run=run, who=who, seconds=seconds)
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +91,7 @@ def test_databases_of_one_server_are_locked_apart(server: PostgresServer) -> Non
 HOLD = """
 import sys
 from pathlib import Path
+from rollproof.components.postgres.programs import run_program
 from rollproof.environments.base import PostgresServer
 from rollproof.environments.staging.lock import SessionLock
 host, port, user, password, run = sys.argv[1:]
@@ -163,6 +172,67 @@ def test_a_row_that_somebody_removed_is_noticed(place: StandIn) -> None:
     mine.take()
     assert row(place, YOURS).remove(run=MINE)
     assert "was broken" in mine.beat()
+
+
+def test_a_run_that_holds_its_lock_on_another_machine_is_not_healed_here(
+    place: StandIn, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy of its journal says that it was killed, for there is no lease in it."""
+    monkeypatch.setattr(lock, "me", lambda: "ann on runner-3")
+    theirs = SystemLock(SessionLock(server, run=MINE), row(place, MINE, who="ann on runner-3"))
+    theirs.take()
+    monkeypatch.setattr(lock, "me", lambda: "bob on laptop")
+    mine = SystemLock(SessionLock(server, run=MINE), row(place, MINE, who="bob on laptop"))
+    assert {holder.where for holder in mine.elsewhere()} == {"Postgres", "DynamoDB"}
+    monkeypatch.setattr(holding, "PATIENCE", 0.2)
+    with pytest.raises(Locked, match=r"still holds it elsewhere: .*runner-3"):
+        holding._expect_dead(mine, "shop")
+    theirs.release()
+    assert mine.elsewhere() == []
+
+
+@pytest.mark.parametrize("user", ["ann", "somebody-with-a-name-that-leaves-no-room-for-the-machine"])
+def test_a_run_of_this_machine_is_told_by_its_lease(
+    user: str, server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "me", lambda: f"{user} on runner-3-of-many")
+    mine = SystemLock(SessionLock(server, run=MINE), None)
+    mine.take()
+    assert mine.elsewhere() == []
+    mine.release()
+
+
+def test_a_lock_is_not_taken_on_another_server_than_the_verified_one(server: PostgresServer) -> None:
+    with pytest.raises(WrongPlace, match="another server answers"):
+        SessionLock(dataclasses.replace(server, system_identifier="7"), run=MINE).take()
+
+
+def test_no_program_is_started_that_would_meet_another_server(
+    place: StandIn, server: PostgresServer, tmp_path: Path
+) -> None:
+    other = dataclasses.replace(server, system_identifier="7")
+    (tmp_path / "up.sql").write_text("CREATE TABLE public.made_elsewhere ();")
+    with pytest.raises(WrongPlace, match="another server answers"):
+        run_script(other, DATABASE, tmp_path / "up.sql")
+    with pytest.raises(WrongPlace, match="another server answers"):
+        run_program(other, DATABASE, "pg_dump", [], limit=10, doing="dumping")
+    with place.connect(DATABASE) as conn:
+        assert conn.execute("SELECT to_regclass('public.made_elsewhere')").fetchone() == (None,)
+
+
+def test_the_session_is_looked_at_often_and_the_row_before_its_time_is_up(
+    place: StandIn, server: PostgresServer
+) -> None:
+    found = SystemLock(SessionLock(server, run=MINE), row(place, MINE))
+    found.take()
+    (session, often), (of_row, seldom) = found.probes(expires=120.0)
+    assert (often, seldom) == (2.0, 30.0)
+    with place.connect() as conn:
+        conn.execute("SELECT pg_terminate_backend(%s)", [holders(conn, key_of(DATABASE))[0].pid])
+    assert "is gone" in eventually(session, within=5, what="it is noticed")
+    assert of_row() == ""
+    found.release()
+    assert (session(), of_row()) == ("", "")
 
 
 def test_both_locks_are_taken_or_none(place: StandIn, server: PostgresServer) -> None:

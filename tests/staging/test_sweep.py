@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from rollproof.cli import app
 from rollproof.components.aws.tags import EXPIRES_TAG, RUN_TAG, drill_tags, expires_at
+from rollproof.components.postgres.admin import STANDS_IN
 from rollproof.environments.staging import lock
 from rollproof.environments.staging.dynamo import RowLock
 from rollproof.environments.staging.leftovers import DATABASE as NAME
@@ -65,11 +66,19 @@ def test_databases_are_listed_first_and_removed_only_when_asked(system: Path, pl
         place.run(*(f'DROP DATABASE IF EXISTS "{name}"' for name in (OLD_NAME, young, alike)))
 
 
-@pytest.mark.parametrize("clone", [f"CREATE DATABASE {DATABASE}", "SELECT"])
-def test_a_database_that_was_put_aside_gets_its_name_back(clone: str, system: Path, place: StandIn) -> None:
+STAND_IN = (
+    f"CREATE DATABASE {DATABASE}",
+    f"COMMENT ON DATABASE {DATABASE} IS '{STANDS_IN}{KEPT_NAME}'",
+)
+
+
+@pytest.mark.parametrize("clone", [STAND_IN, ()], ids=["with a clone", "before there is one"])
+def test_a_database_that_was_put_aside_gets_its_name_back(
+    clone: tuple[str, ...], system: Path, place: StandIn
+) -> None:
     """The clone that bears its name goes, if it was made; what was put aside is the environment's own."""
     before = place.everything()
-    place.run(f'ALTER DATABASE {DATABASE} RENAME TO "{KEPT_NAME}"', clone)
+    place.run(f'ALTER DATABASE {DATABASE} RENAME TO "{KEPT_NAME}"', *clone)
     swept = rollproof("sweep", str(system), "--yes")
     assert swept.exit_code == 0, swept.output
     assert place.everything() == before

@@ -59,6 +59,11 @@ class Guarding:
         if stop_file or abort != NO_ABORT or limits != NO_LIMITS:
             self.stopper.listen()
 
+    def obey(self, file: Path) -> None:
+        """Ends this part of the run once the process that started it writes a reason to `file`."""
+        self.stopper.listen()
+        self._watch.add(lambda: _reason_in(file), every=FILE_SECONDS)
+
     def opened(self, system: str, environment: OpenEnvironment) -> None:
         """From now on the environment is watched: its own limits and alarms, its lock. See `Guarded`.
 
@@ -86,7 +91,8 @@ class Guarding:
         if alarms:
             self._end_by_alarm(alarms, environment.aws, every=said.abort.every)
         if environment.lock is not None:
-            self._watch.add(environment.lock.beat, every=said.lock.expires / 4)
+            for probe, every in environment.lock.probes(expires=said.lock.expires):
+                self._watch.add(probe, every=every)
 
     def _limit(self, limits: Limits, where: str, values: Mapping[str, str]) -> None:
         if limits != NO_LIMITS:
@@ -149,6 +155,13 @@ class Guarding:
         self._watch.end()
         self.stopper.forget()
         self.calls.close()
+
+
+def _reason_in(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def _fill(text: str, values: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import Connection
 
 from rollproof.environments.base import PostgresServer
+from rollproof.environments.staging.verified import expect_still_verified
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, MigrationError
 from rollproof.migrations.blocking import backend, blockers, end_backend
 from rollproof.migrations.failure import psql_lost, script_failed
@@ -97,7 +98,9 @@ class PsqlRunner:
                 `timed_out`, and `indeterminate` = 1 when nobody can know whether it took effect.
             MigrationError: the file changed since it was read, or would leave this database.
             EnvironmentUnavailable: there is no psql.
+            WrongPlace: another server answers than the one that was verified.
         """
+        expect_still_verified(self.server, self.database)
         if script.mode in (Mode.SIMPLE, Mode.AUTOCOMMIT) or script.statements is not None:
             return self._send(script)
         self._refuse_changed(script)

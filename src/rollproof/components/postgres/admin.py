@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import psycopg
 from psycopg import Connection, pq, sql
 
-from rollproof.components.postgres.queries import query
 from rollproof.drill.healing import healer
 from rollproof.environments.access import verified_server
 from rollproof.environments.base import PostgresServer
-from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError, WrongPlace
+from rollproof.environments.staging.verified import expect_verified
+from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError
 from rollproof.model.json import Json, JsonObject
 from rollproof.waiting import eventually
 
@@ -47,27 +47,8 @@ def connected(
             remedy="see whether the server is up and accepts this role",
         ) from error
     with connection:
-        _expect_verified(connection, server)
+        expect_verified(connection, server)
         yield connection
-
-
-def _expect_verified(connection: Connection, server: PostgresServer) -> None:
-    """Raises WrongPlace when another server answers than the verified one, or it is a standby now."""
-    if not server.system_identifier:
-        return
-    found = connection.execute(query("identity")).fetchone()
-    if not connection.autocommit:
-        connection.rollback()  # what comes next may have to be the first of its transaction
-    if found != (server.system_identifier, False):
-        identifier, standby = found or ("none", False)
-        raise WrongPlace(
-            "the server that was verified has become a standby"
-            if standby
-            else f"another server answers: its identifier is {identifier}, not {server.system_identifier}",
-            doing="connecting once more to the verified server",
-            where=f"{server.host}:{server.port}",
-            remedy="see whether there was a failover; verify the environment again before the next drill",
-        )
 
 
 def first_line(error: psycopg.Error) -> str:
@@ -295,7 +276,7 @@ def healing_connection(undo: JsonObject, database: str, *, autocommit: bool = Tr
     """
     with psycopg.connect(healing_conninfo(undo, database), autocommit=autocommit) as conn:
         if identifier := undo.get("system_identifier"):
-            _expect_verified(conn, _verified(str(identifier)))
+            expect_verified(conn, _verified(str(identifier)))
         yield conn
 
 

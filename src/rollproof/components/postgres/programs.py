@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rollproof.environments.base import PostgresServer
+from rollproof.environments.staging.verified import expect_still_verified
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
 from rollproof.model.durations import say_duration
 
@@ -36,7 +37,9 @@ def run_program(
     Raises:
         AttemptFailed: exit code not 0, or the time limit, with what it complained of.
         EnvironmentUnavailable: there is no such program, or it cannot be started.
+        WrongPlace: it would connect to another server than the one that was verified.
     """
+    expect_still_verified(server, database)
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", **server.program_environment(database)}
     try:
         done = subprocess.run(

@@ -6,11 +6,12 @@ from rollproof.drill.healing import healer
 from rollproof.environments.base import PostgresServer
 from rollproof.environments.staging.dynamo import RowLock
 from rollproof.environments.staging.guard import Verified
-from rollproof.environments.staging.lock import SessionLock, SystemLock, me
-from rollproof.errors import RollproofError
+from rollproof.environments.staging.lock import PATIENCE, SessionLock, SystemLock, goes_on, me
+from rollproof.errors import AttemptFailed, RollproofError
 from rollproof.journal import Recorder
 from rollproof.model.json import Json, JsonObject
 from rollproof.model.system import System
+from rollproof.waiting import eventually
 
 TAKE = "lock.take"
 _HELD: dict[tuple[str, str], list[SystemLock]] = {}
@@ -67,6 +68,15 @@ def hold_to_heal(system: System, verified: Verified, server: PostgresServer | No
         lock.take()
         lock.whole = True
         _HELD[run, system.name] = [lock]
+
+
+def _expect_dead(lock: SystemLock, name: str) -> None:
+    """Raises Locked while a copy of the journal is healed here and the run is at work elsewhere."""
+    try:
+        eventually(lambda: not lock.elsewhere(), within=PATIENCE, what="the run holds nothing", every=0.5)
+    except AttemptFailed:
+        if found := lock.elsewhere():
+            raise goes_on(found, name) from None
 
 
 @healer("lock")

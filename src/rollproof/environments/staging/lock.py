@@ -11,10 +11,10 @@ import hashlib
 import secrets
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 
@@ -22,8 +22,9 @@ import psycopg
 from psycopg import Connection
 
 from rollproof.environments.base import PostgresServer
-from rollproof.environments.staging.dynamo import Row, RowLock
+from rollproof.environments.staging.dynamo import SKEW, Row, RowLock
 from rollproof.environments.staging.sources import operator
+from rollproof.environments.staging.verified import expect_verified
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, Locked
 from rollproof.model.json import Json
 from rollproof.waiting import eventually
@@ -36,6 +37,8 @@ GATE = 0x70726F6F
 """`proo`: held for the moment in which somebody looks who holds a lock, and takes it"""
 PATIENCE = 5.0
 """Seconds in which a holder that has just died may be noticed by the server."""
+SESSION_SECONDS = 2.0
+"""How often the session in Postgres is asked: so long at most a drill goes on that has lost it."""
 SAID = "rollproof lock"
 """How the application name of a session begins that holds one: everybody may see it, unlike its query."""
 _ALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
@@ -106,10 +109,17 @@ class SessionLock:
             conn = psycopg.connect(
                 self.server.conninfo(MAINTENANCE), autocommit=True, connect_timeout=10, application_name=name
             )
-            for setting, seconds in _ALIVE.items():
-                conn.execute("SELECT set_config(%s, %s, false)", [setting, str(seconds)])
         except psycopg.Error as error:
             raise _unavailable(self.server, error) from error
+        try:
+            expect_verified(conn, self.server)
+            for setting, seconds in _ALIVE.items():
+                conn.execute("SELECT set_config(%s, %s, false)", [setting, str(seconds)])
+        except BaseException as error:
+            conn.close()
+            if isinstance(error, psycopg.Error):
+                raise _unavailable(self.server, error) from error
+            raise
         return conn
 
     def _try(self, conn: Connection) -> bool:
@@ -122,6 +132,16 @@ class SessionLock:
             return True
         finally:
             conn.execute("SELECT pg_advisory_unlock(%s, %s)", [GATE, self.key])
+
+    def look(self) -> list[Holder]:
+        """Who holds it now. Raises EnvironmentUnavailable, WrongPlace."""
+        conn = self._connect()
+        try:
+            return holders(conn, self.key)
+        except psycopg.Error as error:
+            raise _unavailable(self.server, error) from error
+        finally:
+            conn.close()
 
     def beat(self) -> str:
         """Why it is not held any more; nothing while it is."""
@@ -161,6 +181,24 @@ def begun(run: str) -> datetime | None:
         return datetime.strptime(run.upper()[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
         return None
+
+
+def _is_here(holder: Holder) -> bool:
+    """By the machine's name, of which a session's name may have only the beginning, or nothing."""
+    _, on, host = holder.who.rpartition(" on ")
+    here = me().rpartition(" on ")[2]
+    cut = holder.where == "Postgres" and (not on or here.startswith(host))
+    return here == host or cut
+
+
+def goes_on(found: Sequence[Holder], what: str) -> Locked:
+    """What whoever heals is told while the run seems to go on."""
+    return Locked(
+        f"the run still holds it elsewhere: {'; '.join(dict.fromkeys(map(str, found)))}",
+        doing="making sure that the run is dead, before anything of it is undone",
+        where=what,
+        remedy="end it there, or heal it there; of a machine that is gone, wait until its time is up",
+    )
 
 
 def others(found: Sequence[Holder], run: str) -> list[Holder]:
@@ -240,13 +278,38 @@ class SystemLock:
     def _takeover(self) -> str:
         return f"taken over from {self.takeover}, whose time was up" if self.takeover else ""
 
-    def beat(self) -> str:
-        """A sign of life; why the lock is lost, if it is."""
+    def probes(self, *, expires: float) -> list[tuple[Callable[[], str], float]]:
+        """What has to be asked again and again, and how often, in seconds: why the lock is lost, if it is.
+
+        A session is lost at once, and so it is asked often; asking it costs next to nothing.
+        """
+        found: list[tuple[Callable[[], str], float]] = []
+        if self.session is not None:
+            found.append((self._of_session, min(SESSION_SECONDS, expires / 4)))
+        return [*found, (self._of_row, expires / 4)] if self.row is not None else found
+
+    def _of_session(self) -> str:
         with self._turn:
-            if self._released:
-                return ""
-            lost = self.session.beat() if self.session is not None else ""
-            return lost or (self.row.beat() if self.row is not None else "")
+            return "" if self._released or self.session is None else self.session.beat()
+
+    def _of_row(self) -> str:
+        with self._turn:
+            return "" if self._released or self.row is None else self.row.beat()
+
+    def elsewhere(self) -> list[Holder]:
+        """Who holds it in the name of the same run on another machine: it goes on there, for all one knows.
+
+        On this machine the lease on the run's folder tells; see drill/lease.py.
+        """
+        found: list[Holder] = []
+        if self.session is not None:
+            mine = [one for one in self.session.look() if one.run == self.session.run]
+            found += [one for one in mine if not _is_here(one)]
+        row = self.row.look() if self.row is not None else None
+        if row is not None and self.row is not None and row.run == self.row.run:
+            held = row.expires + timedelta(seconds=SKEW) > datetime.now(UTC)
+            found += [of_row(row)] if held and not _is_here(of_row(row)) else []
+        return found
 
     def release(self) -> None:
         with self._turn:
