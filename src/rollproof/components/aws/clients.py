@@ -11,6 +11,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 
 from rollproof.environments.access import verified_account
 from rollproof.environments.base import AwsEndpoint
@@ -55,6 +56,7 @@ class Aws:
             read_timeout=READ_SECONDS,
             s3={"addressing_style": "path"} if endpoint.url else None,
             proxies={},
+            ignore_configured_endpoint_urls=True,
             user_agent_extra="rollproof",
         )
         self._clients: dict[str, Any] = {}
@@ -100,6 +102,9 @@ def _isolated_session() -> botocore.session.Session:
         session.session_var_map[name] = (None, None, default, convert)
     session.full_config  # noqa: B018  read once, so that what follows stays
     session._config = {"profiles": {}}  # there is no public way
+    # without ~/.aws/models, where files could say of any service that it is elsewhere
+    loader = Loader(extra_search_paths=[Loader.BUILTIN_DATA_PATH], include_default_search_paths=False)
+    session.register_component("data_loader", loader)
     return session
 
 
