@@ -147,6 +147,7 @@ class RevisionResult:
         estimates: seconds by direction on tables of a stated size, `up blocking` and `down blocking` those
             that writers have to wait; empty unless a size was stated.
         seconds: by phase: `up`, `down`, `again`, `compare`, `rows`, `rebuild`.
+        untried: statements that were to change rows and found none; what they do was not tried.
         notes: what else a person should know.
         accepted: the reason that a baseline gives for putting up with it; empty when none does.
     """
@@ -166,6 +167,7 @@ class RevisionResult:
     locks: Mapping[str, LockReport] = field(default_factory=dict)
     estimates: Mapping[str, float] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
+    untried: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     accepted: str = ""
 
@@ -191,6 +193,7 @@ class RevisionResult:
             "locks": {direction: report.to_json() for direction, report in self.locks.items()},
             "estimates": dict(self.estimates),
             "seconds": dict(self.seconds),
+            "untried": list(self.untried),
             "notes": list(self.notes),
             "accepted": self.accepted,
         }
@@ -231,6 +234,11 @@ class WalkResult:
         return tuple(
             one for one in self.migrations if one.outcome is Outcome.RESTORED and one.kind == "nothing"
         )
+
+    @property
+    def half_tried(self) -> tuple[RevisionResult, ...]:
+        """Sound ones of which a part found no row to change: of that part nothing is proven."""
+        return tuple(one for one in self.migrations if one.outcome.sound and one.untried)
 
     @property
     def passes(self) -> bool:

@@ -27,6 +27,7 @@ from rollproof.walk.observer import State
 from rollproof.walk.outcome import Seen, again_of, again_rows, outcome_of
 from rollproof.walk.standins import INSTALL, OWN_UUIDS, STOOD_IN, made_empty, own_uuids, provided
 from rollproof.walk.track import LEDGER_LOST, Forward, Ran, Track
+from rollproof.walk.untried import untried
 
 _UNREACHABLE = "nobody can connect to the database any more once it has run"
 
@@ -268,6 +269,10 @@ class Step:
         observed = observed_kind(everything, up.rows, ledger=self.track.history.ledger, renamed=renamed)
         return observed.kind.value
 
+    def _untried(self) -> tuple[str, ...]:
+        up, settings = self.seen.up, self.track.settings
+        return untried(self.track.history, self.migration, up) if up and settings.rows else ()
+
     def result(self) -> RevisionResult:
         """All of it, as the walk's answer."""
         migration, seen = self.migration, self.seen
@@ -295,6 +300,7 @@ class Step:
             failures=tuple(self.failures),
             locks=self.locks,
             seconds=self.seconds,
+            untried=self._untried(),
             notes=tuple(dict.fromkeys((*self.notes, *_asides(migration, outcome, back)))),
         )
 

@@ -39,6 +39,11 @@ EXPLAINED = {
 
 UNTOUCHED = "they changed nothing here, so that nothing is proven of their rollbacks"
 """Of migrations that found nothing to change, such as rows of a certain kind."""
+HALF_TRIED = (
+    "a part of them was to add, change or delete rows and found none that it fits, so that it is not proven "
+    "that their rollbacks bring those back"
+)
+"""Of migrations that did only a part of what their text says."""
 _NAMED = 5
 """migrations that are named in a sentence"""
 NO_ROWS = "rows were not compared: a loss of data would go unseen"
@@ -60,6 +65,8 @@ def reservations(result: WalkResult) -> tuple[str, ...]:
     said = [] if result.rows_compared else [NO_ROWS]
     if untouched := result.untouched:
         said.append(f"{listed(one.id for one in untouched)}: {UNTOUCHED}")
+    if half := [one for one in result.half_tried if one not in untouched]:
+        said.append(f"{listed(one.id for one in half)}: {HALF_TRIED}")
     return tuple(said)
 
 

@@ -29,6 +29,8 @@ def _lines(result: RevisionResult, *, everything: bool) -> Iterator[str]:
         yield from (f"          {line}" for line in details(result))
     elif everything:
         yield f"ok        {printable(result.id)}: {headline(result)}"
+    if everything and result.passes:
+        yield from (f"          {printable(line)}" for line in result.untried)
     if everything and (estimates := say_estimates(result)):
         yield f"          on tables of that size: {estimates}"
 
@@ -40,7 +42,7 @@ def details(result: RevisionResult) -> list[str]:
     said += [_finding(finding) for finding in result.differences]
     said += [f"applied again: {_finding(finding)}" for finding in result.again_differences]
     said += [f"no rows could be made for {table.table}: {table.why}" for table in result.no_rows]
-    said += result.notes
+    said += [*result.untried, *result.notes]
     cut = [printable(line) for line in said[:_MOST]]
     return cut + [f"… and {len(said) - _MOST} more"] * (len(said) > _MOST)
 
