@@ -43,10 +43,33 @@ RESOURCES: dict[str, Any] = {
     "Function": FUNCTION,
     "Level": parameter("low", Name="level"),
     "Queue": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": "orders", "VisibilityTimeout": 40}},
-    "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "told"}},
+    "Topic": {
+        "Type": "AWS::SNS::Topic",
+        "Properties": {
+            "TopicName": "told",
+            "Subscription": [{"Protocol": "sqs", "Endpoint": {"Fn::GetAtt": ["Queue", "Arn"]}}],
+        },
+    },
+    "Front": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Name": "front", "ProtocolType": "HTTP"}},
+    "Back": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "back"}},
+    "Served": {
+        "Type": "AWS::Lambda::Version",
+        "Properties": {"FunctionName": {"Ref": "Function"}},
+    },
+    "Live": {
+        "Type": "AWS::Lambda::Alias",
+        "Properties": {
+            "FunctionName": {"Ref": "Function"},
+            "FunctionVersion": {"Fn::GetAtt": ["Served", "Version"]},
+            "Name": "live",
+        },
+    },
     "Bucket": {
         "Type": "AWS::S3::Bucket",
-        "Properties": {"VersioningConfiguration": {"Status": "Enabled"}},
+        "Properties": {
+            "BucketName": {"Fn::Sub": "held-${AWS::AccountId}"},
+            "VersioningConfiguration": {"Status": "Enabled"},
+        },
     },
     "Table": {
         "Type": "AWS::DynamoDB::Table",
@@ -83,7 +106,10 @@ RESOURCES: dict[str, Any] = {
             "ComparisonOperator": "GreaterThanThreshold",
         },
     },
-    "Secret": {"Type": "AWS::SecretsManager::Secret", "Properties": {"SecretString": "hunter2"}},
+    "Secret": {
+        "Type": "AWS::SecretsManager::Secret",
+        "Properties": {"Name": "hidden", "SecretString": "hunter2"},
+    },
 }
 
 BY_HAND: dict[str, tuple[str, Callable[[Any], object]]] = {
@@ -126,6 +152,77 @@ BY_HAND: dict[str, tuple[str, Callable[[Any], object]]] = {
     ),
 }
 
+
+def only(items: list[Any], key: str, name: str) -> Any:
+    return next(item for item in items if item[key] == name)
+
+
+def add_authorizer(use: Any) -> None:
+    api = only(use("apigatewayv2").get_apis()["Items"], "Name", "front")["ApiId"]
+    use("apigatewayv2").create_authorizer(
+        ApiId=api,
+        Name="door",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": "https://id.example", "Audience": ["shop"]},
+    )
+
+
+def answer_otherwise(use: Any) -> None:
+    api = only(use("apigateway").get_rest_apis()["items"], "name", "back")["id"]
+    use("apigateway").put_gateway_response(restApiId=api, responseType="DEFAULT_4XX", statusCode="418")
+    use("apigateway").create_request_validator(restApiId=api, name="strict")
+
+
+def unsubscribe(use: Any) -> None:
+    found = use("sns").list_subscriptions()["Subscriptions"]
+    use("sns").unsubscribe(SubscriptionArn=found[0]["SubscriptionArn"])
+
+
+def tag_alarm(use: Any) -> None:
+    arn = use("cloudwatch").describe_alarms()["MetricAlarms"][0]["AlarmArn"]
+    use("cloudwatch").tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "x"}])
+
+
+def allow_nobody(use: Any) -> None:
+    arn = use("dynamodb").describe_table(TableName="orders")["Table"]["TableArn"]
+    use("dynamodb").put_resource_policy(ResourceArn=arn, Policy='{"Version": "2012-10-17", "Statement": []}')
+
+
+def open_bucket(use: Any) -> None:
+    names = [item["Name"] for item in use("s3").list_buckets()["Buckets"]]
+    name = next(name for name in names if name.startswith("held-"))
+    writer = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    use("s3").put_bucket_ownership_controls(Bucket=name, OwnershipControls=writer)
+    use("s3").put_bucket_acl(Bucket=name, ACL="public-read")
+    use("s3").put_bucket_accelerate_configuration(Bucket=name, AccelerateConfiguration={"Status": "Enabled"})
+
+
+def call_otherwise(use: Any) -> None:
+    client = use("lambda")
+    client.put_provisioned_concurrency_config(
+        FunctionName="shop-orders", Qualifier="live", ProvisionedConcurrentExecutions=3
+    )
+    client.put_function_event_invoke_config(FunctionName="shop-orders", MaximumRetryAttempts=0)
+    client.create_function_url_config(FunctionName="shop-orders", AuthType="NONE")
+
+
+def doom_secret(use: Any) -> None:
+    use("secretsmanager").delete_secret(SecretId="hidden", RecoveryWindowInDays=7)
+
+
+BESIDE: dict[Callable[[Any], object], set[tuple[str, str]]] = {
+    call_otherwise: {("Live", "Provisioned"), ("Function", "AsynchronousCalls"), ("Function", "Url")},
+    add_authorizer: {("Front", "Authorizers")},
+    answer_otherwise: {("Back", "GatewayResponses"), ("Back", "RequestValidators")},
+    unsubscribe: {("Topic", "Subscriptions")},
+    open_bucket: {("Bucket", name) for name in ("Access", "Acceleration", "Ownership")},
+    allow_nobody: {("Table", "Policy")},
+    doom_secret: {("Secret", "ScheduledForDeletion")},
+    tag_alarm: {("Alarm", "Tags")},
+}
+"""What stands beside a resource's own description, so that it takes a question more to see it."""
+
 ODD = {"Type": "AWS::Glue::Database", "Properties": {"CatalogId": "1", "DatabaseInput": {"Name": "odd"}}}
 
 
@@ -160,6 +257,16 @@ def test_what_is_changed_by_hand_is_named_and_nothing_else(
     change(drill.use(Cloud).client)
     differences = compare(before, stack_facts(drill.use(Cloud)))
     assert [(d.name, d.attribute) for d in differences] == [(f"shop/{changed}", attribute)]
+
+
+def test_what_a_definition_does_not_tell_is_asked_for_besides(deployed: Callable[..., Drill]) -> None:
+    drill = deployed(RESOURCES)
+    before = stack_facts(drill.use(Cloud))
+    for change in BESIDE:
+        change(drill.use(Cloud).client)
+    differences = compare(before, stack_facts(drill.use(Cloud)))
+    found = {(d.name.removeprefix("shop/"), d.attribute) for d in differences}
+    assert found == set().union(*BESIDE.values())
 
 
 def test_what_is_deleted_by_hand_is_named(deployed: Callable[..., Drill]) -> None:

@@ -80,7 +80,11 @@ def key(asked: Asked) -> Mapping[str, Any]:
     said = asked.call("kms", "describe_key", KeyId=asked.id)["KeyMetadata"]
     rotation = asked.maybe("kms", "get_key_rotation_status", KeyId=asked.id)
     rules = asked.call("kms", "get_key_policy", KeyId=asked.id, PolicyName="default")["Policy"]
-    return {**said, "Rotation": rotation.get("KeyRotationEnabled"), "Policy": rules}
+    tags = [
+        {"Key": item["TagKey"], "Value": item["TagValue"]}
+        for item in asked.every("kms", "list_resource_tags", "Tags", KeyId=asked.id)
+    ]
+    return {**said, "Rotation": rotation.get("KeyRotationEnabled"), "Policy": rules, "Tags": tags}
 
 
 @reads("AWS::KMS::Alias")

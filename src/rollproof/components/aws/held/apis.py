@@ -27,7 +27,21 @@ def rest_api(asked: Asked) -> Mapping[str, Any]:
         "Resources": sorted(item["path"] for item in resources),
         "Methods": paths,
         "Authorizers": sorted((_without_ids(item) for item in authorizers), key=str),
+        "GatewayResponses": _answers(asked),
+        "Models": _listed(asked, "get_models"),
+        "RequestValidators": _listed(asked, "get_request_validators"),
     }
+
+
+def _answers(asked: Asked) -> list[Any]:
+    """What API Gateway itself answers, where somebody has set it."""
+    said = asked.call("apigateway", "get_gateway_responses", restApiId=asked.id).get("items") or []
+    return sorted((item for item in said if not item.get("defaultResponse")), key=str)
+
+
+def _listed(asked: Asked, operation: str) -> list[Any]:
+    items = asked.every("apigateway", operation, "items", restApiId=asked.id)
+    return sorted((_without_ids(item) for item in items), key=str)
 
 
 def _resources(asked: Asked, api: str) -> list[Any]:
@@ -79,6 +93,27 @@ def stage(asked: Asked) -> Mapping[str, Any]:
     }
 
 
+@reads("AWS::ApiGateway::GatewayResponse")
+def gateway_response(asked: Asked) -> Mapping[str, Any]:
+    place = {"restApiId": asked.given("RestApiId"), "responseType": asked.given("ResponseType")}
+    said = asked.call("apigateway", "get_gateway_response", **place)
+    if said.get("defaultResponse"):
+        raise gone(asked)
+    return said
+
+
+@reads("AWS::ApiGateway::Model")
+def model(asked: Asked) -> Mapping[str, Any]:
+    place = {"restApiId": asked.given("RestApiId"), "modelName": asked.id}
+    return _without_ids(asked.call("apigateway", "get_model", **place))
+
+
+@reads("AWS::ApiGateway::RequestValidator")
+def validator(asked: Asked) -> Mapping[str, Any]:
+    place = {"restApiId": asked.given("RestApiId"), "requestValidatorId": asked.id}
+    return _without_ids(asked.call("apigateway", "get_request_validator", **place))
+
+
 @reads("AWS::ApiGateway::Authorizer")
 def authorizer(asked: Asked) -> Mapping[str, Any]:
     place = {"restApiId": asked.given("RestApiId"), "authorizerId": asked.id}
@@ -119,11 +154,20 @@ def http_api(asked: Asked) -> Mapping[str, Any]:
         item["IntegrationId"]: _plain(item, "IntegrationId")
         for item in asked.once("apigatewayv2", "get_integrations", "Items", ApiId=asked.id)
     }
+    asking = {
+        item["AuthorizerId"]: item
+        for item in asked.once("apigatewayv2", "get_authorizers", "Items", ApiId=asked.id)
+    }
     routes = {
-        item["RouteKey"]: {**_plain(item, "RouteId", "Target"), "integration": behind.get(_target(item))}
+        item["RouteKey"]: {
+            **_plain(item, "RouteId", "Target", "AuthorizerId"),
+            "integration": behind.get(_target(item)),
+            "authorizer": asking.get(item.get("AuthorizerId", ""), {}).get("Name"),
+        }
         for item in asked.once("apigatewayv2", "get_routes", "Items", ApiId=asked.id)
     }
-    return {**_plain(said, "ApiId", "CreatedDate"), "Routes": routes}
+    authorizers = sorted((_plain(item, "AuthorizerId") for item in asking.values()), key=str)
+    return {**_plain(said, "ApiId", "CreatedDate"), "Routes": routes, "Authorizers": authorizers}
 
 
 def _target(route: Mapping[str, Any]) -> str:

@@ -14,9 +14,18 @@ _FUNCTION_VOLATILE = ("FunctionArn", "Version", "MasterArn", "SigningJobArn", "S
 def function(asked: Asked) -> Mapping[str, Any]:
     said = asked.call("lambda", "get_function", FunctionName=asked.id)
     policy = asked.maybe("lambda", "get_policy", FunctionName=asked.id).get("Policy")
-    urls = asked.maybe("lambda", "get_function_url_config", FunctionName=asked.id)
+    url = asked.maybe("lambda", "get_function_url_config", FunctionName=asked.id)
     more = {"Tags": said.get("Tags"), "Concurrency": said.get("Concurrency"), "Policy": policy}
-    return {**_configuration(asked, said["Configuration"]), **more, "Url": urls.get("AuthType")}
+    more["Url"] = {key: url[key] for key in ("AuthType", "Cors", "InvokeMode") if key in url}
+    more["AsynchronousCalls"] = _invoking(asked, FunctionName=asked.id)
+    return {**_configuration(asked, said["Configuration"]), **more}
+
+
+def _invoking(asked: Asked, **place: str) -> dict[str, Any] | None:
+    """How often a call that nobody waits for is tried again, and where it goes when it fails."""
+    said = asked.maybe("lambda", "get_function_event_invoke_config", **place)
+    kept = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
+    return {key: said[key] for key in kept if key in said} or None
 
 
 @reads("AWS::Lambda::Version")
@@ -40,6 +49,9 @@ def alias(asked: Asked) -> Mapping[str, Any]:
     policy = asked.maybe("lambda", "get_policy", FunctionName=whole, Qualifier=name).get("Policy")
     weights = (said.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     shares = {f"{whole}:{version}": weight for version, weight in weights.items()}
+    provisioned = asked.maybe(
+        "lambda", "get_provisioned_concurrency_config", FunctionName=whole, Qualifier=name
+    )
     return {
         "Name": said["Name"],
         "Description": said.get("Description", ""),
@@ -47,7 +59,18 @@ def alias(asked: Asked) -> Mapping[str, Any]:
         "CodeSha256": code.get("CodeSha256"),
         "Weights": shares,
         "Policy": policy,
+        "Provisioned": provisioned.get("RequestedProvisionedConcurrentExecutions"),
+        "AsynchronousCalls": _invoking(asked, FunctionName=whole, Qualifier=name),
     }
+
+
+@reads("AWS::Lambda::EventInvokeConfig")
+def asynchronous_calls(asked: Asked) -> Mapping[str, Any]:
+    place = {"FunctionName": asked.given("FunctionName"), "Qualifier": asked.given("Qualifier")}
+    found = _invoking(asked, **place)
+    if not found:
+        raise gone(asked)
+    return found
 
 
 @reads("AWS::Lambda::Permission")

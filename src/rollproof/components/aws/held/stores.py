@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from rollproof.components.aws.held.base import Asked, Unreadable, gone, reads, tidy
 
 _BUCKET = {
@@ -21,7 +23,12 @@ _BUCKET = {
     "Replication": ("get_bucket_replication", "ReplicationConfiguration"),
     "ObjectLock": ("get_object_lock_configuration", "ObjectLockConfiguration"),
     "Tags": ("get_bucket_tagging", "TagSet"),
+    "Access": ("get_bucket_acl", "Grants"),
+    "Acceleration": ("get_bucket_accelerate_configuration", "Status"),
+    "Payer": ("get_bucket_request_payment", "Payer"),
 }
+_NOT_OFFERED = frozenset({"MethodNotAllowed", "UnsupportedArgument"})
+"""What S3 answers where a region has nothing of the kind, such as acceleration."""
 
 
 @reads("AWS::S3::Bucket")
@@ -30,7 +37,12 @@ def bucket(asked: Asked) -> Mapping[str, Any]:
     asked.call("s3", "head_bucket", Bucket=asked.id)
     found: dict[str, Any] = {}
     for name, (operation, key) in _BUCKET.items():
-        said = asked.maybe("s3", operation, Bucket=asked.id)
+        try:
+            said = asked.maybe("s3", operation, Bucket=asked.id)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") not in _NOT_OFFERED:
+                raise
+            continue
         found[name] = said.get(key) if key else {k: v for k, v in said.items() if k != "ResponseMetadata"}
     return found
 
@@ -52,6 +64,7 @@ def table(asked: Asked) -> Mapping[str, Any]:
         "PointInTimeRecovery": recovery.get("PointInTimeRecoveryStatus"),
         "TimeToLive": expiry.get("TimeToLiveDescription"),
         "Tags": tags,
+        "Policy": asked.maybe("dynamodb", "get_resource_policy", ResourceArn=said["TableArn"]).get("Policy"),
     }
     return {**{k: v for k, v in said.items() if k not in ("LatestStreamArn", "LatestStreamLabel")}, **more}
 
@@ -78,7 +91,15 @@ def queue_policy(asked: Asked) -> Mapping[str, Any]:
 def topic(asked: Asked) -> Mapping[str, Any]:
     said = asked.call("sns", "get_topic_attributes", TopicArn=asked.id)["Attributes"]
     tags = asked.call("sns", "list_tags_for_resource", ResourceArn=asked.id).get("Tags")
-    return {**said, "Tags": tags}
+    return {**said, "Tags": tags, "Subscriptions": _subscriptions(asked)}
+
+
+def _subscriptions(asked: Asked) -> list[Any] | None:
+    """Of a topic whose own template lists them; any other's are resources, perhaps of another stack."""
+    if not asked.held.properties.get("Subscription"):
+        return None
+    listed = asked.every("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=asked.id)
+    return sorted([str(item["Protocol"]), asked.digests.of(str(item["Endpoint"]))] for item in listed)
 
 
 @reads("AWS::SNS::TopicPolicy")
@@ -120,7 +141,12 @@ def secret(asked: Asked) -> Mapping[str, Any]:
     said = asked.call("secretsmanager", "describe_secret", SecretId=asked.id)
     policy = asked.maybe("secretsmanager", "get_resource_policy", SecretId=asked.id)
     kept = ("Name", "Description", "KmsKeyId", "Tags", "ReplicationStatus", "OwningService")
-    return {**{key: said.get(key) for key in kept}, "Policy": policy.get("ResourcePolicy")}
+    doomed = bool(said.get("DeletedDate"))
+    return {
+        **{key: said.get(key) for key in kept},
+        "Policy": policy.get("ResourcePolicy"),
+        "ScheduledForDeletion": doomed,
+    }
 
 
 @reads("AWS::SecretsManager::RotationSchedule")
