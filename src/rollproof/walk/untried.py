@@ -17,7 +17,8 @@ from rollproof.model.rows import RowChanges
 from rollproof.walk.changes import Changes
 
 _WRITES = re.compile(
-    r"\bDELETE\s+FROM\b|\bINSERT\s+INTO\b|\bMERGE\s+INTO\b|(?<!\bON\s)(?<!\bOR\s)(?<!\bFOR\s)\bUPDATE\s",
+    r"\bDELETE\s+FROM\b|\bINSERT\s+INTO\b|\bMERGE\s+INTO\b"
+    r"|(?<!\bON\s)(?<!\bOR\s)(?<!\bFOR\s)\bUPDATE\s",
     re.IGNORECASE,
 )
 """Cheap, and true for more texts than need be: the whole history is parsed only where it is true."""
