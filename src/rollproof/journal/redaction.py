@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from rollproof.model.json import Json, JsonObject
+from rollproof.privacy.measures import is_measure
 
 FIELDS = frozenset(
     # who, what, which
@@ -53,6 +54,8 @@ _NAMES = (
     r"|(?:auth|access|session)[_-]?token)[\w-]*"
 )
 _SECRET_NAME = re.compile(rf"(?i){_NAMES}")
+_TOKEN_NAME = re.compile(r"(?i)[\w-]*(?:token|secret|senha|segredo|private[_-]?key|credentials?)")
+_NUMERAL = re.compile(r"-?\d{1,40}")
 _QUOTED = r"'(?:[^'\\]|\\.|'')*(?:'|$)|\"(?:[^\"\\]|\\.)*(?:\"|$)"
 _SECRETS = tuple(
     re.compile(pattern, re.IGNORECASE | re.DOTALL)
@@ -63,7 +66,7 @@ _SECRETS = tuple(
         # libpq's keyword form, an assignment in a shell or in SQL, a query's parameter
         rf"({_NAMES}\s*=\s*)(?:{_QUOTED}|(?:\\.|[^\s\\])+)",
         # JSON and Python's repr of a mapping; a colon alone also follows the name of a column
-        rf"(['\"]{_NAMES}['\"]\s*:\s*)(?:{_QUOTED})",
+        rf"(['\"]{_NAMES}['\"]\s*:\s*)(?:{_QUOTED}|\d+)",
         # CREATE ROLE … PASSWORD 'x'
         rf"(\bpassword\s+(?:E|U&)?)(?:{_QUOTED})",
         r"()\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
@@ -82,7 +85,7 @@ def allowed(data: JsonObject) -> dict[str, Json]:
     """
     if stray := sorted(set(data) - FIELDS):
         raise ValueError(f"these fields may not be written to a journal: {', '.join(stray)}")
-    return {name: clean(value) for name, value in data.items()}
+    return {name: _named(name, value) for name, value in data.items()}
 
 
 def clean(value: Json) -> Json:
@@ -117,11 +120,28 @@ def cut_all(text: str) -> str:
 
 
 def _named(name: str, value: Json) -> Json:
-    """A value whose name says that it is a secret: `{"PGPASSWORD": "…"}`."""
-    return CUT if isinstance(value, str) and _SECRET_NAME.fullmatch(name) else clean(value)
+    """A value whose name says that it is a secret: `{"PGPASSWORD": "…"}`, or that it measures something."""
+    if not isinstance(value, str):
+        return _measures(value) if isinstance(value, list | tuple) and is_measure(name) else clean(value)
+    if _NUMERAL.fullmatch(value) and is_measure(name):
+        return value
+    if _SECRET_NAME.fullmatch(name) or (_TOKEN_NAME.fullmatch(name) and CUT[:4] in cut(f"{name}={value}")):
+        return CUT
+    return clean(value)
+
+
+def _measures(values: Sequence[Json]) -> Json:
+    """Clocks and counters as they are: fifteen digits of nanoseconds may have the check digits of a CNS."""
+    numerals = all(isinstance(item, str) and _NUMERAL.fullmatch(item) for item in values)
+    return list(values) if values and numerals else clean(values)
 
 
 def _listed(values: Sequence[Json]) -> list[Json]:
     """A command's arguments among them: `["--password", "…"]`."""
     names = [item.lstrip("-") if isinstance(item, str) and item.startswith("-") else "" for item in values]
-    return [_named(before, item) for before, item in zip(["", *names], values, strict=False)]
+    pairs = zip(["", *names], values, strict=False)
+    return [CUT if _is_option(before, item) else _named(before, item) for before, item in pairs]
+
+
+def _is_option(before: str, item: Json) -> bool:
+    return isinstance(item, str) and not item.startswith("-") and bool(_TOKEN_NAME.fullmatch(before))
