@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rollproof.evidence.facts import ChecklistItem, ScenarioSummary
+from rollproof.evidence.facts import ChecklistItem, CheckResult, ScenarioSummary
 from rollproof.model.verdict import Outcome, worst
 
 PHASES = ("before", "during", "after", "")
@@ -20,8 +20,17 @@ class ItemRow:
     by: tuple[str, ...]
 
 
-def checklist_matrix(scenarios: Sequence[ScenarioSummary]) -> dict[str, list[ItemRow]]:
-    """Rows by phase, in the order in which items first came up; phases without items left out."""
+def title_of(check: CheckResult) -> str:
+    return check.title
+
+
+def checklist_matrix(
+    scenarios: Sequence[ScenarioSummary], named: Callable[[CheckResult], str] = title_of
+) -> dict[str, list[ItemRow]]:
+    """Rows by phase, in the order in which items first came up; phases without items left out.
+
+    `named` is what a check is called that ticks an item.
+    """
     items: dict[tuple[str, str], list[list[ChecklistItem]]] = {}
     for place, scenario in enumerate(scenarios):
         for item in scenario.checklist:
@@ -29,7 +38,7 @@ def checklist_matrix(scenarios: Sequence[ScenarioSummary]) -> dict[str, list[Ite
             if key not in items:
                 items[key] = [[] for _ in scenarios]
             items[key][place].append(item)
-    titles = {check.check: check.title for scenario in scenarios for check in scenario.checks}
+    titles = {check.check: named(check) for scenario in scenarios for check in scenario.checks}
     by_phase: dict[str, list[ItemRow]] = {}
     for phase in PHASES:
         rows = [_row(cells, titles) for (of, _), cells in items.items() if of == phase]

@@ -254,6 +254,10 @@ class RunFacts:
         releases, images, migration_heads: what was deployed, in the order of the journal, by whatever
             name or digest the journal has.
         differences: by system, how the drilled environment differs from production, as declared.
+        language: code of the language that the run's reports are in.
+        picked: options by which whoever ran it left scenarios out.
+        override: why it was started though its plan forbade that; empty when nobody said so.
+        parts: how many parts of a run that was split are here, and of how many; None when it was whole.
     """
 
     run: str
@@ -277,6 +281,10 @@ class RunFacts:
     images: tuple[str, ...] = ()
     migration_heads: Mapping[str, str] = field(default_factory=dict)
     differences: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    language: str = "en"
+    picked: tuple[str, ...] = ()
+    override: str = ""
+    parts: tuple[int, int] | None = None
 
     @property
     def seal_said(self) -> str:

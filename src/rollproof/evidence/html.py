@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from rollproof.evidence import phrases
 from rollproof.evidence.checklist import checklist_matrix, counted
 from rollproof.evidence.facts import RunSummary, ScenarioSummary
 from rollproof.evidence.language import Words, words
@@ -19,18 +20,8 @@ from rollproof.evidence.limits import limits_of
 from rollproof.evidence.recoveries import recoveries
 from rollproof.evidence.sections import sections_of
 from rollproof.evidence.timeline import incident_chart, waterfall
-from rollproof.evidence.wording import (
-    one_line,
-    printable,
-    say_act,
-    say_command,
-    say_details,
-    say_number,
-    say_value,
-    shorten,
-)
+from rollproof.evidence.wording import one_line, printable, say_command
 from rollproof.model.fingerprint import DifferenceClass
-from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome
 
 LONGEST_TEXT = 2000
@@ -43,6 +34,7 @@ MOST_KEYS = 50
 
 MOST_SCENARIOS = 400
 """Scenarios that one report shows; of more, those that are not proven come first."""
+_LONGEST_WORD = 14
 MOST_COLUMNS = 24
 """Scenarios across the matrix of the checklist; of more, their outcomes are counted."""
 
@@ -66,9 +58,11 @@ def render_html(summary: RunSummary, language: str = "en") -> str:
 
 def shown_scenarios(summary: RunSummary, most: int) -> list[tuple[int, ScenarioSummary]]:
     """Scenarios with their numbers in the run: all, or the worst ones when there are more than `most`."""
-    numbered = list(enumerate(summary.scenarios, start=1))
-    if len(numbered) <= most:
-        return numbered
+    return worst_of(list(enumerate(summary.scenarios, start=1)), most)
+
+
+def worst_of(numbered: Sequence[tuple[int, ScenarioSummary]], most: int) -> list[tuple[int, ScenarioSummary]]:
+    """At most so many, the refuted and the unknown before the proven, in the order of their numbers."""
     worst = sorted(numbered, key=lambda one: _GRAVITY[one[1].outcome])
     return sorted(worst[:most], key=lambda one: one[0])
 
@@ -102,12 +96,12 @@ def _environment(language: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        finalize=partial(_shown, text),
     )
     environment.filters |= _filters(text)
     environment.globals |= {
         "chart": partial(incident_chart, text=text),
-        "checklist": checklist_matrix,
+        "checklist": partial(checklist_matrix, named=partial(phrases.claim, text)),
         "classes": tuple(DifferenceClass),
         "counted": counted,
         "is_outcome": lambda cell: isinstance(cell, Outcome),
@@ -117,6 +111,7 @@ def _environment(language: str) -> Environment:
         "most_limits": MOST_LIMITS,
         "outcomes": tuple(Outcome),
         "recoveries": recoveries,
+        "short": _short,
         "t": text,
         "waterfall": waterfall,
     }
@@ -125,42 +120,42 @@ def _environment(language: str) -> Environment:
 
 def _filters(text: Words) -> Mapping[str, Callable[..., Any]]:
     return {
-        "act": say_act,
+        "act": partial(phrases.act, text),
+        "claim": partial(phrases.claim, text),
         "command": say_command,
+        "concluded": partial(phrases.conclusion, text),
         "count": text.count,
-        "details": say_details,
+        "details": partial(phrases.details, text),
         "duration": text.duration,
         "line": one_line,
-        "number": partial(_number, text),
+        "named": partial(_named, text),
+        "number": partial(phrases.number, text),
+        "observation": partial(phrases.observation, text),
         "outcome": text.outcome,
         "percent": text.percent,
         "utc": say_utc,
-        "value": partial(_value, text),
+        "value": partial(phrases.value, text),
         "whole": text.whole,
         "word": _word_class,
     }
 
 
-def _number(text: Words, name: str, value: Json) -> tuple[str, str]:
-    label, said = say_number(name, value)
-    return label, text.numeral(said) if isinstance(value, int | float) else said
+def _short(cell: object) -> bool:
+    """Whether a cell of a table is one word that must not be broken: an id, a day, a share."""
+    return isinstance(cell, str) and len(cell) <= _LONGEST_WORD and " " not in cell
 
 
-def _value(text: Words, value: Json) -> str:
-    """Numbers as this language writes them; what was recorded as text stays what it is."""
-    if isinstance(value, Mapping) and value:
-        return ", ".join(f"{name}: {_value(text, item)}" for name, item in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return ", ".join(_value(text, item) for item in value) or say_value(value)
-    said = say_value(value)
-    return text.numeral(said) if isinstance(value, int | float) else said
+def _named(text: Words, name: str, kind: str) -> str:
+    return text.name(kind, name)
 
 
-def _shown(value: Any) -> Any:
+def _shown(text: Words, value: Any) -> Any:
     """What every `{{ … }}` goes through before it is escaped."""
-    if isinstance(value, str) and not isinstance(value, Markup):
-        return shorten(printable(value), LONGEST_TEXT)
-    return "" if value is None else value
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return "" if value is None else value
+    said = printable(value)
+    left = len(said) - LONGEST_TEXT
+    return said if left <= 0 else f"{said[:LONGEST_TEXT]}… ({text.count(left, 'more_character')})"
 
 
 def say_utc(stamp: str) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
 from rollproof.errors import BadInput
 from rollproof.model.durations import say_duration
+from rollproof.model.language import TAGS, language_code
 from rollproof.model.verdict import Outcome
 
-LANGUAGES: Mapping[str, str] = {"en": "en", "pt": "pt-BR"}
+LANGUAGES: Mapping[str, str] = TAGS
 """Languages of reports, and how HTML and PDF call them."""
 _DECIMAL_COMMA = frozenset({"pt"})
 _SWAPPED = str.maketrans(",.", ".,")
@@ -24,6 +25,8 @@ class Words:
 
     language: str
     texts: Mapping[str, str | Sequence[str]]
+    names: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """what this language calls what the journal has names for, by kind of name; nothing for English"""
 
     @property
     def tag(self) -> str:
@@ -78,22 +81,29 @@ class Words:
         """How the evidence is protected, in one sentence. `key`: id of who is to sign; empty for nobody."""
         return self("seal.to_sign", key=key[:16]) if key else self("seal.unsigned")
 
+    def name(self, kind: str, name: str) -> str:
+        """What this language calls something recorded by a name; that name where it has no word."""
+        return self.names.get(kind, {}).get(name, name)
+
+
+def words(language: str = "en") -> Words:
+    """The texts of a language, by its code or its tag. Raises BadInput for one that there are none of."""
+    try:
+        return _words(language_code(language))
+    except ValueError as error:
+        raise BadInput(
+            str(error),
+            doing="choosing the language of reports",
+            remedy=f"one of {', '.join(dict.fromkeys([*TAGS, *TAGS.values()]))}",
+        ) from None
+
 
 @cache
-def words(language: str = "en") -> Words:
-    """The texts of a language. Raises BadInput for one that there are none of."""
-    if language not in LANGUAGES:
-        raise BadInput(
-            f"there are no reports in {language!r}",
-            doing="choosing the language of reports",
-            remedy=f"one of {', '.join(LANGUAGES)}",
-        )
-    body = (files("rollproof.evidence") / "languages" / f"{language}.toml").read_text(encoding="utf-8")
-    return Words(
-        language,
-        {
-            f"{part}.{name}": text
-            for part, texts in tomllib.loads(body).items()
-            for name, text in texts.items()
-        },
-    )
+def _words(code: str) -> Words:
+    tables = _read(f"{code}.toml")
+    texts = {f"{part}.{name}": text for part, texts in tables.items() for name, text in texts.items()}
+    return Words(code, texts, {} if code == "en" else _read(f"{code}.names.toml"))
+
+
+def _read(name: str) -> dict[str, dict[str, str]]:
+    return tomllib.loads((files("rollproof.evidence") / "languages" / name).read_text(encoding="utf-8"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rollproof.evidence.facts import RunSummary
+from rollproof.evidence import reading
+from rollproof.evidence.facts import RunFacts, RunSummary
 from rollproof.model.verdict import Outcome
 
 MOST = 300
@@ -40,8 +41,20 @@ def _limits(summary: RunSummary) -> Iterator[Limit]:
     for scenario in summary.facts.planned:
         if scenario not in begun:
             yield Limit("never_begun", scenario, "")
+    yield from _chosen(summary.facts)
     yield from _items(summary)
     yield from _differences(summary)
+
+
+def _chosen(facts: RunFacts) -> Iterator[Limit]:
+    """What a person left out, or did against the plan: the journal cannot say what would have come of it."""
+    for option in facts.picked:
+        yield Limit("picked", option, "")
+    if facts.parts:
+        here, of = facts.parts
+        yield Limit("part", f"{here} / {of}", "")
+    if facts.override:
+        yield Limit("override", reading.text(facts.plan, "name"), facts.override)
 
 
 def _named(name: str, system: str, summary: RunSummary) -> str:

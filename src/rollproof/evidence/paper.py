@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from rollproof.evidence import phrases
+from rollproof.evidence.beforeafter import before_and_after
 from rollproof.evidence.checklist import ItemRow, checklist_matrix, counted
 from rollproof.evidence.facts import CheckResult, Objectives, RunSummary, ScenarioSummary
-from rollproof.evidence.html import say_utc, shown_scenarios
+from rollproof.evidence.html import say_utc, shown_scenarios, worst_of
 from rollproof.evidence.language import Words
 from rollproof.evidence.limits import limits_of
 from rollproof.evidence.recoveries import Recovery, recoveries
@@ -17,14 +20,17 @@ from rollproof.evidence.timeline import Bar, incident_chart
 from rollproof.evidence.wording import one_line
 from rollproof.model.verdict import Outcome
 
-MOST_SCENARIOS, MOST_DETAILED, MOST_ROWS, MOST_FINDINGS = 200, 60, 150, 8
+MOST_SCENARIOS, MOST_DETAILED, MOST_ROWS, MOST_FINDINGS, MOST_ACROSS = 200, 60, 150, 8, 16
+_SHORT, _SHORT_NAME = 16, 34
+"""Letters of a column that is as wide as it needs: any, and the first"""
 _EPOCH = [1970, 1, 1, 0, 0, 0]
 
 
 def paper(run: RunSummary, t: Words) -> dict[str, Any]:
     """Everything that stands on paper; long runs are cut, and say so."""
     facts, shown = run.facts, shown_scenarios(run, MOST_SCENARIOS)
-    detailed = [(number, one) for number, one in shown if one.checks or one.incidents][:MOST_DETAILED]
+    told = [(number, one) for number, one in enumerate(run.scenarios, start=1) if one.checks or one.incidents]
+    detailed = worst_of(told, MOST_DETAILED)
     limits = limits_of(run)
     return {
         "title": f"{t('report.title')} {facts.run}",
@@ -35,6 +41,7 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
         "date": _date(facts.started_at),
         "run": t("report.run", run=facts.run),
         "where": _where(run, t),
+        "rehearsed": t("report.rehearsed"),
         "problems": _problems(run, t),
         "scenarios": [_row(number, one, t) for number, one in shown],
         "cut": _cut(t, "overview.cut", len(run.scenarios) - len(shown)),
@@ -43,14 +50,23 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
             :MOST_DETAILED
         ],
         "verdicts": [
-            {"name": f"{number} {one.name}", "checks": [_check(check) for check in one.checks[:MOST_ROWS]]}
+            {"name": f"{number} {one.name}", "checks": [_check(check, t) for check in one.checks[:MOST_ROWS]]}
             for number, one in detailed
             if one.checks
         ],
+        "detailed_cut": t("report.not_shown", count=t.count(len(told) - len(detailed), "scenario"))
+        if len(told) > len(detailed)
+        else "",
+        "comparisons": before_and_after(detailed, t),
+        "columns": _columns(run.scenarios),
         "checklist": _checklist(run.scenarios, t),
         "sections": [_section(one, t) for one in sections_of(run, t)],
         "limits": [
-            {"kind": t(f"limits.{one.kind}"), "what": one.what, "why": one_line(one.why, 300) or "–"}
+            {
+                "kind": t(f"limits.{one.kind}"),
+                "what": one.what,
+                "why": one_line(phrases.conclusion(t, one.why), 300) or "–",
+            }
             for one in limits[:MOST_ROWS]
         ],
         "limits_cut": _cut(t, "report.not_shown", len(limits) - MOST_ROWS),
@@ -84,7 +100,10 @@ def _where(run: RunSummary, t: Words) -> str:
 def _problems(run: RunSummary, t: Words) -> list[str]:
     if not run.problems:
         return []
-    return [t("report.not_trusted" if run.finished else "report.did_not_finish"), *run.problems[:20]]
+    return [
+        t("report.not_trusted" if run.finished else "report.did_not_finish"),
+        *(phrases.conclusion(t, one) for one in run.problems[:20]),
+    ]
 
 
 def _cut(t: Words, key: str, left: int) -> str:
@@ -96,7 +115,7 @@ def _row(number: int, one: ScenarioSummary, t: Words) -> dict[str, Any]:
     return {
         "number": str(number),
         "name": f"{one.name} [{one.system}]" if one.system else one.name,
-        "reason": "" if one.outcome is Outcome.PROVEN else one_line(one.reason, 160),
+        "reason": "" if one.outcome is Outcome.PROVEN else one_line(phrases.conclusion(t, one.reason), 200),
         "outcome": one.outcome.value,
         "checks": t("report.of", part=one.proven_checks, whole=len(one.checks)) if one.checks else "–",
         "recovered": never if one.rto_seconds is None else t.duration(one.rto_seconds),
@@ -110,19 +129,33 @@ def _bar(bar: Bar, *, late: bool = False) -> dict[str, Any]:
 def _recovery(one: Recovery, t: Words) -> dict[str, Any]:
     late = one.rto_outcome is Outcome.REFUTED
     drawn = one.rto is not None or one.rto_outcome is not None
-    actual = t("objectives.never") if one.rto_outcome else "–"
+    actual = t("objectives.never" if one.rto_outcome else "incident.not_asked")
     if one.rto is not None:
         actual = f"{t.duration(one.rto)} {t('objectives.missed' if late else 'objectives.met')}"
         actual = actual if one.rto_outcome else t.duration(one.rto)
     rpo = "–" if one.rpo is None else t.duration(one.rpo)
     return {
         "name": f"{one.number} {one.scenario.name}",
+        "outcome": "" if one.scenario.outcome.passes else one.scenario.outcome.value,
         "bars": [_bar(Bar(0, one.bar, open=one.rto is None), late=late)] if drawn else [],
         "goal": one.goal,
         "actual": actual,
         "target": t("objectives.no_target") if one.rto_target is None else t.duration(one.rto_target),
-        "rpo": rpo if one.rpo_target is None or one.rpo is None else f"{rpo} / {t.duration(one.rpo_target)}",
+        "rpo_bars": []
+        if one.rpo_bar is None
+        else [_bar(Bar(0, one.rpo_bar), late=_refuted(one.rpo_outcome))],
+        "rpo_goal": one.rpo_goal,
+        "rpo": rpo if one.rpo_target is None or one.rpo is None else _of_target(rpo, one, t),
     }
+
+
+def _refuted(outcome: Outcome | None) -> bool:
+    return outcome is Outcome.REFUTED
+
+
+def _of_target(rpo: str, one: Recovery, t: Words) -> str:
+    met = t("objectives.missed" if _refuted(one.rpo_outcome) else "objectives.met")
+    return f"{rpo} / {t.duration(one.rpo_target or 0.0)} {met}"
 
 
 def _incidents(number: int, one: ScenarioSummary, t: Words) -> Iterable[dict[str, Any]]:
@@ -139,11 +172,11 @@ def _incidents(number: int, one: ScenarioSummary, t: Words) -> Iterable[dict[str
         }
 
 
-def _check(check: CheckResult) -> dict[str, Any]:
+def _check(check: CheckResult, t: Words) -> dict[str, Any]:
     verdict = check.verdict
     return {
         "outcome": verdict.outcome.value,
-        "title": check.title,
+        "title": phrases.claim(t, check),
         "reason": verdict.reason,
         "findings": [one_line(line, 200) for line in verdict.findings[:MOST_FINDINGS]],
     }
@@ -152,16 +185,28 @@ def _check(check: CheckResult) -> dict[str, Any]:
 def _checklist(scenarios: Sequence[ScenarioSummary], t: Words) -> list[dict[str, Any]]:
     return [
         {"title": t(f"checklist.{phase or 'other'}"), "rows": [_item(row, t) for row in rows[:MOST_ROWS]]}
-        for phase, rows in checklist_matrix(scenarios).items()
+        for phase, rows in checklist_matrix(scenarios, partial(phrases.claim, t)).items()
     ]
 
 
+def _columns(scenarios: Sequence[ScenarioSummary]) -> list[str]:
+    """Numbers of the scenarios across the checklist; none where they are too many, and are counted."""
+    many = len(scenarios)
+    return [str(number) for number in range(1, many + 1)] if many <= MOST_ACROSS else []
+
+
 def _item(row: ItemRow, t: Words) -> dict[str, Any]:
+    across = [cell.value if cell else "" for cell in row.cells] if len(row.cells) <= MOST_ACROSS else []
     cells = [
         {"outcome": outcome.value, "said": f"{t.whole(many)} {t.outcome(outcome)}"}
         for outcome, many in counted(row).items()
     ]
-    return {"label": row.label, "cells": cells, "by": ", ".join(row.by) or t("report.nobody")}
+    return {
+        "label": row.label,
+        "across": across,
+        "cells": cells,
+        "by": ", ".join(row.by) or t("report.nobody"),
+    }
 
 
 def _section(section: Section, t: Words) -> dict[str, Any]:
@@ -201,9 +246,21 @@ def _series(series: Series) -> dict[str, Any]:
 def _table(table: Table, t: Words) -> dict[str, Any]:
     return {
         "header": table.header,
+        "widths": _widths(table),
         "rows": [[_cell(cell) for cell in row] for row in table.rows[:MOST_ROWS]],
         "cut": _cut(t, "report.not_shown", len(table.rows) - MOST_ROWS),
     }
+
+
+def _widths(table: Table) -> list[float]:
+    """A share of the page for each column that holds sentences; 0 for those that are as wide as they need."""
+    widths = []
+    for column, name in enumerate(table.header):
+        lengths = [len(row[column]) if isinstance(row[column], str) else 0 for row in table.rows] or [0]
+        limit = _SHORT if column else _SHORT_NAME
+        short = max(lengths) <= limit and len(name) <= limit
+        widths.append(0.0 if short else round(max(len(name), sum(lengths) / len(lengths)) ** 0.5, 2))
+    return widths if any(widths) else [0.0] * (len(widths) - 1) + [1.0]
 
 
 def _cell(cell: Cell) -> str | dict[str, str]:
@@ -283,6 +340,16 @@ _TEXTS = {
     "phase": "pdf.phase",
     "took": "scenarios.time",
     "verdicts": "pdf.verdicts",
+    "comparisons": "comparison.heading",
+    "comparisons_lead": "comparison.lead",
+    "object": "comparison.object",
+    "before": "comparison.before",
+    "after": "comparison.after",
+    "table": "comparison.table",
+    "lost": "comparison.lost",
+    "changed": "comparison.changed",
+    "added": "comparison.added",
+    "columns": "pdf.lost_values",
     "claim": "scenarios.claim",
     "found": "scenarios.found",
     "checklist": "checklist.title",
@@ -307,6 +374,7 @@ _TEXTS = {
     "made_from": "report.made_from",
     "attached": "pdf.attached",
     "letters": "pdf.letters",
+    "numbers": "pdf.numbers",
 }
 
 

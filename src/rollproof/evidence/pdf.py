@@ -7,6 +7,7 @@ of a journal is ever markup.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -24,6 +25,14 @@ from rollproof.evidence.wording import one_line, printable
 STANDARD: Literal["a-3a"] = "a-3a"
 """ISO 19005-3, level A: files may be attached, and the structure is there for readers that speak."""
 _LONGEST = 400
+_PARAGRAPHS = frozenset({"lead", "texts"})
+"""What may be longer: paragraphs of our own"""
+_LONGEST_PARAGRAPH = 4000
+_WHOLE = frozenset({"facts", "signed_head", "signatures", "title", "author", "texts", "language", "region"})
+"""Where words are not broken: set in full width, or read by programs."""
+_UNBROKEN = re.compile(r"\S{25,}")
+_BREAKS = re.compile(r"([/._,:;&?=@-]+|\w{24})(?=\S)")
+_BREAK = "\u200b"
 
 
 def available() -> bool:
@@ -84,13 +93,25 @@ def _template() -> bytes:
     return (files("rollproof.evidence") / "templates" / "report.typ").read_bytes().replace(b"\r\n", b"\n")
 
 
-def _fit(value: Any, letters: Callable[[str], str]) -> Any:
-    """Every text on its way to paper: visible, of letters that the fonts have, and not endless."""
+def _fit(value: Any, letters: Callable[[str], str], *, longest: int = _LONGEST, whole: bool = False) -> Any:
+    """Every text on its way to paper: visible, of letters that the fonts have, not endless, and with places
+    where long names may be broken."""
     if isinstance(value, str):
-        text = letters(printable(value[: 4 * _LONGEST]))
-        return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+        text = letters(printable(value[: 4 * longest]))
+        text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+        return (
+            text if whole else _UNBROKEN.sub(lambda match: _BREAKS.sub(rf"\1{_BREAK}", match.group()), text)
+        )
     if isinstance(value, Mapping):
-        return {key: _fit(item, letters) for key, item in value.items()}
+        return {
+            key: _fit(
+                item,
+                letters,
+                longest=_LONGEST_PARAGRAPH if key in _PARAGRAPHS else longest,
+                whole=whole or key in _WHOLE,
+            )
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [_fit(item, letters) for item in value]
+        return [_fit(item, letters, longest=longest, whole=whole) for item in value]
     return value

@@ -15,7 +15,7 @@ class Recovery:
     Attributes:
         number: of the scenario in the run, from 1.
         share: of the objective that was used; None without both.
-        bar, goal: where the bar ends and the objective stands, in percent of the drawing.
+        bar, goal, rpo_bar, rpo_goal: where the bar ends and the objective stands, in percent of the drawing.
     """
 
     number: int
@@ -41,6 +41,20 @@ class Recovery:
         if not self.rto_target:
             return None
         return round(100 * self.rto_target / max(self.rto or 0.0, self.rto_target), 2)
+
+    @property
+    def rpo_bar(self) -> float | None:
+        """None where there is nothing to draw: no objective, or nothing lost and nothing to be lost."""
+        scale = max(self.rpo or 0.0, self.rpo_target or 0.0)
+        if self.rpo is None or self.rpo_target is None or not scale:
+            return None
+        return round(100 * self.rpo / scale, 2)
+
+    @property
+    def rpo_goal(self) -> float | None:
+        if self.rpo_bar is None or self.rpo_target is None:
+            return None
+        return round(100 * self.rpo_target / max(self.rpo or 0.0, self.rpo_target), 2)
 
     @property
     def rto_outcome(self) -> Outcome | None:

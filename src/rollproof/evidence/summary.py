@@ -15,6 +15,7 @@ from rollproof.evidence.scenario import summarise_scenario
 from rollproof.evidence.standing.earlier import earlier_of
 from rollproof.journal import Event, History, Kind
 from rollproof.model.json import JsonObject
+from rollproof.model.language import language_code
 from rollproof.model.verdict import Outcome, worst
 
 _MERGED = "parts.merged"
@@ -167,7 +168,27 @@ def _facts(history: History) -> RunFacts:
             for system, lines in reading.mapping(data, "declared").items()
             if isinstance(lines, Mapping)
         },
+        language=language_of(history),
+        picked=tuple(dict.fromkeys(one for note in began for one in reading.texts(note.data, "left_out"))),
+        override=reading.text(reading.mapping(data, "plan"), "override"),
+        parts=_parts(began),
     )
+
+
+def language_of(history: History) -> str:
+    """Code of the language of a run's reports; English where the journal names none that is known."""
+    began = history.all("run.started")
+    try:
+        return language_code(reading.text(began[0].data, "language", "en") if began else "en")
+    except ValueError:
+        return "en"
+
+
+def _parts(began: Sequence[Event]) -> tuple[int, int] | None:
+    shards = [reading.mapping(note.data, "shard") for note in began if "shard" in note.data]
+    here = {reading.count(shard, "index") for shard in shards}
+    of = max((reading.count(shard, "of") for shard in shards), default=0)
+    return (len(here), of) if len(here) < of else None
 
 
 def _seconds(own: Sequence[Event]) -> float:

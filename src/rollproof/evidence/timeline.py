@@ -96,7 +96,7 @@ def incident_chart(scenario: ScenarioSummary, incident: Incident, text: Words | 
     return Chart(
         (*lanes, *traffic),
         _ticks(window, incident.fault, t),
-        _gauge(incident, scenario.objectives.rto_seconds, t),
+        _gauge(scenario, incident, t),
         said,
     )
 
@@ -170,10 +170,10 @@ def _short(seconds: float) -> str:
     return f"{seconds:g} s" if seconds < 60 else say_duration(seconds)
 
 
-def _gauge(incident: Incident, objective: float | None, t: Words) -> Gauge | None:
-    if not objective:
+def _gauge(scenario: ScenarioSummary, incident: Incident, t: Words) -> Gauge | None:
+    objective, actual = scenario.objectives.rto_seconds, incident.rto_seconds
+    if not objective or (actual is None and not scenario.recovery_claimed):
         return None
-    actual = incident.rto_seconds
     if actual is None:
         return Gauge((Bar(0, 100, open=True),), 100.0, t("objectives.never"))
     scale = max(objective, actual)

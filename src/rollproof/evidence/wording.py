@@ -174,19 +174,25 @@ def say_details(data: JsonObject, status: str = "ok") -> list[str]:
 
     `open` acts have not said yet what went wrong.
     """
-    names = [str(data[name]) for name in _SUBJECTS if isinstance(data.get(name), str) and data[name]]
-    said = list(dict.fromkeys(name.rpartition("/")[2] for name in names))[:2]
+    said = names_of(data)
     if isinstance(size := data.get("bytes"), int | float):
         said.append(say_bytes(size))
     if isinstance(rows := data.get("rows"), int):
         said.append(count_of(rows, "row"))
     if isinstance(tables := data.get("tables"), int):
         said.append(count_of(tables, "table"))
-    return said + ([_wrong(data)] if status in ("fail", "unknown") else [])
+    return said + ([wrong(data, "no reason was recorded")] if status in ("fail", "unknown") else [])
 
 
-def _wrong(data: JsonObject) -> str:
-    found = str(data.get("found") or data.get("error") or data.get("reason") or "no reason was recorded")
+def names_of(data: JsonObject) -> list[str]:
+    """What an act was done to: two names at most, without their folders."""
+    names = [str(data[name]) for name in _SUBJECTS if isinstance(data.get(name), str) and data[name]]
+    return list(dict.fromkeys(name.rpartition("/")[2] for name in names))[:2]
+
+
+def wrong(data: JsonObject, otherwise: str) -> str:
+    """What went wrong, as recorded; `otherwise` where nothing was."""
+    found = str(data.get("found") or data.get("error") or data.get("reason") or otherwise)
     facts = data.get("facts")
     sqlstate = data.get("sqlstate") or (facts.get("sqlstate") if isinstance(facts, Mapping) else None)
     return f"{found} (SQLSTATE {sqlstate})" if sqlstate else found
