@@ -215,7 +215,7 @@ _PLAIN: Mapping[str, Callable[[int], str]] = {
     "regdictionary": lambda n: ("simple", "english_stem")[n % 2],
     "regcollation": lambda _: '"C"',
     "float4": lambda n: f"{number(n)}.5",
-    "float8": lambda n: f"{number(n)}.5",
+    "float8": lambda n: f"{number(n)}.123456789",
     "money": lambda n: f"{number(n)}.25",
     "bool": lambda n: "true" if n % 2 else "false",
     "text": lambda n: f"Value {number(n)}",

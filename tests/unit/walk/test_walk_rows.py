@@ -26,6 +26,15 @@ def test_a_column_without_its_values_is_lost_data(
     assert [(change.table, dict(change.lost_columns)) for change in result.rows] == [("public.t", lost)]
 
 
+@pytest.mark.parametrize("narrower", ["real", "numeric(20, 2)"])
+def test_made_up_doubles_show_what_a_narrower_type_costs(pg: PostgresServer, narrower: str) -> None:
+    table = ("CREATE TABLE t (id serial PRIMARY KEY, x double precision NOT NULL)", "DROP TABLE t")
+    there = f"ALTER TABLE t ALTER x TYPE {narrower}"
+    assert last(pg, [table, (there, "ALTER TABLE t ALTER x TYPE double precision")]).outcome is (
+        Outcome.LOSES_DATA
+    )
+
+
 def test_a_table_without_its_rows_is_lost_data(pg: PostgresServer) -> None:
     result = last(
         pg,
