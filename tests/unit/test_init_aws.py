@@ -167,3 +167,69 @@ def test_many_programs_that_are_not_packaged_are_one_note(tmp_path: Path) -> Non
     assert [note for note in adopted.notes if "serverless package" in note] == [
         "s0/serverless.yml and 2 more: run `serverless package`, and name the template that it writes"
     ]
+
+
+PICKY = """\
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Stage: { Type: String, Default: prod, AllowedValues: [prod, dev] }
+  AppEnv: { Type: String, AllowedPattern: "[a-z]{3}", Default: tst }
+  Team: { Type: String }
+  Token: { Type: String, NoEcho: true }
+Mappings:
+  Names: { dev: { Table: carts-dev }, prod: { Table: carts } }
+Conditions:
+  IsLive: !Equals [!Ref Stage, prod]
+  Round: !Not [!Condition Round]
+  IsTried: !And [!Not [!Condition IsLive], !Equals [!Ref Team, blue]]
+Globals: { Function: { AutoPublishAlias: serving } }
+Resources:
+  Orders:
+    Type: AWS::Serverless::Function
+    Properties: { FunctionName: !If [IsLive, orders, !Sub "orders-${Stage}"] }
+  Bare:
+    Type: AWS::Lambda::Function
+    Properties: { FunctionName: bare }
+  Named:
+    Type: AWS::Lambda::Function
+    Properties: { FunctionName: named }
+  NamedLive:
+    Type: AWS::Lambda::Alias
+    Properties: { FunctionName: !GetAtt Named.Arn, Name: live }
+  Carts:
+    Type: AWS::DynamoDB::Table
+    Properties: { TableName: !FindInMap [Names, !Ref Stage, Table] }
+  Pager: { Type: AWS::CloudWatch::Alarm, Condition: IsLive, Properties: { AlarmName: pager } }
+  Odd: { Type: AWS::CloudWatch::Alarm, Condition: Round, Properties: { AlarmName: odd } }
+  Tried: { Type: AWS::CloudWatch::Alarm, Condition: IsTried, Properties: { AlarmName: tried } }
+"""
+TEAM = """\
+[default.deploy.parameters]
+stack_name = "shop"
+parameter_overrides = "Stage=prod Team=blue Token=hunter2hunter2"
+"""
+
+
+def test_parameters_have_values_that_the_template_takes(tmp_path: Path) -> None:
+    write(tmp_path, {"template.yaml": PICKY, "samconfig.toml": TEAM})
+    adopted, system = initiated(tmp_path)
+    (stack,) = system.stack.values()
+    assert stack.parameters == {"Stage": "dev", "AppEnv": "tst", "Team": "blue"}
+    assert "to be given in `parameters`: Token." in adopted.system
+    assert "hunter2" not in str(adopted)
+
+
+def test_names_follow_the_conditions_and_mappings_of_the_template(tmp_path: Path) -> None:
+    write(tmp_path, {"template.yaml": PICKY, "samconfig.toml": TEAM})
+    adopted, system = initiated(tmp_path)
+    assert {key: item.name for key, item in system.table.items()} == {"carts": "carts-dev"}
+    assert system.function["orders"].name == "orders-dev"
+    assert set(system.alarm) == {"odd", "tried"}
+    assert [block for block, why in adopted.left_out if "IsLive" in why] == ["[alarm.pager]"]
+
+
+def test_a_function_has_the_alias_that_its_template_gives_it_and_no_other(tmp_path: Path) -> None:
+    write(tmp_path, {"template.yaml": PICKY, "samconfig.toml": TEAM})
+    _, system = initiated(tmp_path)
+    aliases = {key: item.alias for key, item in system.function.items()}
+    assert aliases == {"orders": "serving", "bare": "", "named": "live"}

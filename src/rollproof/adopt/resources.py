@@ -16,6 +16,8 @@ from rollproof.adopt.folder import Repository, apart, slug
 from rollproof.adopt.templates import StackFile
 
 _UNNAMED = "the template gives it no fixed name; give it one there ({}), or here once it is deployed"
+_NO_ALIAS = "the template gives it no alias, so going back means deploying the release before"
+_UNMET = "the template has it under the condition {}, which a drill on this machine does not meet"
 _NO_OUTPUT = "no output of the template holds its URL; add one there and name it as `output`"
 _HEALTH = re.compile(r"(?i)^/?(?:[\w/-]*/)?(?:health[\w-]*|ping|status|ready|live)/?$")
 _NAMED = {
@@ -80,8 +82,9 @@ class Resources:
     def _one(self, kind: str, logical: str, attribute: str, properties: Mapping[str, Any]) -> Block:
         name = self.stack.values.text(properties.get(attribute))
         entries = [Entry("name", name or logical, self.where(logical)), Entry("stack", self.stack.key)]
-        if kind == "function" and isinstance(properties.get("AutoPublishAlias"), str):
-            entries.append(Entry("alias", str(properties["AutoPublishAlias"])))
+        if kind == "function":
+            alias = self._alias(logical, properties)
+            entries.append(Entry("alias", alias or "", note="" if alias else _NO_ALIAS))
         if kind == "secret" and "username" in str(
             table(properties.get("GenerateSecretString")).get("SecretStringTemplate", "")
         ):
@@ -89,7 +92,24 @@ class Resources:
                 Entry("kind", "postgres", note="it has a user name; correct it when it opens no Postgres")
             )
         off = "" if name else _UNNAMED.format(attribute)
-        return Block((kind, self.key(kind, logical)), tuple(entries), off=off)
+        return Block((kind, self.key(kind, logical)), tuple(entries), off=self._unmet(logical) or off)
+
+    def _unmet(self, logical: str) -> str:
+        """Why a resource is not there in a drill; empty when it is, or nobody can tell."""
+        condition = self.stack.resources.get(logical, {}).get("Condition")
+        met = self.stack.values.holds(condition) if isinstance(condition, str) else None
+        return _UNMET.format(condition) if met is False else ""
+
+    def _alias(self, logical: str, properties: Mapping[str, Any]) -> str | None:
+        """The alias that a template publishes a function under."""
+        everywhere = table(table(self.stack.document.data.get("Globals")).get("Function"))
+        told = properties.get("AutoPublishAlias", everywhere.get("AutoPublishAlias"))
+        if told is not None and self.stack.resources[logical].get("Type") == "AWS::Serverless::Function":
+            return self.stack.values.text(told)
+        for _, alias in self.of_type("AWS::Lambda::Alias"):
+            if logical in set(references(alias.get("FunctionName"))):
+                return self.stack.values.text(alias.get("Name"))
+        return None
 
     def _apis(self) -> Iterator[Block]:
         found = {
@@ -114,7 +134,8 @@ class Resources:
         )
         if behind := self._behind(logical):
             entries.append(Entry("functions", behind))
-        return Block(("api", self.key("api", logical)), tuple(entries), off="" if output else _NO_OUTPUT)
+        off = "" if output else _NO_OUTPUT
+        return Block(("api", self.key("api", logical)), tuple(entries), off=self._unmet(logical) or off)
 
     def _implicit(self) -> Iterator[tuple[str, str]]:
         for _, _, event in self._events():
@@ -156,7 +177,9 @@ class Resources:
 
     def _is_named(self, function: str) -> bool:
         properties = table(self.stack.resources.get(function, {}).get("Properties"))
-        return self.stack.values.text(properties.get("FunctionName")) is not None
+        return self.stack.values.text(properties.get("FunctionName")) is not None and not self._unmet(
+            function
+        )
 
     def _output(self, logical: str, kind: str) -> str:
         ids = {logical}
@@ -195,7 +218,7 @@ class Resources:
                 entries.append(Entry("distribution", output, self._line_of_output(output)))
                 break
         off = "" if name else _UNNAMED.format("BucketName")
-        return Block(("site", self.key("site", bucket)), tuple(entries), off=off)
+        return Block(("site", self.key("site", bucket)), tuple(entries), off=self._unmet(logical) or off)
 
     def _settings(self) -> Iterator[Block]:
         names = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ _SIGN = re.compile(
 )
 _SERVERLESS = re.compile(r"^serverless\.(?:ya?ml|json|ts)$")
 _STACK = "aws:cloudformation:stack"
+_SAM_CONFIG = "samconfig.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ def _stack(repository: Repository, survey: Survey, document: Document, taken: se
     elif sam := _sam_name(repository, path.parent):
         name, told = sam
     relative = path.relative_to(base).as_posix()
-    return StackFile(apart(key, taken), name, relative, told, document, Values(document.data, name))
+    values = Values(document.data, name, _overrides(repository, path.parent))
+    return StackFile(apart(key, taken), name, relative, told, document, values)
 
 
 def _assembled(repository: Repository, template: Path) -> tuple[str, str] | None:
@@ -121,16 +124,29 @@ def _assembled(repository: Repository, template: Path) -> tuple[str, str] | None
 
 
 def _sam_name(repository: Repository, folder: Path) -> tuple[str, str] | None:
-    """`stack_name` of samconfig.toml: its default environment's, for deploying or for all commands."""
-    path = folder / "samconfig.toml"
-    if not path.exists():
-        return None
-    data = table(read_toml(repository, path).get("default"))
-    for command in ("deploy", "global"):
-        name = table(table(data.get(command)).get("parameters")).get("stack_name")
-        if isinstance(name, str) and name:
-            return name, repository.shown(path)
-    return None
+    """`stack_name` of samconfig.toml."""
+    name = _sam_parameter(repository, folder, "stack_name")
+    return (name, repository.shown(folder / _SAM_CONFIG)) if isinstance(name, str) and name else None
+
+
+def _overrides(repository: Repository, folder: Path) -> dict[str, str]:
+    """`parameter_overrides` of samconfig.toml: `A=1 B="two words"`, or a list of such."""
+    said = _sam_parameter(repository, folder, "parameter_overrides")
+    texts = said if isinstance(said, list) else [said]
+    try:
+        words = [word for text in texts if isinstance(text, str) for word in shlex.split(text)]
+    except ValueError:
+        return {}
+    pairs = [word.partition("=") for word in words]
+    return {name: value for name, sign, value in pairs if sign and name != "ParameterKey"}
+
+
+def _sam_parameter(repository: Repository, folder: Path, wanted: str) -> object:
+    """A parameter of samconfig.toml's default environment, for deploying or for all commands."""
+    path = folder / _SAM_CONFIG
+    data = table(read_toml(repository, path).get("default")) if path.exists() else {}
+    told = [table(table(data.get(command)).get("parameters")) for command in ("deploy", "global")]
+    return next((item[wanted] for item in told if item.get(wanted)), None)
 
 
 def _block(repository: Repository, stack: StackFile) -> Block:
@@ -139,10 +155,9 @@ def _block(repository: Repository, stack: StackFile) -> Block:
         Entry("name", stack.name, stack.told, note),
         Entry("template", stack.template, repository.shown(stack.document.path)),
     ]
-    if environments := stack.values.environments:
-        line = stack.document.line("Parameters", environments[0])
-        where = repository.shown(stack.document.path, line)
-        entries.append(Entry("parameters", dict.fromkeys(environments, "{env}"), where))
+    if given := stack.values.given:
+        line = stack.document.line("Parameters", next(iter(given)))
+        entries.append(Entry("parameters", given, repository.shown(stack.document.path, line)))
     missing = stack.values.missing
     said = (
         [f"Parameters without a default, to be given in `parameters`: {', '.join(missing)}."]
