@@ -42,7 +42,8 @@ def _parser() -> ArgumentParser:
     told = "a run's folder, a ZIP of it, or a folder of runs with their index"
     parser.add_argument("bundle", type=Path, metavar="BUNDLE", help=told)
     for option, of in (
-        ("--keys", "public keys of those who seal and sign: a file or a folder; may be repeated"),
+        ("--keys", "public keys of those who seal, and sign off: a file or a folder; may be repeated"),
+        ("--reviewers", "public keys of those who sign off, where --keys are to seal only; may be repeated"),
         ("--anchor", "file of heads that were copied elsewhere; may be repeated"),
         ("--tsa-root", "certificate of the time-stamp authority; may be repeated"),
     ):
@@ -95,6 +96,7 @@ def _trust(asked: Namespace) -> Trust:
     heads = {run: seal for path in asked.anchor for run, seal in read_anchors(path).items()}
     return Trust(
         keys=public_keys(asked.keys),
+        reviewers=public_keys(asked.reviewers) if asked.reviewers else None,
         roots=asked.tsa_root,
         previous=asked.previous,
         anchors=heads if asked.anchor else None,

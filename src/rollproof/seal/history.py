@@ -9,7 +9,9 @@ from pathlib import Path
 
 from rollproof.errors import JournalError
 from rollproof.evidence.register import INDEX, Entered, Entry, read_index
+from rollproof.evidence.write import JOURNAL
 from rollproof.model.json import Json
+from rollproof.seal.declared import moment_of
 from rollproof.seal.layout import SEAL
 from rollproof.seal.result import Finding, Reason, Result, Trust, Verification
 from rollproof.seal.verifying import verify_bundle
@@ -60,8 +62,14 @@ def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> 
     found.bundles = [verify_bundle(folder, trust) for folder in _sealed(reports)]
     found.findings += _gaps(found.bundles, entries, trust.anchors or {})
     found.findings += _sealed_twice(entries)
+    strangers = _strangers(reports, entries)
+    found.findings += _unheard_of(strangers, entries)
+    found.findings += _one_journal_twice(entries)
     found.findings += _links(found.bundles, entries)
     found.notes += _told(entries)
+    found.notes += _cut_short(index or reports / INDEX)
+    if older := [run for run in strangers if entries and run <= entries[0].run]:
+        found.notes.append(f"{len(older)} journals are older than the index, and were not looked at")
     return found
 
 
@@ -111,6 +119,33 @@ def _sealed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
             yield Finding(Reason.INDEX, entry.run, told)
 
 
+def _strangers(reports: Path, entries: Sequence[Entry]) -> list[str]:
+    """Journals of runs that the index never heard of: those whose seal and lines were both taken away."""
+    known = {entry.run for entry in entries}
+    folders = (path.parent for path in sorted(reports.glob(f"*/{JOURNAL}")))
+    return [
+        folder.name
+        for folder in folders
+        if folder.name not in known and not folder.is_symlink() and not (folder / SEAL).exists()
+    ]
+
+
+def _unheard_of(strangers: Sequence[str], entries: Sequence[Entry]) -> Iterator[Finding]:
+    """But for those from before there was an index: a run's name begins with its time."""
+    for run in strangers:
+        if entries and run > entries[0].run:
+            yield Finding(Reason.INDEX, run, "there is a journal of it, and the index never heard of it")
+
+
+def _one_journal_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
+    ended: dict[str, str] = {}
+    for entry in entries:
+        if entry.kind is Entered.EXECUTED:
+            first = ended.setdefault(str(entry.data["head"]), entry.run)
+            if first != entry.run:
+                yield Finding(Reason.INDEX, entry.run, f"its journal is that of {first}")
+
+
 def _links(bundles: Sequence[Verification], entries: Sequence[Entry]) -> Iterator[Finding]:
     """Each seal names the one that the index has before it."""
     sealed = [entry for entry in entries if entry.kind is Entered.EXECUTED and entry.data["seal"]]
@@ -130,6 +165,24 @@ def _links(bundles: Sequence[Verification], entries: Sequence[Entry]) -> Iterato
             )
 
 
+def _cut_short(index: Path) -> Iterator[str]:
+    try:
+        body = index.read_bytes()
+    except OSError:
+        return
+    if body and not body.endswith(b"\n"):
+        yield f"the last line of {index.name} is cut short and was left out: a crash, or somebody's hand"
+
+
+def _removed(entry: Entry, entries: Sequence[Entry]) -> str:
+    """What an expired run had come to, and how long ago: others may have wanted it gone."""
+    ended = [one for one in entries if one.run == entry.run and one.kind is Entered.EXECUTED]
+    begun, gone = moment_of(ended[-1].at) if ended else None, moment_of(entry.at)
+    if begun is None or gone is None:
+        return "it never came to an end"
+    return f"it was {ended[-1].data['outcome']}, {(gone - begun).days} days before"
+
+
 def _told(entries: Sequence[Entry]) -> Iterator[str]:
     for entry in entries:
         if entry.kind is Entered.ABORTED:
@@ -137,7 +190,7 @@ def _told(entries: Sequence[Entry]) -> Iterator[str]:
         elif entry.kind is Entered.MISSED:
             yield f"plan {entry.run}: missed at {entry.data['due']}: {entry.data['reason']}"
         elif entry.kind is Entered.EXPIRED:
-            yield f"{entry.run}: removed: {entry.data['reason']}"
+            yield f"{entry.run}: removed: {entry.data['reason']}; {_removed(entry, entries)}"
         elif entry.kind is Entered.EXECUTED and not entry.data["seal"]:
             yield f"{entry.run}: {entry.data['outcome']}, not sealed: {entry.data.get('reason', '')}"
     for before, entry in pairwise(entries):

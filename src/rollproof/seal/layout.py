@@ -21,6 +21,8 @@ LEASE = ".lease"
 """the empty file by which a run holds its folder"""
 _BESIDE = frozenset({SEAL, CHECKSUM, TIMESTAMP})
 _CHUNK = 1 << 20
+_LARGEST_SEAL = 64 << 20
+"""bytes of a seal or a sign-off, which are read whole before anybody knows who made them"""
 _LARGEST = 1 << 30
 """bytes of one file; Rollproof writes none that is near it, and a file with holes may claim any size"""
 
@@ -42,26 +44,31 @@ def listing(folder: Path) -> tuple[list[str], list[Strange]]:
     """Names of all files of a bundle, sorted, with `/` between folders; and what is no plain file."""
     names: list[str] = []
     strange: list[Strange] = []
-    for entry, name in _walk(folder, ""):
+    for entry, name in _walk(folder):
         if entry.is_symlink():
             strange.append(Strange(name, "a symbolic link, which can lead anywhere"))
         elif not entry.is_file(follow_symlinks=False):
             strange.append(Strange(name, "neither a file nor a folder"))
         elif entry.stat(follow_symlinks=False).st_size > _LARGEST:
             strange.append(Strange(name, "larger than 1 GiB"))
+        elif not covered(name) and entry.stat(follow_symlinks=False).st_size > _LARGEST_SEAL:
+            strange.append(Strange(name, "larger than 64 MiB"))
         elif not (name.rpartition("/")[2] == LEASE and entry.stat().st_size == 0):
             names.append(name)
     return sorted(names), strange + list(_ambiguous(names))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[os.DirEntry[str], str]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = prefix + entry.name
-            if entry.is_dir(follow_symlinks=False):
-                yield from _walk(Path(entry.path), f"{name}/")
-            else:
-                yield entry, name
+def _walk(folder: Path) -> Iterator[tuple[os.DirEntry[str], str]]:
+    """Not by recursion: whoever made a bundle decides how deep its folders go."""
+    waiting = [(str(folder), "")]
+    while waiting:
+        path, prefix = waiting.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, f"{prefix}{entry.name}/"))
+                else:
+                    yield entry, prefix + entry.name
 
 
 def _ambiguous(names: list[str]) -> Iterator[Strange]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from rollproof.evidence.reading import texts
 from rollproof.evidence.register import Entered, Entry
+from rollproof.journal import History
+from rollproof.journal.redaction import CUT
 from rollproof.seal.envelope import Envelope
 from rollproof.seal.layout import SEAL
 from rollproof.seal.result import Reason, Trust, Verification
 from rollproof.seal.statement import MALFORMED, Link, Statement, digest_of_bytes
 
 
-def check_links(found: Verification, trust: Trust) -> None:
+def check_links(found: Verification, trust: Trust, history: History | None) -> None:
     """Findings where they do not agree with what the checker brought along."""
     assert found.statement is not None
     before = found.statement.previous
@@ -24,6 +27,8 @@ def check_links(found: Verification, trust: Trust) -> None:
         _anchored(found, trust.anchors)
     if trust.index is not None:
         _indexed(found, trust.index)
+        if history is not None:
+            _as_planned(found, trust.index, history)
 
 
 def _previous(folder: Path, found: Verification) -> None:
@@ -70,6 +75,30 @@ def _indexed(found: Verification, index: Sequence[Entry]) -> None:
         found.add(Reason.INDEX, run, f"line {where.name} of the index is not the one that was sealed with it")
     if mine:
         _as_entered(mine[-1], found)
+
+
+def _as_planned(found: Verification, index: Sequence[Entry], history: History) -> None:
+    """The index was told before the run which scenarios were chosen; the journal may leave none out."""
+    assert found.statement is not None
+    run = found.statement.run
+    entry = next((one for one in index if one.kind is Entered.PLANNED and one.run == run), None)
+    if entry is None or not isinstance(entry.data.get("digest"), str):
+        return
+    begun = sorted({event.actor for event in history.all("scenario.started")})  # what merging counts
+    chosen = [sorted(texts(note.data, "items")) for note in history.all("run.planned")]
+    wanted = (entry.data.get("scenarios"), entry.data["digest"])
+    if all(wanted != _chosen(some) for some in (begun, *chosen)) and not _cut(chosen):
+        told = f"{wanted[0]} scenarios were planned, {max(map(len, chosen), default=0)} are in the journal"
+        found.add(Reason.INDEX, run, f"{told}, or others")
+
+
+def _chosen(scenarios: Sequence[str]) -> tuple[int, str]:
+    return len(scenarios), digest_of_bytes("\n".join(scenarios).encode("utf-8", "surrogatepass"))
+
+
+def _cut(chosen: Sequence[Sequence[str]]) -> bool:
+    """What looks like a secret was cut out of a scenario's name: its digest cannot be told any more."""
+    return any(CUT in name for some in chosen for name in some)
 
 
 def _is_line(where: Link, index: Sequence[Entry]) -> bool:

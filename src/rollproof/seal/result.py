@@ -31,6 +31,7 @@ class Reason(StrEnum):
     STRANGE = "not a plain file"
     CHAIN = "the journal's chain is broken"
     HEAD = "the journal is not the one that was sealed"
+    DISAGREES = "the seal does not agree with the journal"
     RENDERED = "a report is not what the journal gives"
     JUDGED = "a verdict is not what the journal gives"
     OUTCOME = "the outcome is not what the journal gives"
@@ -67,22 +68,31 @@ class Trust:
     """What the checker brings along, from outside the bundle.
 
     Attributes:
-        keys: public keys of those who may seal and sign; roots: certificates of time-stamp authorities.
+        keys: public keys of those who may seal, and sign off unless `reviewers` names who may.
+        roots: certificates of time-stamp authorities.
         previous: the bundle before this one. index, anchors: the index, and digests of seals by run.
         oscal: what checks an OSCAL file: its findings as texts; None to leave it out.
     """
 
     keys: Sequence[PublicKey] = ()
+    reviewers: Sequence[PublicKey] | None = None
     roots: Sequence[Path] = ()
     previous: Path | None = None
     index: Sequence[Entry] | None = None
     anchors: Mapping[str, str] | None = None
     oscal: Callable[[bytes, History], Sequence[str]] | None = None
 
+    @property
+    def of_reviewers(self) -> Sequence[PublicKey]:
+        return self.keys if self.reviewers is None else self.reviewers
+
 
 @dataclass
 class Verification:
-    """What was found. `signer` is who sealed: a key that was given from outside, or None."""
+    """What was found. `signer` is who sealed: a key that was given from outside, or None.
+
+    `operators`: all who ran it, by the seal and by the journal.
+    """
 
     folder: Path
     statement: Statement | None = None
@@ -92,6 +102,7 @@ class Verification:
     notes: list[str] = field(default_factory=list)
     signoffs: list[dict[str, Json]] = field(default_factory=list)
     files: int = 0
+    operators: frozenset[str] = frozenset()
 
     @property
     def result(self) -> Result:

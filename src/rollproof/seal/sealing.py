@@ -24,6 +24,7 @@ from rollproof.journal import History, read_journal
 from rollproof.model.json import Json
 from rollproof.model.seal import Seal
 from rollproof.privacy.files import Leak, search_folder
+from rollproof.privacy.known import remembered
 from rollproof.seal.envelope import Envelope, sealed
 from rollproof.seal.layout import CHECKSUM, SEAL, covered, digest_of, listing
 from rollproof.seal.renderer import renderer
@@ -122,7 +123,7 @@ def seal_run(folder: Path, settings: Seal, *, root: Path) -> Sealed:
     summary = summarise(history)
     outcome, claims = summary.outcome.value, claims_of(summary)
     head = history.events[-1].hash
-    leaks = search_folder(folder, [folder / name for name in names], known=known_secrets(os.environ))
+    leaks = search_folder(folder, [folder / name for name in names], known=_known())
     if leaks:
         reason = f"holds what must not leave, in {len(leaks)} places"
         register.executed(folder.name, outcome=outcome, head=head, seal=None, reason=reason)
@@ -138,6 +139,11 @@ def seal_run(folder: Path, settings: Seal, *, root: Path) -> Sealed:
         register.executed(folder.name, outcome=outcome, head=head, seal=digest)
     enter_findings(folder.parent, claims)
     return Sealed(folder, digest, statement.key)
+
+
+def _known() -> list[str]:
+    """What this process and its variables know of; what drills had in workers' hands was cut there."""
+    return [*known_secrets(os.environ), *remembered()]
 
 
 def is_sealed(folder: Path) -> bool:
@@ -189,7 +195,7 @@ def _names(folder: Path) -> list[str]:
 
 def _about(folder: Path, names: list[str], history: History) -> dict[str, Any]:
     return {
-        "run": history.events[-1].run,
+        "run": history.events[0].run,  # those after it may be of runs that were made one
         "files": {name: digest_of(folder / name) for name in names},
         "head": history.events[-1].hash,
         "events": len(history.events),

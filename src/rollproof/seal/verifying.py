@@ -7,12 +7,14 @@ bundle, is a note: it never makes a bundle better than it is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rollproof.errors import RollproofError
 from rollproof.evidence.write import JOURNAL
 from rollproof.journal import History, read_journal
+from rollproof.journal.attachments import FOLDER as ATTACHMENTS
+from rollproof.seal.declared import check_declared
 from rollproof.seal.envelope import Envelope
 from rollproof.seal.judged import check_judged
 from rollproof.seal.keys import key_named
@@ -50,7 +52,7 @@ def _verify(folder: Path, trust: Trust, found: Verification) -> None:
         if history is not None and safe:
             check_judged(history, found)
             _reports(folder, names, history, found, trust)
-        check_links(found, trust)
+        check_links(found, trust, history)
     _afterwards(folder, names, found, trust)
 
 
@@ -126,22 +128,8 @@ def _journal(folder: Path, names: Sequence[str], found: Verification) -> History
         said = f"it ends with {head[:16]}… after {len(history.events)} events"
         sealed = f"{found.statement.head[:16]}… after {found.statement.events}"
         found.add(Reason.HEAD, JOURNAL, f"{said}, and {sealed} was sealed")
-    _declared(history, found)
+    check_declared(history, found)
     return history
-
-
-def _declared(history: History, found: Verification) -> None:
-    """A run says at its beginning who will sign; whoever takes the signature away must rewrite it all."""
-    assert found.statement is not None
-    started = history.first("run.started")
-    seal = started.data.get("seal") if started else None
-    keyid = seal.get("keyid") if isinstance(seal, Mapping) else None
-    if not isinstance(keyid, str):
-        return
-    if found.statement.key is None:
-        found.add(Reason.STRIPPED, SEAL, f"the journal says that key {keyid[:16]}… was to sign")
-    elif found.statement.key.keyid != keyid:
-        found.notes.append(f"the journal says that another key was to sign, {keyid[:16]}…")
 
 
 def _files(folder: Path, names: Sequence[str], found: Verification) -> None:
@@ -155,6 +143,14 @@ def _files(folder: Path, names: Sequence[str], found: Verification) -> None:
             found.add(Reason.ADDED, name, "it is here and was not sealed")
         elif not _same(folder / name, sealed[name]):
             found.add(Reason.CHANGED, name, "its bytes are not those that were sealed")
+        elif _misnamed(name, sealed[name]):
+            found.add(Reason.CHANGED, name, "its bytes are not those that the journal names")
+
+
+def _misnamed(name: str, digest: str) -> bool:
+    """Attachments are called by their content; the journal names them so, and is chained over the name."""
+    folders, _, file = name.rpartition("/")
+    return folders.rpartition("/")[2] == ATTACHMENTS and file != f"{digest}.json"
 
 
 def _same(path: Path, digest: str) -> bool:
@@ -214,6 +210,8 @@ def _afterwards(folder: Path, names: Sequence[str], found: Verification, trust: 
             found.notes += clocks_apart(stamped, found.statement.sealed_at if found.statement else "")
         except ValueError as error:
             found.add(Reason.TIME_STAMP, TIMESTAMP, str(error))
+    elif trust.roots:
+        found.add(Reason.TIME_STAMP, TIMESTAMP, "there is none, and you brought an authority's certificate")
     if any(name.startswith("signatures/") for name in names):
         from rollproof.seal.signoff import check_signoffs
 
