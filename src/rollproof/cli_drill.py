@@ -49,6 +49,9 @@ def drill_run(
     shard: Annotated[int | None, typer.Option(help="which part, from 0 (default: the job's index)")] = None,
     engine: Annotated[str, typer.Option(help="what runs it: pytest, here; or dask")] = "pytest",
     scheduler: Annotated[str, typer.Option(help="Dask's scheduler, such as tcp://10.0.0.5:8786")] = "",
+    language: Annotated[
+        str, typer.Option(help="en or pt-BR: of the reports (default: the plan's, pyproject.toml's, English)")
+    ] = "",
     reports: Reports = None,
     debug: Debug = False,
 ) -> None:
@@ -68,10 +71,22 @@ def drill_run(
         due=_moment(due),
         override=override,
         shard=part,
-        extra=[f"--rollproof-reports={_folder_of(folder, part)}", *(pytest_arguments or [])],
+        extra=[
+            f"--rollproof-reports={_folder_of(folder, part)}",
+            *_in_language(language),
+            *(pytest_arguments or []),
+        ],
         engine=_engine(engine, scheduler, folder),
     )
     raise typer.Exit(run_plan(read, start, lambda line: typer.echo(line, err=True)))
+
+
+def _in_language(name: str) -> list[str]:
+    if not name:
+        return []
+    from rollproof.evidence.language import words
+
+    return [f"--rollproof-language={words(name).tag}"]
 
 
 def _preview(plan: Plan, extra: list[str]) -> int:

@@ -33,6 +33,7 @@ def guide_command(
     from rollproof.evidence.standing.record import note_earlier
     from rollproof.guide.session import Guide
     from rollproof.guide.talk import FromFile, Terminal, read_answers
+    from rollproof.model.language import TAGS, language_code
     from rollproof.model.systemfile import project_settings, read_system
     from rollproof.seal.closing import close_quietly, open_run
 
@@ -44,6 +45,8 @@ def guide_command(
     outcome = "unknown"
     try:
         about_run = open_run(reports, run, wanted.seal, root=wanted.root, environment="by hand")
+        if wanted.language:
+            about_run["language"] = TAGS[language_code(wanted.language)]
         session.start(systems=[read], command=command_line(), about=about_run)
         note_earlier(session.recorder, reports)
         about = {

@@ -23,7 +23,9 @@ def report_command(
             help="html, pdf, oscal, markdown, junit, allure, verdicts: some of them, separated by commas",
         ),
     ] = None,
-    language: Annotated[str, typer.Option(help="en or pt: of html, pdf and markdown")] = "en",
+    language: Annotated[
+        str | None, typer.Option(help="en or pt-BR: of html, pdf and markdown (default: the run's own)")
+    ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
 ) -> None:
     """Write a run's reports again from its journal; those of a sealed run into another folder."""

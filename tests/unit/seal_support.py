@@ -19,7 +19,13 @@ SCENARIO = "features/migration.feature::test_additive[mini]"
 
 
 def write_run(
-    reports: Path, run: str, *, outcome: str = "proven", operator: str = "ana", key: str = ""
+    reports: Path,
+    run: str,
+    *,
+    outcome: str = "proven",
+    operator: str = "ana",
+    key: str = "",
+    language: str = "",
 ) -> Path:
     """An unsealed run: one scenario with a step, a check, an attachment and an item of the checklist."""
     folder = reports / run
@@ -39,6 +45,7 @@ def write_run(
                 "platform": "Linux x86_64",
                 "command": ["pytest", "features/migration.feature"],
                 **seal,
+                **({"language": language} if language else {}),
             },
         )
         recorder.note("run.planned", {"count": 1, "items": [SCENARIO]})

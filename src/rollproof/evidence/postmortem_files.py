@@ -49,10 +49,10 @@ def write_draft(run: Path, scenario: str, text: str, *, language: str = "en") ->
     return path
 
 
-def drafts(history: History) -> Iterator[tuple[str, bytes]]:
+def drafts(history: History, *, language: str = "en") -> Iterator[tuple[str, bytes]]:
     """Whole drafts, verdicts included, of what was drafted while a drill went on: their names in the run's
-    folder, and what they hold."""
+    folder, and what they hold in that language."""
     for actor in dict.fromkeys(event.actor for event in history.all("postmortem.draft", Kind.OK)):
         part = History(events_of(history, actor), history.attachments)
         if has_incident(part):
-            yield f"{FOLDER}/{file_name(actor)}", draft(part).encode()
+            yield f"{FOLDER}/{file_name(actor)}", draft(part, language=language).encode()

@@ -19,20 +19,17 @@ from rollproof.evidence.oscal import render_oscal
 from rollproof.evidence.pdf import available, render_pdf
 from rollproof.evidence.postmortem_files import drafts
 from rollproof.evidence.standing.results import render_findings, render_result
-from rollproof.evidence.summary import summarise
+from rollproof.evidence.summary import language_of, summarise
 from rollproof.evidence.verdicts import render_verdicts
 from rollproof.journal import History, read_journal
+from rollproof.model.language import language_code
 
 JOURNAL = "journal.ndjson"
 LATEST = "latest"
 
 
-def _html(summary: RunSummary) -> bytes:
-    return render_html(summary).encode("utf-8")
-
-
 REPORTS: dict[str, Callable[[RunSummary], bytes]] = {
-    "report.html": _html,
+    "report.html": lambda summary: render_html(summary, summary.facts.language).encode("utf-8"),
     "junit.xml": render_junit,
     "verdicts.json": render_verdicts,
     "plan.json": render_plan,
@@ -40,14 +37,14 @@ REPORTS: dict[str, Callable[[RunSummary], bytes]] = {
     "result.json": render_result,
     "findings.json": render_findings,
     "oscal.json": render_oscal,
-    "report.md": render_markdown,
-    "report.pdf": render_pdf,
+    "report.md": lambda summary: render_markdown(summary, summary.facts.language),
+    "report.pdf": lambda summary: render_pdf(summary, summary.facts.language),
 }
 """File names and what makes each of a summary. report.pdf only where typst is installed."""
 
 
 def write_reports(
-    run_folder: Path, *, into: Path | None = None, formats: Sequence[str] = (), language: str = "en"
+    run_folder: Path, *, into: Path | None = None, formats: Sequence[str] = (), language: str | None = None
 ) -> list[Path]:
     """Makes reports of a run from its journal, and returns their paths; `into` another folder.
 
@@ -55,7 +52,7 @@ def write_reports(
 
     Args:
         formats: of FORMATS; without any, the files of a bundle.
-        language: of LANGUAGES; other than English, the names of files say it.
+        language: of LANGUAGES; without one, the run's own. In any other than that, files are named by it.
 
     Raises:
         BadInput: an unknown format or language. EnvironmentUnavailable: a PDF is asked for without typst.
@@ -64,7 +61,8 @@ def write_reports(
     """
     expect_known(formats, language)
     history = read_journal(run_folder / JOURNAL)
-    wanted = formats or (() if language == "en" else IN_LANGUAGES)
+    other = language is not None and language_code(language) != language_of(history)
+    wanted = formats or (IN_LANGUAGES if other else ())
     files = rendered_as(history, wanted, language) if wanted else rendered(history)
     return [_replace((into or run_folder) / name, body) for name, body in files]
 
@@ -75,9 +73,9 @@ IN_LANGUAGES = ("html", "markdown", "pdf")
 _FILES = {"oscal": "oscal.json", "junit": "junit.xml", "verdicts": "verdicts.json"}
 
 
-def expect_known(formats: Sequence[str], language: str) -> None:
+def expect_known(formats: Sequence[str], language: str | None) -> None:
     """Raises BadInput for a format or a language that there is none of."""
-    words(language)
+    words(language or "en")
     for name in formats:
         if name not in FORMATS:
             raise BadInput(
@@ -88,11 +86,13 @@ def expect_known(formats: Sequence[str], language: str) -> None:
 
 
 def rendered_as(
-    history: History, formats: Sequence[str], language: str = "en"
+    history: History, formats: Sequence[str], language: str | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Reports in the formats asked for: names of files and what is in them."""
+    """Reports in the formats asked for, in the run's language or another: names and what is in them."""
     summary = summarise(history)
-    ending = "" if language == "en" else f".{language}"
+    own = summary.facts.language
+    language = language_code(language or own)
+    ending = "" if language == own else f".{language}"
     for name in dict.fromkeys(formats):
         match name:
             case "html":
@@ -113,7 +113,7 @@ def rendered(history: History) -> Iterator[tuple[str, bytes]]:
     for name, render in REPORTS.items():
         if name != "report.pdf" or available():
             yield name, render(summary)
-    yield from drafts(history)
+    yield from drafts(history, language=summary.facts.language)
 
 
 def _replace(path: Path, body: bytes) -> Path:

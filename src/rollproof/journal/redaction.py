@@ -39,7 +39,7 @@ FIELDS = frozenset(
     operator seal declared
     undo healed private pid created port host user major server_version system_identifier versions
     git python platform packages argv worker plan approval shard objectives components seed parts head cause
-    severity decision unread left_out attribute variables
+    severity decision unread left_out attribute variables language
     """.split()
 )
 
@@ -113,7 +113,9 @@ def cut(text: str) -> str:
 def cut_all(text: str) -> str:
     """`cut` for a text of any length."""
     from rollproof.privacy.detect import without  # its patterns take long to be made; readers need none
+    from rollproof.privacy.known import without_known
 
+    text = without_known(text)
     for pattern in _SECRETS:
         text = pattern.sub(rf"\1{CUT}", text)
     return without(text)

@@ -13,6 +13,7 @@ from pydantic import Field, field_validator
 from rollproof.features_folder import feature_path
 from rollproof.model.approval import Approval
 from rollproof.model.cron import Cron, zone_named
+from rollproof.model.language import Language
 from rollproof.model.limits import Abort, Limits
 from rollproof.model.spec import Date, Seconds, Spec, TimeOfDay
 
@@ -117,6 +118,13 @@ class Retention(Spec):
     """of the newest runs, whatever their age"""
 
 
+class Reporting(Spec):
+    """How the reports of this plan's runs are written."""
+
+    language: Language | None = None
+    """of html, pdf and markdown; left out, that of pyproject.toml, else English"""
+
+
 class Fleet(Spec):
     """How many systems are drilled at once, and what makes several of one system file."""
 
@@ -138,6 +146,7 @@ class Plan(Spec):
     abort: Abort = Abort()
     notify: tuple[Notify, ...] = ()
     retention: Retention = Retention()
+    report: Reporting = Reporting()
     fleet: Fleet = Fleet()
     approval: Approval | None = None
     """who has approved it for an environment that outlives the drill"""

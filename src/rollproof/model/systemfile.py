@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from rollproof.model.filechecks import secret_mistakes, system_mistakes
+from rollproof.model.language import Language
 from rollproof.model.mistakes import Mistake, say_value, validated
 from rollproof.model.seal import Seal
 from rollproof.model.system import Spec, System
@@ -31,6 +32,8 @@ class Settings(Spec):
     """whether "not proven here" fails"""
     reports: str = "reports"
     """the folder that each run makes its own report folder in"""
+    language: Language | None = None
+    """of the reports of runs, html, pdf and markdown; English when left out"""
     controls: str = ""
     """file with the project's own map of drills to controls"""
     seal: Seal = Seal()

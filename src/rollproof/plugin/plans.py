@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from rollproof.errors import RollproofError
+from rollproof.model.language import TAGS, Language, language_code
 
 if TYPE_CHECKING:
     from rollproof.model.json import Json
@@ -31,6 +32,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--rollproof-metrics", metavar="FILE", help="write metrics for Prometheus' textfile reader"
+    )
+    group.addoption(
+        "--rollproof-language",
+        choices=get_args(Language),
+        help="of this run's reports: html, pdf, markdown (default: the plan's, pyproject.toml's, English)",
     )
     group.addoption("--rollproof-due", metavar="TIME", help="when the plan fell due, UTC, ISO 8601")
     group.addoption("--rollproof-override", metavar="REASON", help="why it runs though the plan forbids it")
@@ -67,11 +73,20 @@ def _read(path: str | None) -> Plan | None:
         raise pytest.UsageError(str(error)) from None
 
 
+def about_reports(config: pytest.Config) -> dict[str, Json]:
+    """What `run.started` says of the language of the reports; nothing where nobody chose one."""
+    from rollproof.plugin.options import table
+
+    plan, given = plan_of(config), table(config)
+    chosen = config.option.rollproof_language or (plan and plan.report.language) or (given and given.language)
+    return {"language": TAGS[language_code(chosen)]} if chosen else {}
+
+
 def about_plan(config: pytest.Config) -> dict[str, Json]:
     """What `run.started` says of the plan and of the part of it that this run is."""
     from rollproof.plugin.permission import expect_permitted
 
-    option, said = config.option, dict[str, "Json"]()
+    option, said = config.option, about_reports(config)
     if permitted := expect_permitted(config):
         said["approval"] = {**permitted}
     if plan := plan_of(config):
