@@ -21,7 +21,8 @@ class Stop(Exception): pass
 def stop(request, **_):
     print(request.url)
     raise Stop
-for service, operation in (("sts", "get_caller_identity"), ("s3", "list_buckets"), ("dynamodb", "list_tables")):
+asked = {"sts": "get_caller_identity", "s3": "list_buckets", "dynamodb": "list_tables"}
+for service, operation in asked.items():
     client = aws.client(service)
     client.meta.events.register("before-send", stop)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -70,9 +70,10 @@ def declared(changes: Mapping[str, Any]) -> Staging:
 
 def _changed(base: Any, changes: Mapping[str, Any]) -> Any:
     said = dict(changes)
-    for name in ("markers", "databases", "unseen"):
+    for name in ("markers", "outward", "databases", "unseen"):
         if name in said:
-            said[name] = tuple(Marker(*item) if name == "markers" else item for item in said[name])
+            marks = name in ("markers", "outward")
+            said[name] = tuple(Marker(*item) if marks else item for item in said[name])
     if "rights" in said:
         said["rights"] = frozenset(said["rights"])
     return replace(base, **said)
@@ -156,6 +157,11 @@ def test_there_are_at_least_sixty_ways_and_each_is_there_once() -> None:
             }
         },
         {"server": {"rights": ["superuser"]}},
+        {"server": {"now": NOW + timedelta(minutes=4)}},
+        {
+            "declared": {"database": {"reaches": ["stock"]}},
+            "server": {"outward": [["foreign server", "stock", "10.1.0.9", "postgres_fdw"]]},
+        },
     ],
     ids=str,
 )

@@ -328,6 +328,16 @@ def test_a_profile_that_leads_elsewhere(line: str, place: StandIn, tmp_path: Pat
     refused(f"has {line.partition(' ')[0]}", place, aws=True, credentials=None, profile="drills")
 
 
+def test_a_foreign_server_that_every_copy_of_the_database_would_have(place: StandIn) -> None:
+    do = (
+        "CREATE FOREIGN DATA WRAPPER far;"
+        "CREATE SERVER orders FOREIGN DATA WRAPPER far OPTIONS (host 'db.shop.example', dbname 'orders')"
+    )
+    with altered(place, do, "DROP FOREIGN DATA WRAPPER far CASCADE", DATABASE):
+        refused("the foreign server orders, which leads to orders db.shop.example", place)
+        assert verify(place, database={"reaches": ["orders"]}).facts.server is not None
+
+
 def test_a_profile_with_a_key_of_its_own_is_used(place: StandIn, tmp_path: Path) -> None:
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "credentials").write_text(

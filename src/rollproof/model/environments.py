@@ -63,6 +63,8 @@ class StagingDatabase(Spec):
     """the port that the server itself listens on, where a pooler or a mapping shows another"""
     passwords_env: dict[str, str] = Field(default_factory=dict)
     """variables that hold the passwords of other roles, such as the application's, by role"""
+    reaches: tuple[str, ...] = ()
+    """foreign servers and extensions (dblink, http, pg_net, aws_lambda) by which a copy may reach others"""
     allow_write: tuple[str, ...] = ()
     """databases that may be written to themselves; only `touch = "in-place"` does so"""
     clone: Literal["database", "backup", "aurora"] = "database"

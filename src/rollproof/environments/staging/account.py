@@ -21,6 +21,9 @@ SESSION_SECONDS = 3600
 _FORMS = (str.lower, str.capitalize, str.upper)
 """Tags are looked up as they are written, so each common word is asked for in three ways."""
 
+_MOST_VALUES = 20
+"""of a tag in one question (GetResources, TagFilter)"""
+
 
 def profile_of(allowed: Staging) -> ProfileFacts | None:
     """The declared profile, without its secrets; None when none is declared."""
@@ -132,7 +135,7 @@ class _Seen:
             self.unseen.append(f"{what}: {error.found}")
 
     def _keys(self) -> list[str]:
-        common = [form(key) for key in TAG_KEYS for form in (str.lower, str.capitalize)]
+        common = [form(key) for key in TAG_KEYS for form in _FORMS]
         return sorted({*common, *self.allowed.production.tags})
 
     def _aliases(self) -> Iterator[Marker]:
@@ -146,11 +149,13 @@ class _Seen:
         declared = self.allowed.production.tags.get(key, ())
         values = sorted({form(word) for word in (*WORDS, *declared) for form in _FORMS} | {*declared})
         with _calling("looking for resources that are marked as production"):
-            found = self.aws.client("resourcegroupstaggingapi").get_resources(
-                TagFilters=[{"Key": key, "Values": values[:20]}], ResourcesPerPage=10
-            )
-        for item in found["ResourceTagMappingList"]:
-            yield from _tags(item["Tags"], str(item["ResourceARN"]))
+            for first in range(0, len(values), _MOST_VALUES):
+                found = self.aws.client("resourcegroupstaggingapi").get_resources(
+                    TagFilters=[{"Key": key, "Values": values[first : first + _MOST_VALUES]}],
+                    ResourcesPerPage=10,
+                )
+                for item in found["ResourceTagMappingList"]:
+                    yield from _tags(item["Tags"], str(item["ResourceARN"]))
 
     def _stack(self, name: str) -> Iterator[Marker]:
         from rollproof.components.aws.clients import code_of

@@ -125,6 +125,7 @@ def _facts(conn: Connection[dict[str, Any]], allowed: Staging) -> ServerFacts:
         connected=conn.info.hostaddr,
         rights=rights,
         markers=(*_markers(conn, allowed), *_tables(conn)),
+        outward=tuple(Marker(**found) for found in conn.execute(_query("outward"))),
     )
 
 

@@ -29,7 +29,7 @@ class Marker:
     """Something at the place itself that says what kind of place it is.
 
     Attributes:
-        kind: setting, comment, table, cluster_name, database, tag or alias.
+        kind: setting, comment, table, cluster_name, database, tag, alias, foreign server or extension.
         name: of the setting, the tag's key, the database that is commented.
         value: as found.
         where: which database or resource bears it.
@@ -51,6 +51,8 @@ class ServerFacts:
         read_only: `default_transaction_read_only`.
         rights: what the role may do: createdb, createrole, superuser, copy (of the system's database).
         sessions: others that are connected to the system's database.
+        now: what time it is there; None where that is not known.
+        outward: foreign servers and extensions by which the database, and each copy of it, reaches others.
     """
 
     system_identifier: str
@@ -68,6 +70,8 @@ class ServerFacts:
     sessions: int = 0
     bytes: int = 0
     markers: tuple[Marker, ...] = ()
+    now: datetime | None = None
+    outward: tuple[Marker, ...] = ()
 
     @property
     def major(self) -> int:

@@ -16,7 +16,12 @@ from rollproof.environments.staging.account import (
 from rollproof.environments.staging.database import look_at
 from rollproof.environments.staging.facts import Facts, Refusal
 from rollproof.environments.staging.judge import judged
-from rollproof.environments.staging.sources import aiming_variables, operator, target_for
+from rollproof.environments.staging.sources import (
+    aiming_variables,
+    operator,
+    target_for,
+    unset_variables,
+)
 from rollproof.errors import WrongPlace
 from rollproof.model.environments import Staging
 from rollproof.model.json import Json
@@ -53,11 +58,24 @@ class Guard:
     def verify(self) -> Verified:
         """Raises WrongPlace with every reason, EnvironmentUnavailable when something does not answer."""
         self._expect_allowed()
+        self._expect_set()
         endpoint = self._account()
         if self.allowed.database is not None:
             self._target(endpoint)
             self._server()
         return Verified(self.facts, self.allowed, endpoint, self.system.root)
+
+    def _expect_set(self) -> None:
+        """Raises WrongPlace with every variable that is missing, not with the first alone."""
+        missing = unset_variables(self.allowed)
+        if missing:
+            which = f"variables {', '.join(missing)} are" if len(missing) > 1 else f"variable {missing[0]} is"
+            found = Refusal(
+                "variables",
+                f"the {which} not set",
+                "set them to what docs/how-to/staging.md says, where the drill runs",
+            )
+            raise refused([found], f"[environments.{self.name}] of {self.system.source}")
 
     def _account(self) -> AwsEndpoint | None:
         if self.allowed.aws_account is None:

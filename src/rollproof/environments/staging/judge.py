@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, timedelta
 from zoneinfo import ZoneInfo
 
 from rollproof.environments.staging.facts import Facts, Marker, Refusal, ServerFacts
@@ -16,6 +17,8 @@ from rollproof.model.calendar import is_frozen, is_open, say_window
 from rollproof.model.environments import Staging
 
 __all__ = ["judged"]
+SKEW = timedelta(minutes=5)
+"""By so much the clock here may differ from the server's."""
 
 
 def judged(
@@ -31,6 +34,7 @@ def judged(
     found = list(_name(facts, allowed))
     if not healing:
         found += _time(facts, allowed)
+        found += _clock(facts)
     found += target_refusals(facts, allowed)
     if facts.server is not None:
         found += _server(facts, facts.server, allowed, others or {})
@@ -81,6 +85,18 @@ def _time(facts: Facts, allowed: Staging) -> Iterator[Refusal]:
         )
 
 
+def _clock(facts: Facts) -> Iterator[Refusal]:
+    """A window or a frozen day is of no use by a clock that is wrong."""
+    there = facts.server.now if facts.server is not None else None
+    if there is not None and abs(there - facts.now) > SKEW:
+        yield Refusal(
+            "clock",
+            f"it is {facts.now:%Y-%m-%d %H:%M} UTC here and {there.astimezone(UTC):%Y-%m-%d %H:%M} UTC "
+            "on the server: windows and frozen days cannot be told by a clock that is wrong",
+            "set the clock of this machine, or have the server's set",
+        )
+
+
 def _server(
     facts: Facts, server: ServerFacts, allowed: Staging, others: Mapping[str, Staging]
 ) -> Iterator[Refusal]:
@@ -88,6 +104,7 @@ def _server(
     yield from _whereabouts(facts, server, allowed)
     yield from _state(server, allowed)
     yield from _markers(server.markers, allowed)
+    yield from _outward(server, allowed)
     yield from _rights(server, allowed)
 
 
@@ -107,6 +124,12 @@ def _identity(server: ServerFacts, allowed: Staging, others: Mapping[str, Stagin
             "drill on a server of its own initdb, loaded from a dump",
         )
     for name, other in others.items():
+        if found in other.production.system_identifiers:
+            yield Refusal(
+                "system_identifier",
+                f"{found} is among production's system identifiers of [environments.{name}]",
+                "correct one of the two",
+            )
         if other.database and other.database.system_identifier == found:
             yield Refusal(
                 "system_identifier",
@@ -186,6 +209,19 @@ def _state(server: ServerFacts, allowed: Staging) -> Iterator[Refusal]:
                     f"the server has a database {name!r}, which only production has",
                     "drill on a server without it",
                 )
+
+
+def _outward(server: ServerFacts, allowed: Staging) -> Iterator[Refusal]:
+    """A clone has them too: what its triggers, migrations or traffic send by them arrives for real."""
+    assert allowed.database is not None
+    for one in server.outward:
+        if one.name not in allowed.database.reaches:
+            leads = f", which leads to {one.value}" if one.kind == "foreign server" and one.value else ""
+            yield Refusal(
+                f"{one.kind} {one.name}",
+                f"the database has the {one.kind} {one.name}{leads}: a copy of it would reach the same place",
+                f"drop it there, or name {one.name!r} in `database.reaches` when drills may use it",
+            )
 
 
 def _rights(server: ServerFacts, allowed: Staging) -> Iterator[Refusal]:

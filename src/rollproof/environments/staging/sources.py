@@ -13,7 +13,7 @@ from rollproof.environments.staging.judge_aws import PROFILE_KEYS
 from rollproof.environments.staging.judge_target import PLACES, REDIRECTING
 from rollproof.environments.staging.target import Target, addresses_of, read_target, target_of
 from rollproof.errors import WrongPlace
-from rollproof.model.environments import StagingDatabase
+from rollproof.model.environments import Staging, StagingDatabase
 
 _AWS_NAMES = frozenset(
     """AWS_PROFILE AWS_DEFAULT_PROFILE AWS_REGION AWS_DEFAULT_REGION AWS_CONFIG_FILE
@@ -54,6 +54,17 @@ def variable(name: str, what: str) -> str:
     if not value.strip():
         raise WrongPlace(f"the variable {name} is not set", doing=_DOING, remedy=f"set it to {what}")
     return value
+
+
+def unset_variables(allowed: Staging) -> list[str]:
+    """Variables that the allow-list names and that are not set, so that all of them are said at once."""
+    found, keys, database = [], allowed.credentials, allowed.database
+    if keys is not None:
+        found += [keys.access_key_env, keys.secret_key_env, keys.session_token_env]
+    found.append(allowed.external_id_env)
+    if database is not None:
+        found += [database.dsn_env, *database.passwords_env.values()]
+    return [name for name in dict.fromkeys(filter(None, found)) if not os.environ.get(name, "").strip()]
 
 
 def target_for(spec: StagingDatabase, root: Path, read_secret: ReadSecret) -> Target:

@@ -6,6 +6,7 @@ SELECT
     current_database()::text AS database,
     session_user::text AS "user",
     pg_is_in_recovery() AS in_recovery,
+    clock_timestamp() AS now,
     current_setting('default_transaction_read_only')::boolean AS read_only,
     current_setting('server_version_num')::int AS version,
     (SELECT array_agg(datname::text ORDER BY datname) FROM pg_database) AS databases,
