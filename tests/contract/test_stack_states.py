@@ -18,7 +18,7 @@ from stack_support import HANDLE, client, make_drill, parameter, template, write
 
 from rollproof.components.aws.clients import Aws
 from rollproof.components.aws.cloud import Cloud
-from rollproof.components.aws.recovery import ContinueRollback, DeleteFailed
+from rollproof.components.aws.recovery import ContinueRollback, DeleteFailed, look_for_leftovers
 from rollproof.components.aws.releases import DeployRelease
 from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
@@ -112,6 +112,31 @@ def test_a_failed_creation_must_be_deleted_first_and_is_told_so(
     assert "delete it" in failed.remedy
     assert drill.attempt(DeleteFailed())
     assert deploy(drill) is None
+
+
+SERVERLESS = {
+    "Transform": "AWS::Serverless-2016-10-31",
+    "Resources": {
+        "Front": {"Type": "AWS::Serverless::HttpApi", "Properties": {"StageName": "live"}},
+        "Bad": {
+            "Type": "AWS::CloudFormation::Stack",
+            "DependsOn": "FrontliveStage",
+            "Properties": {"TemplateURL": "http://127.0.0.1/no/where"},
+        },
+    },
+}
+
+
+def test_what_a_transform_had_made_is_known_after_the_creation_was_rolled_back(
+    session: DrillSession, tmp_path: Path
+) -> None:
+    drill = shop(session, tmp_path, {"Level": parameter("1")})
+    write(tmp_path, "1/main.json", SERVERLESS)
+    assert deploy(drill) is not None
+    look_for_leftovers(drill)
+    said = drill.history.last("stack.leftovers")
+    assert said is not None
+    assert (said.data["count"], said.data["items"], said.data["unread"]) == (2, [], [])
 
 
 def test_a_protected_stack_is_not_deleted(session: DrillSession, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from rollproof.components.aws.cloud import BEFORE, Cloud
 from rollproof.components.aws.digests import Digests
 from rollproof.components.aws.held.base import Asked, Held, Unreadable, read
 from rollproof.components.aws.releases import Deployments, record
+from rollproof.components.aws.sam import transform
 from rollproof.components.aws.stack import StackEvent
 from rollproof.components.aws.stackfacts import (
     NOTHING_TO_READ,
@@ -20,10 +21,10 @@ from rollproof.components.aws.stackfacts import (
     scope_of,
     template_of,
 )
-from rollproof.components.aws.templates import Template
+from rollproof.components.aws.templates import SAM, Template, transforms
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
-from rollproof.errors import AttemptFailed
+from rollproof.errors import AttemptFailed, BadInput
 from rollproof.model.json import Json, JsonObject
 from rollproof.model.resources import MISSING, UNREAD
 
@@ -164,7 +165,7 @@ def look_for_leftovers(drill: Drill) -> None:
 
 def _made(cloud: Cloud, name: str, events: Sequence[StackEvent]) -> Iterator[Held]:
     """What a stack had made, nested stacks left to the stack that they are of."""
-    template: Template = template_of(cloud, name)
+    template = _expanded(cloud, template_of(cloud, name), name)
     said = stacks.describe(cloud, name)
     made = {event.logical: event for event in events if event.physical and not event.own}
     scope = scope_of(cloud, said, {logical: event.physical for logical, event in made.items()})
@@ -173,6 +174,16 @@ def _made(cloud: Cloud, name: str, events: Sequence[StackEvent]) -> Iterator[Hel
         if event.kind not in NOTHING_TO_READ | {stacks.NESTED}:
             properties = scope.resolve((declared.get(logical) or {}).get("Properties") or {})
             yield Held(f"{name}/{logical}", event.kind, event.physical, properties)
+
+
+def _expanded(cloud: Cloud, template: Template, name: str) -> Template:
+    """With SAM's transform carried out: an endpoint may forget that it was once the stack has rolled back."""
+    if SAM not in transforms(template):
+        return template
+    try:
+        return transform(template, where=name, region=cloud.endpoint.region)
+    except BadInput:
+        return template
 
 
 def _left(cloud: Cloud, held: Held, events: Sequence[StackEvent]) -> str | None:
