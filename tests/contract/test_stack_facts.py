@@ -301,3 +301,16 @@ def test_a_type_that_the_system_file_leaves_out_is_named_in_the_verdict(
     verdict = drill.verify(resources_restored, kind="stack")
     assert verdict.outcome is Outcome.PROVEN
     assert "shop/Odd" in verdict.reason
+
+
+def test_a_declared_secret_that_is_about_to_be_deleted_is_not_what_it_was(
+    session: DrillSession, tmp_path: Path
+) -> None:
+    drill = make_drill(session, tmp_path, {"secret": {"key": {"name": "shop/key"}}}, tags=("secret",))
+    manager = client(drill, "secretsmanager")
+    manager.create_secret(Name="shop/key", SecretString="hunter2")
+    drill.require(RememberResources(("secret",)))
+    manager.delete_secret(SecretId="shop/key", RecoveryWindowInDays=7)
+    verdict = drill.verify(resources_restored, kind="secret")
+    assert verdict.outcome is Outcome.REFUTED
+    assert any("scheduled for deletion none before, yes after" in found for found in verdict.findings)

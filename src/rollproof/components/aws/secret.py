@@ -18,11 +18,15 @@ from rollproof.errors import AttemptFailed, NotApplicable, PreconditionNotMet
 from rollproof.model.aws import Secret
 from rollproof.model.fingerprint import Fact, Fingerprint
 from rollproof.model.json import Json
+from rollproof.privacy.known import remember
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 GONE = "ResourceNotFoundException"
 KEY_FIELDS = ("key", "api_key", "apiKey", "api-key", "apikey", "token", "value", "password")
 """Where a JSON secret usually holds a key, when `field` does not say."""
+
+_OPEN = ("username", "user", "host", "port", "dbname", "database", "engine", "region", "endpoint")
+"""Of a JSON secret, what is none by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,10 @@ class Value:
     name: str
     spec: Secret = field(repr=False)
     text: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        parts = self.document or {"": self.text}
+        remember(*(part for name, part in parts.items() if name not in _OPEN and isinstance(part, str)))
 
     @property
     def username(self) -> str:
@@ -181,6 +189,10 @@ def read_secrets(cloud: Cloud) -> Fingerprint:
         except AttemptFailed as error:
             if code_of(error) != GONE or BEFORE not in cloud.seen:
                 raise
+        except PreconditionNotMet:
+            if BEFORE not in cloud.seen:
+                raise
+            facts.append(Fact("secret", held.name(key), {"scheduled for deletion": True}))
     return Fingerprint.of(facts)
 
 
