@@ -109,6 +109,12 @@ _RULES = (
 )
 
 
+_MARK = "\ufeff"
+"""A byte order mark: what splits a script takes it away, where the server does not."""
+_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}\b")
+"""Where Python keeps an object: other in each run, and of no use to anybody."""
+
+
 def failure_of(error: RollproofError, phase: str, script: Script | None) -> Failure:
     """What is said of an error in a result."""
     found = _WHERE.match(error.where) if error.where else None
@@ -117,7 +123,7 @@ def failure_of(error: RollproofError, phase: str, script: Script | None) -> Fail
     state = state_of(error)
     return Failure(
         phase,
-        error.found.removeprefix(f"{state} "),
+        _ADDRESS.sub("", error.found.removeprefix(f"{state} ")),
         sqlstate=state,
         path=place or (str(script.path) if script else ""),
         line=int(found["line"]) if found and found["line"] else _number(line),
@@ -212,7 +218,7 @@ def _newer_grammar(script: Script, error: RollproofError) -> bool:
     An error within a function's body, or in SQL that one puts together, is not the grammar's to judge.
     """
     line, column = (error.facts.get(name) for name in ("line", "column"))
-    if not isinstance(line, int) or not isinstance(column, int):
+    if not isinstance(line, int) or not isinstance(column, int) or _MARK in script.text:
         return False
     pieces = script.statements or ((0, len(script.text)),)
     try:
