@@ -14,6 +14,7 @@ from pathlib import Path
 from rollproof.environments.base import OpenEnvironment
 from rollproof.environments.keeper import Keeper, KeeperSpec
 from rollproof.errors import EnvironmentUnavailable, SystemFileError
+from rollproof.privacy.known import remember_command
 
 GRACE_SECONDS = 2.0
 """What a command gets to end by itself once its time is up."""
@@ -94,7 +95,11 @@ def run_command(
 
 
 def start_command(spec: KeeperSpec, within: OpenEnvironment, *, where: str) -> Keeper:
-    """Starts a command of the system file. Raises SystemFileError when it could not be started."""
+    """Starts a command of the system file; what secrets it is given, nobody tells from then on.
+
+    Raises SystemFileError when it could not be started.
+    """
+    remember_command(spec.argv, spec.env)
     try:
         return Keeper.start(spec, within=within.guardian)
     except EnvironmentUnavailable as error:

@@ -27,6 +27,7 @@ from rollproof.environments.keeper import INHERITED, MARKER, Keeper
 from rollproof.errors import AttemptFailed, BadInput, PreconditionNotMet
 from rollproof.model.aws import Settings as Spec
 from rollproof.model.fingerprint import Fact
+from rollproof.privacy.known import remember_variables
 
 KIND = "service-environment"
 _NOT_ITS_OWN = frozenset({*INHERITED, MARKER, "LANG", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE"})
@@ -188,6 +189,7 @@ def variables_of(keeper: Keeper) -> dict[str, str]:
             found = psutil.Process(keeper.child_pid).environ()
     except psutil.Error:  # it ended just now, or the system does not tell
         found = keeper.spec.env
+    remember_variables(found)
     return {name: value for name, value in found.items() if name not in _NOT_ITS_OWN}
 
 

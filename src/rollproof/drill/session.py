@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import subprocess
@@ -24,6 +25,7 @@ from rollproof.errors import EnvironmentUnavailable
 from rollproof.journal import Journal, Recorder
 from rollproof.model.json import Json, JsonObject
 from rollproof.model.system import System
+from rollproof.privacy.known import remember_variables
 
 JOURNAL = "journal.ndjson"
 RUN = "run"
@@ -80,6 +82,7 @@ class DrillSession:
         self, *, systems: Sequence[System], command: Sequence[str], about: JsonObject | None = None
     ) -> None:
         """Records who runs what, on what, and how to do it again; and `about`, of plan and part."""
+        remember_variables(os.environ)
         self.recorder.note("run.started", {**self._about(systems, command), **(about or {})})
 
     def _about(self, systems: Sequence[System], command: Sequence[str]) -> dict[str, Json]:

@@ -16,6 +16,7 @@ from psycopg.pq import Conninfo
 from rollproof.environments.keeper import Keeper
 from rollproof.journal import Recorder
 from rollproof.model.system import System
+from rollproof.privacy.known import remember
 
 LIBRARY_PATHS = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH")
 
@@ -43,11 +44,13 @@ class Backups:
         where: files, a folder or `s3://bucket/prefix/`, as declared.
         root: what a relative path begins at.
         oldest: seconds that the newest may be old; None for any age.
+        reaches: foreign servers and extensions that a copy may have, by which it reaches other places.
     """
 
     where: str
     root: Path
     oldest: float | None = None
+    reaches: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,9 @@ class PostgresServer:
     in_place: bool = False
     backups: Backups | None = None
     cluster: str = ""
+
+    def __post_init__(self) -> None:
+        remember(self.password, *self.role_passwords.values())
 
     def conninfo(self, database: str, *, user: str | None = None, with_password: bool = True) -> str:
         """A libpq connection string for one database; as `user` when given.
@@ -147,6 +153,9 @@ class AwsEndpoint:
     secret_key: str = field(repr=False)
     session_token: str | None = field(default=None, repr=False)
     others: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        remember(self.secret_key, self.session_token)
 
     def program_environment(self) -> Mapping[str, str]:
         """AWS_* for a program; the profile and the metadata service of the machine are shut out."""

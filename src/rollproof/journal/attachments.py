@@ -7,9 +7,13 @@ import json
 import os
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rollproof.errors import EnvironmentUnavailable, JournalError
 from rollproof.model.json import Json, canonical
+
+if TYPE_CHECKING:
+    from rollproof.privacy.attached import Cleaner
 
 FOLDER = "attachments"
 
@@ -28,13 +32,16 @@ class Attachments:
 
     def __init__(self, run_folder: Path) -> None:
         self.folder = run_folder / FOLDER
+        self._cleaner: Cleaner | None = None
 
     def put(self, value: Json) -> str:
         """Writes `value` as canonical JSON and returns its digest (64 hex digits).
 
+        Of secrets and personal data keyed digests are written, equal for equal ones; see `Cleaner`.
+
         Raises EnvironmentUnavailable when the disk is full or gone.
         """
-        body = canonical(value)
+        body = self._cleaned(value)
         name = hashlib.sha256(body).hexdigest()
         path = self.folder / f"{name}.json"
         try:
@@ -43,6 +50,15 @@ class Attachments:
         except OSError as error:
             raise unwritable(self.folder, error) from error
         return name
+
+    def _cleaned(self, value: Json) -> bytes:
+        from rollproof.privacy.attached import Cleaner  # its patterns take long to be made; readers need none
+
+        if self._cleaner is None:
+            self._cleaner = Cleaner()
+        body = canonical(value)
+        found = self._cleaner.clean(value, body)
+        return body if found is value else canonical(found)
 
     def _write(self, path: Path, body: bytes) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import httpx
 from rollproof.errors import PreconditionNotMet
 from rollproof.model.sqltemplate import TOKEN
 from rollproof.model.system import Traffic as TrafficSpec
+from rollproof.privacy.known import remember_headers
 from rollproof.workload.limits import Limits
 from rollproof.workload.outcomes import Answer, cut_off, of_http_error, of_http_status
 
@@ -28,6 +29,7 @@ class HttpClient:
         self._method, self._path, self._body = spec.method, spec.path, spec.body
         self._base = _checked(base_url, spec)
         self._given_up = threading.Event()
+        remember_headers(spec.headers)
         self._client = httpx.Client(
             timeout=httpx.Timeout(limits.operation, connect=limits.connect),
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=0),

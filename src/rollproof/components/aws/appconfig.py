@@ -15,6 +15,7 @@ from rollproof.errors import AttemptFailed, BadInput
 from rollproof.model.aws import Settings
 from rollproof.model.fingerprint import Fact
 from rollproof.model.json import Json
+from rollproof.privacy.known import remember_document
 from rollproof.waiting import eventually
 
 UNFINISHED = frozenset({"DEPLOYING", "BAKING", "VALIDATING", "ROLLING_BACK"})
@@ -175,7 +176,9 @@ class Configuration:
         ids = {key: self.ids[key] for key in ("ApplicationId", "ConfigurationProfileId")}
         with calling("reading a version of a configuration", where=f"{self.name} version {version}"):
             said = self._api.get_hosted_configuration_version(**ids, VersionNumber=int(version))
-            return {"text": said["Content"].read().decode(), "type": said["ContentType"]}
+            found = {"text": said["Content"].read().decode(), "type": said["ContentType"]}
+        remember_document(found["text"])
+        return found
 
     def _served(self) -> str:
         """What a client that asks for the first time gets; empty when nothing is deployed."""

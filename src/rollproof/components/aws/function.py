@@ -21,6 +21,7 @@ from rollproof.errors import AttemptFailed
 from rollproof.model.aws import Function
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import Json
+from rollproof.privacy.known import remember_variables
 from rollproof.waiting import eventually
 
 LATEST = "$LATEST"
@@ -55,6 +56,7 @@ class Serving:
     def variables(self) -> Mapping[str, str]:
         """Environment variables of the version that serves. They may be secret."""
         found: Mapping[str, str] = self.configuration.get("Environment", {}).get("Variables", {})
+        remember_variables(found)
         return found
 
     @property

@@ -12,6 +12,7 @@ from rollproof.components.aws.setting import Restored, Secret, Version
 from rollproof.errors import AttemptFailed
 from rollproof.model.fingerprint import Fact
 from rollproof.model.json import Json
+from rollproof.privacy.known import remember
 
 GONE = "ParameterNotFound"
 SECURE = "SecureString"
@@ -146,6 +147,7 @@ class Parameters:
                 remedy="create it again from where its value is kept otherwise",
                 facts={"code": GONE},
             )
+        remember(*(one["Value"] for one in found if one.get("Type") == SECURE))
         return sorted(found, key=lambda one: int(one["Version"]))
 
     def _digest(self, said: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from rollproof.errors import AttemptFailed, BadInput, NotApplicable, Preconditio
 from rollproof.model.aws import Release
 from rollproof.model.json import Json
 from rollproof.model.system import Service
+from rollproof.privacy.known import remember_variables
 
 Runner = AppRunnerService | EcsService
 DATABASE = "DATABASE_URL"
@@ -267,7 +268,9 @@ def service_settings(drill: Drill, name: str = "") -> dict[str, str]:
     Raises NotApplicable: its releases are no images. AttemptFailed: it cannot be asked.
     """
     releases = drill.use(ServiceReleases)
-    return releases.runner(releases.key(name)).variables()
+    found = releases.runner(releases.key(name)).variables()
+    remember_variables(found)
+    return found
 
 
 def set_service_settings(drill: Drill, variables: Mapping[str, str], name: str = "") -> None:

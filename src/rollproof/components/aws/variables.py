@@ -13,6 +13,7 @@ from rollproof.components.aws.setting import Restored, Secret, Version, is_secre
 from rollproof.errors import AttemptFailed
 from rollproof.model.fingerprint import Fact
 from rollproof.model.json import canonical
+from rollproof.privacy.known import remember_variables
 
 
 class Variables:
@@ -46,7 +47,9 @@ class Variables:
         return {LATEST: self._of(LATEST), **found}
 
     def _of(self, version: str) -> dict[str, str]:
-        return dict(self._functions.version(self.key, version).get("Environment", {}).get("Variables", {}))
+        found = self._functions.version(self.key, version).get("Environment", {}).get("Variables", {})
+        remember_variables(found)
+        return dict(found)
 
     def versions(self) -> list[Version]:
         serving = self._functions.serving(self.key)

@@ -25,6 +25,7 @@ from rollproof.fingerprint import (
 from rollproof.journal import Kind
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import Json
+from rollproof.model.rows import TableRows
 
 BASELINES = ("before", "backup", "deployed")
 
@@ -77,7 +78,7 @@ def observe_in(drill: Drill, conn: Connection[Any], label: str) -> Seen:
             "component": "database",
             "label": label,
             "fingerprint": attachments.put(fingerprint.to_json()),
-            "kept": attachments.put([table.to_json() for table in kept.tables]),
+            "kept": attachments.put([_shown(table, bench) for table in kept.tables]),
             "count": len(fingerprint.facts),
             "rows": sum(table.digest.rows for table in kept.tables),
             "numbers": numbers,
@@ -86,6 +87,11 @@ def observe_in(drill: Drill, conn: Connection[Any], label: str) -> Seen:
     drill.recorder.note("observe.ledger", {"label": label, **ledger})
     _note_sequences(drill, conn, label, sum(kind == "sequence" for kind, _ in fingerprint.facts))
     return seen
+
+
+def _shown(table: TableRows, bench: Bench) -> dict[str, Json]:
+    """As it is written down: of a table with one row of one CPF, a digest without a key is that CPF."""
+    return {**table.to_json(), "digest": bench.digester(table.digest.value)}
 
 
 def _ledger(bench: Bench, conn: Connection[Any], label: str) -> dict[str, Json]:

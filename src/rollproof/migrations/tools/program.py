@@ -16,6 +16,7 @@ from typing import IO
 
 from rollproof.errors import EnvironmentUnavailable
 from rollproof.journal.redaction import cut
+from rollproof.privacy.known import remember_command
 
 _TAIL = 8192
 """bytes of its output that are kept for errors"""
@@ -57,6 +58,7 @@ def run_program(command: Sequence[str], *, cwd: Path, environment: Mapping[str, 
     Raises:
         EnvironmentUnavailable: it could not be started.
     """
+    remember_command(command, environment)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.monotonic()
         code = _wait(_start(command, cwd, environment, out, err), limit)

@@ -1,0 +1,97 @@
+"""Cleaning what is attached to a journal: a database's settings, comments and functions, among others.
+
+What is compared later must still differ where it differed. So in the place of a value stands a keyed digest
+of it; the key is made anew for each journal that is opened, is in memory alone, and goes away with it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+
+from rollproof.model.json import Json
+from rollproof.privacy.detect import find, without
+from rollproof.privacy.known import without_known
+from rollproof.privacy.measures import is_measure, measured
+from rollproof.privacy.spellings import spellings
+
+_SECRET_NAME = re.compile(
+    r"(?i)[\w. \"-]*(?:passw(?:or)?d|passphrase|secret|token|api_?key|private_?key|credential|senha)"
+    r"(?!_encryption)[\w.-]*(?: for role .*)?\Z"
+)
+_ASSIGNED = re.compile(r"([\w.\"-]{1,128})=(.+)\Z", re.DOTALL)
+_SETTING = re.compile(rb"(?i)\"(?:setting|variable|settings)\"")
+_VALUES = ("value", "before", "after")
+_NUMERAL = re.compile(r"-?\d{1,40}")
+_ROLE = re.compile(r"(?i)(\bpassword\s+(?:E|U&)?)('(?:[^'\\]|\\.|'')*')")
+
+
+class Cleaner:
+    """Puts marks in the place of what must not leave the house."""
+
+    def __init__(self) -> None:
+        self._key = secrets.token_bytes(32)
+
+    def clean(self, value: Json, body: bytes) -> Json:
+        """`value`, whose canonical JSON is `body`, as it may be written."""
+        return self._walk(value) if _suspicious(body) else value
+
+    def _mark(self, text: str) -> str:
+        return "#" + hmac.digest(self._key, text.encode(), "sha256").hex()[:8]
+
+    def _walk(self, value: Json) -> Json:
+        match value:
+            case str():
+                return self._text(value)
+            case Mapping():
+                secret = _names_a_secret(value.get("name"))
+                return {self._text(name): self._field(name, item, secret) for name, item in value.items()}
+            case list() | tuple():
+                return self._fact(value) or [self._walk(item) for item in value]
+            case _:
+                return value
+
+    def _field(self, name: str, value: Json, secret: bool) -> Json:
+        if secret and name in _VALUES:
+            return self._whole(value)
+        numerals = value if isinstance(value, list | tuple) else [value]
+        if is_measure(name) and all(isinstance(one, str) and _NUMERAL.fullmatch(one) for one in numerals):
+            return value
+        return self._walk(value)
+
+    def _fact(self, value: Sequence[Json]) -> list[Json] | None:
+        """A fact in a fingerprint, `[kind, name, attributes, parent]`, whose name is of a secret."""
+        if len(value) < 3 or not isinstance(value[2], Mapping) or not _names_a_secret(value[1]):
+            return None
+        attributes = {name: self._field(name, item, secret=True) for name, item in value[2].items()}
+        return [self._walk(value[0]), self._walk(value[1]), attributes, *map(self._walk, value[3:])]
+
+    def _whole(self, value: Json) -> Json:
+        """A secret's value. A digest of one is none, and what there is not is no secret."""
+        if not isinstance(value, str) or not value or value.startswith(("#", "(")):
+            return self._walk(value)
+        return f"[cut {self._mark(value)}]"
+
+    def _text(self, text: str) -> str:
+        assigned = _ASSIGNED.match(text)
+        if assigned and _names_a_secret(assigned.group(1)):
+            return f"{assigned.group(1)}={self._whole(assigned.group(2))}"
+        text = _ROLE.sub(lambda found: f"{found.group(1)}'[cut {self._mark(found.group(2))}]'", text)
+        return without(without_known(text, self._mark), mark=self._mark)
+
+
+def _names_a_secret(name: Json) -> bool:
+    return isinstance(name, str) and bool(_SECRET_NAME.match(name))
+
+
+def _suspicious(body: bytes) -> bool:
+    """Whether anything is to be looked at closely: hardly ever, so that the rest costs little."""
+    text = body.decode("utf-8", "replace")
+    return (
+        any(not measured(text, hit) for hit in find(text))
+        or any(find(one.plain) for one in spellings(text))
+        or bool(_SETTING.search(body) or _ROLE.search(text))
+        or without_known(text) != text
+    )
