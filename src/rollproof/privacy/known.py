@@ -8,8 +8,10 @@ Kept in memory alone, and shown by nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from threading import Lock
 
 from rollproof.privacy.spellings import known_spellings
@@ -21,9 +23,11 @@ _SECRET_VARIABLE = re.compile(
     r"(?i)(?:password|passwd|passphrase|secret|token|senha|segredo|(?:api|access|secret|private|account)_?key"
     r"|_pwd|_pass|webhook(?:_url)?|credentials?|dsn)$"
 )
+_SECRET_HEADER = re.compile(r"(?i)auth|token|api-?key|cookie|secret")
 _OPTION = re.compile(r"(?i)--?[\w-]*(?:password|passwd|passphrase|pwd|senha|secret|token|api-?key)[\w-]*\Z")
-_IN_ADDRESS = re.compile(r"://[^\s:/@]*:([^\s@]+)@")
+_IN_ADDRESS = re.compile(r"://[^\s:/@]*:([^\s\"']+)@")
 _IN_CONNINFO = re.compile(r"(?i)\bpassword=(?:'((?:[^'\\]|\\.)*)'|(\S+))")
+_ESCAPED = re.compile(r"\\(.)")
 _NAMES_ONLY = re.compile(
     r"(?i)arn:|[/~.]|\{\w*\}\Z|\$|v?\d+(?:\.\d+)+\Z|[a-z]+(?:[-_./:](?:[a-z]+\d{0,2}|\d{1,4}))+\d{0,2}\Z|[a-z]+\d?\Z"
 )
@@ -76,7 +80,7 @@ def remember_variables(variables: Mapping[str, str]) -> None:
 
 def remember_command(command: Sequence[str], variables: Mapping[str, str]) -> None:
     """The secrets that a program is given: `--token …`, `--token=…`, and in its variables."""
-    for option, value in zip(command, [*command[1:], ""], strict=True):
+    for option, value in pairwise([*command, ""]):
         name, equals, rest = option.partition("=")
         if _OPTION.match(name):
             remember(rest if equals else value if not value.startswith("-") else "", named=True)
@@ -84,25 +88,53 @@ def remember_command(command: Sequence[str], variables: Mapping[str, str]) -> No
     remember_variables(variables)
 
 
+def remember_headers(headers: Mapping[str, str]) -> None:
+    """What a request shows itself by: `Authorization: Bearer …`, a cookie, a key."""
+    for name, value in headers.items():
+        if _SECRET_HEADER.search(name):
+            scheme, _, rest = value.partition(" ")
+            remember(rest if rest and scheme.isalpha() else value, named=True)
+
+
+def remember_document(text: str) -> None:
+    """What stands in a JSON document under the names of secrets, at any depth."""
+    import json
+
+    with suppress(ValueError):
+        _remember_in(json.loads(text))
+    remember(*passwords_in(text))
+
+
+def _remember_in(value: object) -> None:
+    if isinstance(value, dict):
+        remember_variables({str(name): item for name, item in value.items() if isinstance(item, str)})
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _remember_in(item)
+
+
 def passwords_in(text: str) -> list[str]:
     """Of connection addresses and libpq's connection strings, as they are written and as they are read."""
     from urllib.parse import unquote
 
     found = [match.group(1) for match in _IN_ADDRESS.finditer(text)]
-    found += [match.group(1) or match.group(2) for match in _IN_CONNINFO.finditer(text)]
-    return [*found, *map(unquote, found)]
+    in_strings = [match.group(1) or match.group(2) or "" for match in _IN_CONNINFO.finditer(text)]
+    return [*found, *map(unquote, found), *in_strings, *(_ESCAPED.sub(r"\1", one) for one in in_strings)]
 
 
 def remembered() -> frozenset[str]:
     return _known[0].values
 
 
-def without_known(text: str, mark: str) -> str:
-    """`text` with `mark` in the place of each secret that is known, however it is spelt."""
+def without_known(text: str, mark: Callable[[str], str] | None = None) -> str:
+    """`text` with `[cut]` in the place of each secret that is known, however it is spelt.
+
+    Args:
+        mark: what to add to that, such as a keyed digest of the secret.
+    """
     known = _known[0]
     if not any(one in text for one in known.spelt):
         return text
-    return known.pattern.sub(lambda _: mark, text)
+    return known.pattern.sub(lambda found: f"[cut {mark(found.group())}]" if mark else "[cut]", text)
 
 
 class Wanted:
