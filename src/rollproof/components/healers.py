@@ -1,6 +1,6 @@
 """Importing this registers every healer, so that any journal can be healed."""
 
-from rollproof.components.aws import buckets, reopening, serviceundo, site_undo, stack_undo
+from rollproof.components.aws import buckets, clusters, reopening, serviceundo, site_undo, stack_undo
 from rollproof.components.postgres import admin
 from rollproof.components.postgres.acts import access
 from rollproof.environments import healers, staging
@@ -9,6 +9,7 @@ __all__ = [
     "access",
     "admin",
     "buckets",
+    "clusters",
     "healers",
     "reopening",
     "serviceundo",

@@ -21,16 +21,19 @@ LOCAL = ("embedded", "containers")
 
 
 def remember(*, server: PostgresServer | None = None, endpoint: AwsEndpoint | None = None) -> None:
-    """Keeps what was verified for as long as the process lives: the last healer may come after the close."""
+    """Keeps what was verified for as long as the process lives: the last healer may come after the close.
+
+    A copy of a cluster is kept by the copy's name, for it may have its source's identifier.
+    """
     if server is not None:
-        _SERVERS[server.system_identifier] = server
+        _SERVERS[server.cluster or server.system_identifier] = server
     if endpoint is not None:
         _ENDPOINTS[endpoint.account] = endpoint
 
 
-def verified_server(system_identifier: str) -> PostgresServer | None:
-    """The server of that identifier; None when this process has not verified it."""
-    return _SERVERS.get(system_identifier)
+def verified_server(name: str) -> PostgresServer | None:
+    """The server of that identifier, or of that copy; None when this process has not verified it."""
+    return _SERVERS.get(name)
 
 
 def verified_account(account: str) -> AwsEndpoint | None:

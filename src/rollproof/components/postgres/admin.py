@@ -232,6 +232,7 @@ def undo_database(server: PostgresServer, *names: str) -> dict[str, Json]:
         "private": server.private,
         **({"container": server.container} if server.container else {}),
         **({"system_identifier": server.system_identifier} if server.system_identifier else {}),
+        **({"cluster": server.cluster} if server.cluster else {}),
     }
 
 
@@ -254,8 +255,8 @@ def healing_conninfo(undo: JsonObject, database: str) -> str:
     Not for a server that had to be verified: it is reached the way that this process has verified.
     Raises RollproofError when it has not.
     """
-    if identifier := undo.get("system_identifier"):
-        return _verified(str(identifier)).conninfo(database)
+    if undo.get("system_identifier"):
+        return _verified(undo).conninfo(database)
     return psycopg.conninfo.make_conninfo(
         "",
         host=str(undo["host"]),
@@ -275,13 +276,16 @@ def healing_connection(undo: JsonObject, database: str, *, autocommit: bool = Tr
     that had to be verified: what bears the same names there is not the drill's.
     """
     with psycopg.connect(healing_conninfo(undo, database), autocommit=autocommit) as conn:
-        if identifier := undo.get("system_identifier"):
-            expect_verified(conn, _verified(str(identifier)))
+        if undo.get("system_identifier"):
+            expect_verified(conn, _verified(undo))
         yield conn
 
 
-def _verified(identifier: str) -> PostgresServer:
-    server = verified_server(identifier)
+def _verified(undo: JsonObject) -> PostgresServer:
+    identifier, cluster = str(undo["system_identifier"]), str(undo.get("cluster") or "")
+    server = verified_server(cluster or identifier)
+    if server is None and cluster:
+        raise psycopg.OperationalError(f"{cluster} was made by another process")
     if server is None:
         raise RollproofError(
             f"nobody here has verified the server with the identifier {identifier}",
@@ -300,6 +304,8 @@ def gone_with_server(undo: JsonObject, error: psycopg.Error, what: str) -> str:
 
     Raises RollproofError when the server is there, or is no private one: what was left there still is.
     """
+    if cluster := undo.get("cluster"):
+        return f"{what}: goes with cluster {cluster}, whose deletion was announced before"
     if undo.get("private") and _is_gone(healing_conninfo(undo, MAINTENANCE)):
         return f"{what}: gone with its private server"
     if undo.get("container") and _of(undo) not in _PASSWORDS:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from rollproof.environments.base import AwsEndpoint
-from rollproof.environments.staging.facts import AwsFacts, Marker, ProfileFacts
+from rollproof.environments.staging.facts import AwsFacts, ClusterFacts, Marker, ProfileFacts
 from rollproof.environments.staging.markers import TAG_KEYS, WORDS
 from rollproof.environments.staging.sources import profile_settings, variable
+from rollproof.environments.staging.target import addresses_of
 from rollproof.errors import RollproofError, WrongPlace
-from rollproof.model.environments import Staging
+from rollproof.model.environments import Aurora, Staging
 from rollproof.model.system import System
 
 if TYPE_CHECKING:
@@ -105,6 +107,30 @@ def read_secret(endpoint: AwsEndpoint, name: str) -> str:
     """A secret's text, from the verified account."""
     with _calling("reading the secret with the database's DSN", where=name):
         return str(_aws(endpoint).client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+
+
+def look_at_cluster(endpoint: AwsEndpoint, declared: Aurora) -> ClusterFacts:
+    """What AWS says of the cluster that is to be copied. Reads only."""
+    from rollproof.components.aws.clusters import cluster_of, newest_snapshot
+
+    aws = _aws(endpoint)
+    said = cluster_of(aws, declared.cluster)
+    if said is None:
+        return ClusterFacts(declared.cluster)
+    hosts = [said.get("Endpoint"), said.get("ReaderEndpoint"), *said.get("CustomEndpoints", ())]
+    named = tuple(dict.fromkeys(str(host) for host in hosts if host))
+    snapshot = newest_snapshot(aws, declared.cluster) if declared.take == "snapshot" else None
+    return ClusterFacts(
+        declared.cluster,
+        arn=str(said["DBClusterArn"]),
+        engine=str(said["Engine"]),
+        hosts=named,
+        port=int(said["Port"]),
+        addresses=tuple(sorted({address for host in named for address in addresses_of(host)})),
+        snapshot=str(snapshot["DBClusterSnapshotIdentifier"]) if snapshot else "",
+        taken=snapshot["SnapshotCreateTime"].astimezone(UTC) if snapshot else None,
+        markers=tuple(_tags(said.get("TagList", []), f"cluster {declared.cluster}")),
+    )
 
 
 class _Seen:

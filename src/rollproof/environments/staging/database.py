@@ -125,8 +125,14 @@ def _facts(conn: Connection[dict[str, Any]], allowed: Staging) -> ServerFacts:
         connected=conn.info.hostaddr,
         rights=rights,
         markers=(*_markers(conn, allowed), *_tables(conn)),
-        outward=tuple(Marker(**found) for found in conn.execute(_query("outward"))),
+        outward=outward_of(conn),
     )
+
+
+def outward_of(conn: Connection[Any]) -> tuple[Marker, ...]:
+    """What leads out of the database that is connected to, and goes with every copy of it."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        return tuple(Marker(**found) for found in cursor.execute(_query("outward")))
 
 
 def _markers(conn: Connection[dict[str, Any]], allowed: Staging) -> list[Marker]:
@@ -164,13 +170,11 @@ def server_of(
     passwords: Mapping[str, str],
     allowed: Staging,
     root: Path,
-    cluster: str = "",
 ) -> PostgresServer:
     """The verified server. Its connections go to the address that was verified and expect its identifier.
 
     Args:
         root: the system file's folder.
-        cluster: the one that was made for the run, which it is then of.
     """
     spec = allowed.database
     return PostgresServer(
@@ -186,6 +190,5 @@ def server_of(
         role_passwords=dict(passwords),
         source=target.database,
         in_place=allowed.touch == "in-place",
-        backups=Backups(spec.backup, root, spec.backup_age) if spec and spec.backup else None,
-        cluster=cluster,
+        backups=Backups(spec.backup, root, spec.backup_age, spec.reaches) if spec and spec.backup else None,
     )

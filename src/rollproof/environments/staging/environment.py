@@ -18,6 +18,7 @@ from rollproof.environments.embedded.scratch import Scratch, choose_root, usual_
 from rollproof.environments.keeper import Keeper, KeeperSpec
 from rollproof.environments.leftovers import undo_data
 from rollproof.environments.staging.account import SESSION_SECONDS, drilling_endpoint, look_at_account
+from rollproof.environments.staging.cluster_copy import ClusterCopy
 from rollproof.environments.staging.database import server_of
 from rollproof.environments.staging.guard import Guard, Verified, refused, said_of
 from rollproof.environments.staging.holding import TAKE, hold, hold_to_heal
@@ -75,7 +76,9 @@ class StagingEnvironment:
             verified = self._verify(system, recorder)
             lock = self._lock(system, verified, recorder)
             guardian = _guard(scratch)
-        opened = OpenStaging(system, verified, scratch=scratch.folder, guardian=guardian, lock=lock)
+        opened = OpenStaging(
+            system, verified, scratch=scratch.folder, guardian=guardian, lock=lock, recorder=recorder
+        )
         try:
             yield opened
         finally:
@@ -133,7 +136,14 @@ class OpenStaging:
     """
 
     def __init__(
-        self, system: System, verified: Verified, *, scratch: Path, guardian: Keeper, lock: SystemLock | None
+        self,
+        system: System,
+        verified: Verified,
+        *,
+        scratch: Path,
+        guardian: Keeper,
+        lock: SystemLock | None,
+        recorder: Recorder,
     ) -> None:
         self.name = verified.facts.environment
         self.scratch = scratch
@@ -148,6 +158,7 @@ class OpenStaging:
         self._endpoint = verified.endpoint
         self._endpoint_since = time.monotonic()
         self._server = server_there(verified)
+        self._copy = self._copied_cluster(recorder)
         self.facts = _facts(verified)
         remember(server=self._server, endpoint=self._endpoint)
 
@@ -159,7 +170,11 @@ class OpenStaging:
         return {"env": self.label, **place}
 
     def postgres(self) -> PostgresServer:
-        """The verified server. Raises EnvironmentUnavailable where the environment has none."""
+        """The verified server, or that of the copy of its cluster, which may take a while to be made.
+
+        Raises EnvironmentUnavailable where the environment has none, WrongPlace when the copy is not what
+        was asked for.
+        """
         self._expect_open()
         if self._server is None:
             raise EnvironmentUnavailable(
@@ -167,7 +182,15 @@ class OpenStaging:
                 where=str(self.system.source),
                 remedy=f"add [environments.{self.name}.database]",
             )
-        return self._server
+        return self._server if self._copy is None else self._copy.server()
+
+    def _copied_cluster(self, recorder: Recorder) -> ClusterCopy | None:
+        """Not made yet; None where drills work on the verified server."""
+        spec = self.verified.allowed.database
+        if self._server is None or spec is None or spec.aurora is None:
+            return None
+        where = f"[environments.{self.name}] of {self.system.source}"
+        return ClusterCopy(self.verified, self._server, recorder=recorder, endpoint=self.aws, where=where)
 
     def aws(self, *, account: str | None = None) -> AwsEndpoint:
         """The one account that there is, whichever was asked for.

@@ -103,6 +103,29 @@ class ProfileFacts:
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """What AWS says of the Aurora cluster that is to be copied.
+
+    Attributes:
+        arn: empty when there is no such cluster.
+        hosts: its endpoints: the writer's, the readers', those that were defined by hand.
+        addresses: what those names lead to now.
+        snapshot, taken: the newest that is available; empty and None where none was looked for, or is.
+        markers: its tags.
+    """
+
+    name: str
+    arn: str = ""
+    engine: str = ""
+    hosts: tuple[str, ...] = ()
+    port: int = 0
+    addresses: tuple[str, ...] = ()
+    snapshot: str = ""
+    taken: datetime | None = None
+    markers: tuple[Marker, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Everything that is known so far; what was not looked at yet is None.
@@ -120,3 +143,4 @@ class Facts:
     server: ServerFacts | None = None
     profile: ProfileFacts | None = None
     aws: AwsFacts | None = None
+    cluster: ClusterFacts | None = None

@@ -10,6 +10,7 @@ from rollproof.environments.base import AwsEndpoint
 from rollproof.environments.staging.account import (
     drilling_endpoint,
     look_at_account,
+    look_at_cluster,
     profile_of,
     read_secret,
 )
@@ -63,6 +64,7 @@ class Guard:
         if self.allowed.database is not None:
             self._target(endpoint)
             self._server()
+            self._cluster(endpoint)
         return Verified(self.facts, self.allowed, endpoint, self.system.root)
 
     def _expect_set(self) -> None:
@@ -98,6 +100,12 @@ class Guard:
     def _server(self) -> None:
         assert self.facts.target is not None
         self._learn(server=look_at(self.facts.target, self.allowed, healing=self.healing))
+
+    def _cluster(self, endpoint: AwsEndpoint | None) -> None:
+        """Not where something is only undone: a copy is deleted whatever became of its source."""
+        spec = self.allowed.database
+        if spec is not None and spec.aurora is not None and endpoint is not None and not self.healing:
+            self._learn(cluster=look_at_cluster(endpoint, spec.aurora))
 
     def _learn(self, **found: object) -> None:
         self.facts = replace(self.facts, **found)  # type: ignore[arg-type]  # its own fields

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 
 from rollproof.environments.staging.facts import Facts, Marker, Refusal, ServerFacts
 from rollproof.environments.staging.judge_aws import aws_refusals, profile_refusals
+from rollproof.environments.staging.judge_cluster import cluster_refusals, copy_refusals
 from rollproof.environments.staging.judge_target import target_refusals
 from rollproof.environments.staging.markers import is_production, smells
-from rollproof.environments.staging.target import is_within
+from rollproof.environments.staging.target import Target, is_within
 from rollproof.model.calendar import is_frozen, is_open, say_window
 from rollproof.model.environments import Staging
 
-__all__ = ["judged"]
+__all__ = ["judged", "judged_copy"]
 SKEW = timedelta(minutes=5)
 """By so much the clock here may differ from the server's."""
 
@@ -38,11 +39,31 @@ def judged(
     found += target_refusals(facts, allowed)
     if facts.server is not None:
         found += _server(facts, facts.server, allowed, others or {})
+    found += cluster_refusals(facts, allowed)
+    if facts.cluster is not None:
+        found += _markers(facts.cluster.markers, allowed)
     found += profile_refusals(facts, allowed)
     if facts.aws is not None:
         found += aws_refusals(facts.aws, allowed, others or {})
         found += _markers(facts.aws.markers, allowed)
     return found
+
+
+def judged_copy(facts: Facts, copy: Target, server: ServerFacts, allowed: Staging) -> list[Refusal]:
+    """Every reason not to work on a copy of the verified cluster.
+
+    Args:
+        facts: what was verified before the copy was made.
+        copy: where AWS says that it answers.
+        server: what it says of itself.
+    """
+    return [
+        *copy_refusals(facts, copy, server, allowed),
+        *_state(server, allowed),
+        *_markers(server.markers, allowed),
+        *_outward(server, allowed),
+        *_rights(server, allowed),
+    ]
 
 
 def _name(facts: Facts, allowed: Staging) -> Iterator[Refusal]:
@@ -214,7 +235,7 @@ def _state(server: ServerFacts, allowed: Staging) -> Iterator[Refusal]:
 def _outward(server: ServerFacts, allowed: Staging) -> Iterator[Refusal]:
     """A clone has them too: what its triggers, migrations or traffic send by them arrives for real."""
     assert allowed.database is not None
-    for one in server.outward:
+    for one in server.outward if allowed.database.clone != "backup" else ():
         if one.name not in allowed.database.reaches:
             leads = f", which leads to {one.value}" if one.kind == "foreign server" and one.value else ""
             yield Refusal(
@@ -235,7 +256,7 @@ def _rights(server: ServerFacts, allowed: Staging) -> Iterator[Refusal]:
             f"role {server.user} may not create databases, and drills work on clones",
             f'let an administrator run: ALTER ROLE "{server.user}" CREATEDB',
         )
-    if "copy" not in server.rights and allowed.database.clone == "database":
+    if "copy" not in server.rights and allowed.database.clone != "backup":
         yield Refusal(
             "pg_read_all_data",
             f"role {server.user} may not read all of {allowed.database.name}, so it cannot be cloned",

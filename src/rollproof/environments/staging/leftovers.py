@@ -126,8 +126,33 @@ def _stack_remover(aws: Aws, stack: str) -> Callable[[], None]:
     return remove
 
 
-def resources_left(aws: Aws) -> Iterator[Leftover]:
-    """Anything else in the account with a run's tags that belongs to no stack."""
+def clusters_left(aws: Aws) -> Iterator[Leftover]:
+    """Copies of clusters that a drill made, by their tags; their instances go with them."""
+    from rollproof.components.aws.clients import calling
+    from rollproof.components.aws.clusters import PREFIX
+    from rollproof.components.aws.tags import RUN_TAG, expires_at, tags_of
+
+    with calling("looking for clusters that drills left"):
+        pages = list(aws.client("rds").get_paginator("describe_db_clusters").paginate())
+    for said in (cluster for page in pages for cluster in page["DBClusters"]):
+        tags, name = tags_of(said.get("TagList", [])), str(said["DBClusterIdentifier"])
+        if RUN_TAG in tags and name.startswith(PREFIX):
+            remove = partial(_remove_cluster, aws, name)
+            yield Leftover("cluster", name, tags[RUN_TAG], expires_at(tags), remove)
+
+
+def _remove_cluster(aws: Aws, name: str) -> None:
+    from rollproof.components.aws.clusters import remove_copy
+
+    remove_copy(aws, name)
+
+
+def resources_left(aws: Aws, *, but: Collection[str] = ()) -> Iterator[Leftover]:
+    """Anything else in the account with a run's tags that belongs to no stack.
+
+    Args:
+        but: services whose resources are looked for in another way.
+    """
     from rollproof.components.aws.clients import calling
     from rollproof.components.aws.tags import RUN_TAG, expires_at, tags_of
 
@@ -138,7 +163,7 @@ def resources_left(aws: Aws) -> Iterator[Leftover]:
         arn, tags = str(said["ResourceARN"]), tags_of(said["Tags"])
         of_stack = any(tag["Key"] == "aws:cloudformation:stack-name" for tag in said["Tags"])
         kind = arn.split(":")[2]
-        if not of_stack and kind != "cloudformation":
+        if not of_stack and kind not in ("cloudformation", *but):
             remove = _REMOVERS.get(kind)
             stays = "" if remove else "remove it by hand: sweep knows no way for its kind"
             yield Leftover(kind, arn, tags[RUN_TAG], expires_at(tags), _bound(remove, aws, arn), stays)
@@ -156,7 +181,21 @@ def _remove_table(aws: Aws, arn: str) -> None:
     _call(aws, "dynamodb", "delete_table", TableName=arn.rpartition("/")[2])
 
 
-_REMOVERS: dict[str, Callable[[Aws, str], None]] = {"lambda": _remove_function, "dynamodb": _remove_table}
+def _remove_of_cluster(aws: Aws, arn: str) -> None:
+    """A cluster, or the one that an instance is of."""
+    from rollproof.components.aws.clusters import instance_of
+
+    kind, name = arn.split(":")[5:7]
+    instance = instance_of(aws, name) if kind == "db" else {"DBClusterIdentifier": name}
+    if instance is not None:
+        _remove_cluster(aws, str(instance["DBClusterIdentifier"]))
+
+
+_REMOVERS: dict[str, Callable[[Aws, str], None]] = {
+    "lambda": _remove_function,
+    "dynamodb": _remove_table,
+    "rds": _remove_of_cluster,
+}
 
 
 def _call(aws: Aws, service: str, operation: str, **params: Any) -> None:

@@ -22,6 +22,7 @@ from rollproof.environments.staging.holding import lock_of
 from rollproof.environments.staging.leftovers import (
     Leftover,
     bucket_left,
+    clusters_left,
     databases_left,
     resources_left,
     rows_left,
@@ -120,12 +121,20 @@ class Place:
         elif self._lock.row is not None:
             self._lock.row.remove(run=holder.run)
 
+    @property
+    def _copies_clusters(self) -> bool:
+        """Where none are copied, the role need not be allowed to look at any."""
+        spec = self.at.allowed.database
+        return spec is not None and spec.aurora is not None
+
     def left(self, *, older: timedelta) -> Iterator[Leftover]:
         """What runs have left there, in the order in which it is removed."""
         if self.at.endpoint is not None:
             aws = Aws(self.at.endpoint)
             yield from stacks_left(aws)
-            yield from resources_left(aws)
+            if self._copies_clusters:
+                yield from clusters_left(aws)
+            yield from resources_left(aws, but=("rds",) if self._copies_clusters else ())
             yield from bucket_left(aws, older=older)
         if self.server is not None:
             yield from databases_left(self.server, older=older)

@@ -40,8 +40,12 @@ def _database(system: System, verified: Verified) -> Iterator[Touched]:
     if system.database is None or server is None:
         return
     place = f"{server.database} on {server.connected or 'a socket'} ({server.system_identifier})"
+    if copies := _copies(verified):
+        yield copies
     if verified.allowed.touch == "in-place":
         yield Touched("database", place, "waits under another name while a clone bears its own; sessions end")
+    elif copies:
+        yield Touched("database", place, "asked which server it is on, never written to")
     else:
         yield Touched("database", place, "read and cloned, never written to")
     size = f"{server.bytes >> 20} MB each"
@@ -49,6 +53,21 @@ def _database(system: System, verified: Verified) -> Iterator[Touched]:
     for role in system.database.all_roles:
         if role not in server.roles:
             yield Touched("role", role, "made, and dropped at the end")
+
+
+def _copies(verified: Verified) -> Touched | None:
+    """What working copies are made of, where it is not the database itself."""
+    spec = verified.allowed.database
+    if spec is not None and spec.backup:
+        return Touched(
+            "backup", spec.backup, "the newest is read, and restored into databases of the drill's"
+        )
+    if spec is not None and spec.aurora is not None:
+        how = (
+            f"made as copy ({spec.aurora.take}) of cluster {spec.aurora.cluster}, and deleted with all in it"
+        )
+        return Touched("cluster", "rollproof-<run>-…", how)
+    return None
 
 
 def _aws(system: System, verified: Verified) -> Iterator[Touched]:

@@ -18,6 +18,7 @@ from rollproof.components.postgres.backups.found import Found, newest_backup, un
 from rollproof.components.postgres.backups.restoring import Table, left_out, look_through, restore
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
+from rollproof.environments.staging.database import outward_of
 from rollproof.environments.staging.markers import TABLE as MARK
 from rollproof.errors import EnvironmentUnavailable, RollproofError
 from rollproof.model.json import Json
@@ -109,6 +110,7 @@ def restore_copy(
         expect_unchanged(fetched)
         lacking = left_out(server, database, holds)
     _expect_critical(system, found, lacking)
+    _expect_enclosed(server, database, found)
     return Restored(fetched, content, tuple(lacking), _is_marked(server, database))
 
 
@@ -145,6 +147,21 @@ def _expect_critical(system: System, found: Found, lacking: list[Table]) -> None
             f"it was taken without the rows of {', '.join(without)}, which critical_tables names",
             found.name,
             "take a full one: without --schema-only and --exclude-table-data",
+            doing="looking at what was restored",
+        )
+
+
+def _expect_enclosed(server: PostgresServer, database: str, found: Found) -> None:
+    """What a copy's triggers, migrations or traffic send to other places would arrive there for real."""
+    assert server.backups is not None
+    with connected(server, database) as conn:
+        outward = [one for one in outward_of(conn) if one.name not in server.backups.reaches]
+    if outward:
+        raise unusable(
+            f"it has the {' and the '.join(f'{one.kind} {one.name}' for one in outward)}:"
+            " a copy of it would reach the same place as the database itself",
+            found.name,
+            "name what drills may use in `database.reaches`, or take backups without it",
             doing="looking at what was restored",
         )
 
