@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,12 +21,14 @@ from check_jsonschema.cli import main as check_jsonschema
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from plan_support import plan_of
+from plan_support import SOUND, plan_of, write_plan
 
 from rollproof.errors import BadInput
 from rollproof.model.cron import Cron
 from rollproof.model.plan import Plan
+from rollproof.model.planfile import read_plan
 from rollproof.plans.emit import FORMATS, Emitted, Target, emit
+from rollproof.plans.emit.base import portable
 from rollproof.plans.emit.eventbridge import expression
 from rollproof.plans.emit.systemd import calendar
 from rollproof.plans.emit.utc import in_utc
@@ -103,7 +107,7 @@ def test_kubernetes_takes_the_cronjob(plan: Plan, shards: int) -> None:
     cronjob = yaml.safe_load(only(emit(plan, "kubernetes-cronjob", target)))
     kubernetes_validate.validate(cronjob, "1.31", strict=True)
     spec = cronjob["spec"]
-    assert (spec["schedule"], spec["timeZone"]) == ("30 1 * * mon-fri", "Europe/Berlin")
+    assert (spec["schedule"], spec["timeZone"]) == ("30 1 * * 1-5", "Europe/Berlin")
     job = spec["jobTemplate"]["spec"]
     assert job.get("completions", 1) == shards
     assert shards == 1 or job["completionMode"] == "Indexed"
@@ -258,3 +262,101 @@ def test_the_job_goes_on_only_in_the_season_of_the_time_that_fired(plan: Plan) -
             capture_output=True, text=True, timeout=10, check=True,
         )  # fmt: skip
         assert ("due=true" in ran.stdout) is (offset in (today, "by hand"))
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(
+    "name", ["a\nscript: [evil]\n#.toml", "a\u2028b.toml", "a\r.toml", "${{ secrets.KEY }}.toml"]
+)
+def test_a_file_name_that_a_scheduler_would_read_otherwise_is_refused(
+    form: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = read_plan(write_plan(tmp_path, FULL, name=name))
+    with pytest.raises(BadInput, match="do not take for a part of a name"):
+        emit(plan, form, TARGET)
+
+
+@pytest.mark.parametrize(
+    "name", ["$(SLACK_URL).toml", "a b.toml", "`id`.toml", "a;id.toml", "'.toml", "%h.toml", "-x.toml"]
+)
+def test_an_odd_file_name_stays_one_word_everywhere(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan, meant = read_plan(write_plan(tmp_path, FULL, name=name)), f"./{name}" if name[0] == "-" else name
+    pod = yaml.safe_load(only(emit(plan, "kubernetes-cronjob", TARGET)))["spec"]["jobTemplate"]["spec"]
+    said = pod["template"]["spec"]["containers"][0]["command"][3]
+    assert said.replace("$$(", "$(") == meant
+    assert "$(" not in said.replace("$$(", "")
+    for form, job in (("github-actions", "jobs"), ("gitlab", f"rollproof-{plan.name}")):
+        text = only(emit(plan, form, TARGET))
+        lines = yaml.safe_load(text)[job]
+        runs = (
+            lines["script"] if form == "gitlab" else [one.get("run", "") for one in lines["drill"]["steps"]]
+        )
+        assert shlex.join(["rollproof", "drill", "run", meant]) in runs
+    service = emit(plan, "systemd", TARGET).files[f"rollproof-{plan.name}.service"]
+    assert [line for line in service.splitlines() if line.startswith("ExecStart=")]
+    assert "%h" not in service.replace("%%h", "").replace(f"# Made by `rollproof drill emit {name}", "")
+
+
+@pytest.mark.parametrize("given", ["x\nExecStartPre=/bin/evil", "x\r"])
+def test_what_a_person_gives_for_one_line_stays_one(given: str, plan: Plan) -> None:
+    for target in (replace(TARGET, user=given), replace(TARGET, folder=given)):
+        with pytest.raises(BadInput):
+            emit(plan, "systemd", target)
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ("0 3 * * 7", "0 3 * * 0"),
+        ("5/15 1 * * 5-7", "5,20,35,50 1 * * 0,5,6"),
+        ("0 3 * jan mon", "0 3 * 1 1"),
+    ],
+)
+def test_what_only_some_schedulers_take_is_written_as_all_do(
+    cron: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kubernetes refuses a Sunday that is called 7."""
+    monkeypatch.chdir(tmp_path)
+    plan = plan_of(tmp_path, f'[schedule]\ncron = "{cron}"\n')
+    assert yaml.safe_load(only(emit(plan, "kubernetes-cronjob", TARGET)))["spec"]["schedule"] == said
+    assert f"'{said}'" in " ".join(emit(plan, "gitlab", TARGET).notes)
+
+
+@given(st.sampled_from(["*", "7", "0", "5-7", "mon-fri", "*/2"]), st.sampled_from(["*", "3", "*/7", "22"]))
+def test_what_is_written_for_all_names_the_same_times(weekdays: str, hours: str) -> None:
+    cron = Cron(f"5/20 {hours} * * {weekdays}")
+    again, now = Cron(portable(cron)), datetime(2026, 11, 22, tzinfo=UTC)
+    assert list(itertools.islice(again.after(now, ZoneInfo("UTC")), 20)) == list(
+        itertools.islice(cron.after(now, ZoneInfo("UTC")), 20)
+    )
+
+
+@pytest.mark.parametrize(("form", "longest"), [("kubernetes-cronjob", 52), ("eventbridge", 64)])
+def test_long_names_that_begin_alike_stay_apart(
+    form: str, longest: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names = set()
+    for last in ("a", "b"):
+        body = SOUND.replace("weekly", f"{'x' * 58}-{last}") + '[schedule]\ncron = "0 3 * * *"\n'
+        read = read_plan(write_plan(tmp_path, body=body))
+        made = yaml.safe_load(only(emit(read, form, TARGET)))
+        names.add(made["Name"] if form == "eventbridge" else made["metadata"]["name"])
+    assert len(names) == 2
+    assert all(len(name) <= longest for name in names)
+
+
+@pytest.mark.parametrize("form", ["kubernetes-cronjob", "eventbridge"])
+def test_a_time_that_the_clocks_leave_out_is_named(
+    form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    gone = plan_of(tmp_path, '[schedule]\ncron = "30 2 * * *"\n', timezone="Europe/Berlin")
+    assert "There is no 02:30 on " in " ".join(emit(gone, form, TARGET).notes)
+    for cron, zone in (("30 3 * * *", "Europe/Berlin"), ("30 2 * * *", "America/Sao_Paulo")):
+        there = plan_of(tmp_path, f'[schedule]\ncron = "{cron}"\n', timezone=zone)
+        assert "There is no" not in " ".join(emit(there, form, TARGET).notes)

@@ -13,6 +13,8 @@ from cronsim import CronSim, CronSimError
 
 _NAMES = "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|sun|mon|tue|wed|thu|fri|sat"
 _PORTABLE = re.compile(rf"^(?:[0-9*,/-]|\b(?:{_NAMES})\b)+$", re.IGNORECASE)
+_NO_ZONES = frozenset(["localtime", "right", "posix", "posixrules", "Factory"])
+"""What some machines have among their zones: another machine has it not, or means another place by it."""
 _ANY_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
 
@@ -88,6 +90,8 @@ class Cron:
 def zone_named(name: str) -> ZoneInfo:
     """Raises ValueError for a name that the IANA time zone database does not have."""
     try:
+        if name.partition("/")[0] in _NO_ZONES:
+            raise ValueError(name)
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         from rollproof.model.mistakes import suggestion  # which knows system files, and those know time zones

@@ -41,6 +41,13 @@ class PlanBody(Spec):
     timezone: str = "UTC"
     """of the schedule, the windows and the frozen dates: a name of the IANA database"""
 
+    @field_validator("name")
+    @classmethod
+    def _sound_name(cls, name: str) -> str:
+        if name.endswith("-"):
+            raise ValueError(f"found {name!r}, expected no - at the end, which Kubernetes takes in no name")
+        return name
+
     @field_validator("timezone")
     @classmethod
     def _known_zone(cls, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,9 +68,47 @@ def cron_of(plan: Plan) -> Cron:
 
 
 def path_of(plan: Plan) -> str:
-    """The plan's file as the project names it: relative to the current folder where it is inside it."""
+    """The plan's file as the project names it: relative to the current folder where it is inside it.
+
+    Raises BadInput for a name that a comment, a shell or a scheduler would not take for a name alone.
+    """
     here = Path.cwd()
-    return str(plan.source.relative_to(here)) if plan.source.is_relative_to(here) else str(plan.source)
+    path = str(plan.source.relative_to(here)) if plan.source.is_relative_to(here) else str(plan.source)
+    if not path.isprintable() or "${{" in path:
+        raise BadInput(
+            "the plan's path has characters that schedulers do not take for a part of a name",
+            doing=f"writing the schedule of plan {plan.name}",
+            where=repr(path),
+            remedy="rename the file or its folder: letters, digits, - and _",
+        )
+    return f"./{path}" if path.startswith("-") else path
+
+
+def plain(value: str, option: str) -> str:
+    """What a person has given for a place where only one line fits. Raises BadInput for more."""
+    if not value.isprintable():
+        raise BadInput("a line break or another control character stands in it", where=option)
+    return value
+
+
+def shortened(name: str, longest: int) -> str:
+    """A name of that length at most; what was cut off is told apart by a digest of it."""
+    if len(name) <= longest:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:6]
+    return f"{name[: longest - 7].rstrip('-')}-{digest}"
+
+
+def portable(cron: Cron) -> str:
+    """The same times in numbers alone: `7` for Sunday and `5/15` are not what every scheduler takes."""
+    fields = (
+        (cron.minutes, range(60)),
+        (cron.hours, range(24)),
+        (cron.days, range(1, 32)),
+        (cron.months, range(1, 13)),
+        (cron.weekdays, range(7)),
+    )
+    return " ".join(ranges(values, everything) for values, everything in fields)
 
 
 def command(plan: Plan) -> list[str]:

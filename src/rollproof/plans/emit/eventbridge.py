@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from rollproof.model.cron import Cron
 from rollproof.model.plan import Plan
-from rollproof.plans.emit.base import Emitted, Target, command, cron_of, needed, ranges
+from rollproof.plans.emit.base import Emitted, Target, command, cron_of, needed, ranges, shortened
+from rollproof.plans.emit.utc import skipped_time
 
 _MOST_RETRIES_SECONDS = 86400
 _LEAST_RETRIES_SECONDS = 60
@@ -21,7 +23,7 @@ def eventbridge(plan: Plan, target: Target) -> Emitted:
     role = needed(target.role, "--role ARN", "in which role EventBridge shall call it", plan)
     age = min(max(round(plan.schedule.start_within), _LEAST_RETRIES_SECONDS), _MOST_RETRIES_SECONDS)
     request: dict[str, Any] = {
-        "Name": f"rollproof-{plan.name}"[:_LONGEST_NAME],
+        "Name": shortened(f"rollproof-{plan.name}", _LONGEST_NAME),
         "Description": plan.plan.description[:512] or f"Rollback drill {plan.name}",
         "ScheduleExpression": expression(cron),
         "ScheduleExpressionTimezone": plan.plan.timezone,
@@ -40,6 +42,11 @@ def eventbridge(plan: Plan, target: Target) -> Emitted:
         "The input carries the command; a target of its own kind (an ECS task, a CodeBuild project) needs "
         "its own input.",
     ]
+    if skipped := skipped_time(cron, plan.zone, datetime.now(UTC)):
+        notes.append(
+            f"There is no {skipped:%H:%M} on {skipped:%Y-%m-%d} in {plan.plan.timezone}: EventBridge leaves "
+            "that run out, and `rollproof drill list` shows it."
+        )
     return Emitted({name: json.dumps(request, indent=2) + "\n"}, tuple(notes))
 
 

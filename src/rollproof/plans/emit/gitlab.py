@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rollproof.model.plan import Plan
-from rollproof.plans.emit.base import Emitted, Target, as_yaml, command, cron_of, header, shell
+from rollproof.plans.emit.base import Emitted, Target, as_yaml, command, cron_of, header, portable, shell
 
 
 def gitlab(plan: Plan, target: Target) -> Emitted:
@@ -19,7 +19,7 @@ def gitlab(plan: Plan, target: Target) -> Emitted:
     if plan.schedule.cron:
         made = [
             *("glab", "schedule", "create", "--ref", "main", "--description", f"rollproof {plan.name}"),
-            *("--cron", plan.schedule.cron, "--cronTimeZone", plan.plan.timezone),
+            *("--cron", portable(cron_of(plan)), "--cronTimeZone", plan.plan.timezone),
             *("--variable", f"ROLLPROOF_PLAN:{plan.name}"),
         ]
         notes.append(f"Make its schedule, in the plan's own time zone: {shell(made)}")

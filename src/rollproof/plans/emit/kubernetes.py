@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rollproof.model.plan import Plan
-from rollproof.plans.emit.base import Emitted, Target, as_yaml, command, cron_of, header, needed
+from rollproof.plans.emit.base import (
+    Emitted,
+    Target,
+    as_yaml,
+    command,
+    cron_of,
+    header,
+    needed,
+    portable,
+    shortened,
+)
+from rollproof.plans.emit.utc import skipped_time
 
 _CLAIM = "rollproof-reports"
 _SAID = (1, 2, 3, 4, 5)
@@ -16,15 +28,15 @@ _LONGEST_NAME = 52
 
 def kubernetes_cronjob(plan: Plan, target: Target) -> Emitted:
     """`rollproof-NAME.yaml`: batch/v1 CronJob. Time zones need Kubernetes 1.27, parts 1.31."""
-    cron_of(plan)
+    cron = cron_of(plan)
     needed(target.image, "--image IMAGE", "which image has the project and Rollproof in it", plan)
-    name = f"rollproof-{plan.name}"[:_LONGEST_NAME].rstrip("-")
+    name = shortened(f"rollproof-{plan.name}", _LONGEST_NAME)
     manifest = {
         "apiVersion": "batch/v1",
         "kind": "CronJob",
         "metadata": {"name": name, "labels": _labels(plan)},
         "spec": {
-            "schedule": plan.schedule.cron,
+            "schedule": portable(cron),
             "timeZone": plan.plan.timezone,
             "concurrencyPolicy": "Forbid",
             "startingDeadlineSeconds": max(60, round(plan.schedule.start_within)),
@@ -66,7 +78,7 @@ def _pod(plan: Plan, target: Target) -> dict[str, Any]:
     container: dict[str, Any] = {
         "name": "drill",
         "image": target.image,
-        "command": [*command(plan), "--reports", "/reports", *parts],
+        "command": [_literal(word) for word in [*command(plan), "--reports", "/reports", *parts]],
         "volumeMounts": [{"name": "reports", "mountPath": "/reports"}],
         "env": _secrets(plan),
     }
@@ -78,6 +90,11 @@ def _pod(plan: Plan, target: Target) -> dict[str, Any]:
         "containers": [container],
         "volumes": [{"name": "reports", "persistentVolumeClaim": {"claimName": _CLAIM}}],
     }
+
+
+def _literal(word: str) -> str:
+    """Kubernetes puts the value of a variable in the place of `$(NAME)`; two dollar signs are one."""
+    return word.replace("$(", "$$(")
 
 
 def _secrets(plan: Plan) -> list[dict[str, Any]]:
@@ -92,6 +109,11 @@ def _notes(plan: Plan, target: Target) -> tuple[str, ...]:
     notes = [f"The reports go to the persistent volume claim {_CLAIM}, which must be there."]
     if _secrets(plan):
         notes.append("The variables for notices come from the secret `rollproof`, one key each.")
+    if skipped := skipped_time(cron_of(plan), plan.zone, datetime.now(UTC)):
+        notes.append(
+            f"There is no {skipped:%H:%M} on {skipped:%Y-%m-%d} in {plan.plan.timezone}: Kubernetes leaves "
+            "that run out, and `rollproof drill list` shows it."
+        )
     if target.shards > 1:
         notes.append("The parts are made one afterwards: rollproof merge /reports/shards/*/latest")
     return tuple(notes)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rollproof.errors import BadInput
 from rollproof.model.cron import Cron
 from rollproof.model.plan import Plan
-from rollproof.plans.emit.base import Emitted, Target, command, cron_of, header, needed, ranges
+from rollproof.plans.emit.base import Emitted, Target, command, cron_of, header, needed, plain, ranges
 
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _SPECIAL = set(" \t\"'\\%$;")
@@ -33,8 +32,8 @@ def _service(plan: Plan, target: Target, folder: str) -> str:
         "",
         "[Service]",
         "Type=oneshot",
-        f"WorkingDirectory={_unquoted(folder)}",
-        *([f"User={target.user}"] if target.user else []),
+        f"WorkingDirectory={_unquoted(plain(folder, '--folder'))}",
+        *([f"User={_unquoted(plain(target.user, '--user'))}"] if target.user else []),
         f"EnvironmentFile=-/etc/rollproof/{plan.name}.env",
         f"ExecStart={words}",
         "# Ctrl-C's signal: the drill puts things back before it ends",
@@ -75,8 +74,6 @@ def _list(values: frozenset[int], everything: range) -> str:
 
 def _unquoted(path: str) -> str:
     """Where systemd takes the whole line for a path: only `%` is special."""
-    if "\n" in path:
-        raise BadInput("a line break cannot stand in a unit file", remedy="rename the folder or the file")
     return path.replace("%", "%%")
 
 

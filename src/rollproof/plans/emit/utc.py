@@ -68,3 +68,27 @@ def _written(cron: Cron, days: int, minutes: frozenset[int], hours: frozenset[in
     weekdays = frozenset((day + days) % 7 for day in cron.weekdays)
     times = f"{ranges(minutes, range(60))} {ranges(hours, range(24))}"
     return f"{times} {month_days} {months} {ranges(weekdays, range(7))}"
+
+
+def skipped_time(cron: Cron, zone: ZoneInfo, moment: datetime) -> datetime | None:
+    """The first time that is named and that the zone's clocks leave out, within two years; local, if any."""
+    midnight = moment.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    for day in (midnight + timedelta(days=number) for number in range(366 * _YEARS_AHEAD)):
+        if _offset(day, zone) < _offset(day + timedelta(days=1), zone) and _names(cron, day):
+            times = (day + timedelta(hours=hour, minutes=m) for hour in cron.hours for m in cron.minutes)
+            if missing := sorted(time for time in times if not _exists(time, zone)):
+                return missing[0]
+    return None
+
+
+def _offset(local: datetime, zone: ZoneInfo) -> timedelta:
+    return local.replace(tzinfo=zone).utcoffset() or timedelta()
+
+
+def _names(cron: Cron, day: datetime) -> bool:
+    return day.day in cron.days and day.month in cron.months and day.isoweekday() % 7 in cron.weekdays
+
+
+def _exists(local: datetime, zone: ZoneInfo) -> bool:
+    there = local.replace(tzinfo=zone).astimezone(UTC).astimezone(zone)
+    return there.replace(tzinfo=None) == local
