@@ -76,12 +76,16 @@ def sign_command(
     debug: _Debug = False,
 ) -> None:
     """Sign off a sealed run as somebody who did not run it, by a key of your own."""
+    from rollproof.seal.anchors import anchor_signoff
     from rollproof.seal.keys import signer_of
     from rollproof.seal.signoff import sign_off
 
     wanted = settings_in(project).seal
     signer = signer_of(key, root=Path(), endpoint=wanted.endpoint, region=wanted.region)
-    typer.echo(str(sign_off(run.resolve(), signer, by=name, item=item, remark=remark)))
+    path = sign_off(run.resolve(), signer, by=name, item=item, remark=remark)
+    typer.echo(str(path))
+    for place in wanted.anchor:
+        typer.echo(anchor_signoff(path, place, wanted, root=project.resolve()))
 
 
 @explained

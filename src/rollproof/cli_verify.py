@@ -93,13 +93,14 @@ def _trust(asked: Namespace) -> Trust:
     from rollproof.seal.keys import public_keys
     from rollproof.seal.result import Trust
 
-    heads = {run: seal for path in asked.anchor for run, seal in read_anchors(path).items()}
+    heads = read_anchors(*asked.anchor)
     return Trust(
         keys=public_keys(asked.keys),
         reviewers=public_keys(asked.reviewers) if asked.reviewers else None,
         roots=asked.tsa_root,
         previous=asked.previous,
-        anchors=heads if asked.anchor else None,
+        anchors=heads.seals if asked.anchor else None,
+        signed=heads.signed,
         oscal=_oscal,
     )
 

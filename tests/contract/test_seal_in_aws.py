@@ -102,7 +102,7 @@ def test_every_file_of_a_sealed_run_is_copied_and_locked(endpoint, bucket, tmp_p
     assert found["Mode"] == "GOVERNANCE"
     head = tmp_path / "head"
     head.write_bytes(s3.get_object(Bucket=bucket, Key="heads/run-1.json")["Body"].read())
-    trust = Trust(anchors=read_anchors(head))
+    trust = Trust(anchors=read_anchors(head).seals)
     assert verify_bundle(folder, trust).findings == []
     [version] = s3.list_object_versions(Bucket=bucket, Prefix="runs/run-1/seal.json")["Versions"]
     with pytest.raises(ClientError, match="AccessDenied"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -201,20 +202,24 @@ def test_what_was_removed_is_told_with_what_it_had_come_to_and_when(reports, key
     assert "0 days" in note
 
 
-def test_folders_in_folders_without_end_are_no_crash(reports, keys):
+@pytest.fixture
+def without_end(reports):
+    """Folders in folders, deeper than Python calls; removed by what does not call itself to do so."""
     place = os.open(reports / RUNS[0], os.O_RDONLY)
-    try:
-        for _ in range(1_500):
-            os.mkdir("a", dir_fd=place)
-            inner = os.open("a", os.O_RDONLY, dir_fd=place)
-            os.close(place)
-            place = inner
-        os.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=place))
-    finally:
+    for _ in range(1_200):
+        os.mkdir("a", dir_fd=place)
+        inner = os.open("a", os.O_RDONLY, dir_fd=place)
         os.close(place)
-    found = verify_bundle(reports / RUNS[0], trusting(keys[0]))
-    assert reasons(found) <= {Reason.ADDED, Reason.UNREADABLE}
-    assert found.result is Result.FAILED
+        place = inner
+    os.close(os.open("x", os.O_CREAT | os.O_WRONLY, dir_fd=place))
+    os.close(place)
+    yield reports / RUNS[0]
+    subprocess.run(["rm", "-rf", reports / RUNS[0] / "a"], check=True)
+
+
+def test_folders_in_folders_without_end_are_no_crash(without_end, keys):
+    found = verify_bundle(without_end, trusting(keys[0]))
+    assert reasons(found) == {Reason.ADDED}
 
 
 def test_runs_from_before_there_was_an_index_are_told_and_no_finding(reports, keys):

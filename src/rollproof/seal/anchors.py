@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rollproof.errors import BadInput, EnvironmentUnavailable
 from rollproof.model.json import canonical, read_canonical
+from rollproof.seal.envelope import Envelope
+from rollproof.seal.layout import SEAL
+from rollproof.seal.statement import MALFORMED, digest_of_bytes
 
 if TYPE_CHECKING:
     from rollproof.model.seal import Seal
@@ -25,33 +29,60 @@ def anchor(sealed: Sealed, place: str, settings: Seal, *, root: Path) -> str:
 
     Raises EnvironmentUnavailable when it cannot be put there.
     """
-    line = canonical({"run": sealed.folder.name, "seal": sealed.digest})
+    run = sealed.folder.name
+    _put(canonical({"run": run, "seal": sealed.digest}), run, place, settings, root=root)
+    return f"head copied to {place}"
+
+
+def anchor_signoff(path: Path, place: str, settings: Seal, *, root: Path) -> str:
+    """The same of a sign-off beside a seal, `{"run": …, "seal": …, "sign_off": …}`: it may be taken away."""
+    body, folder = path.read_bytes(), path.parent.parent
+    seal = digest_of_bytes(Envelope.from_bytes((folder / SEAL).read_bytes()).payload)
+    line = canonical({"run": folder.name, "seal": seal, "sign_off": digest_of_bytes(body)})
+    _put(line, f"{folder.name}-{path.stem}", place, settings, root=root)
+    return f"sign-off copied to {place}"
+
+
+def _put(line: bytes, name: str, place: str, settings: Seal, *, root: Path) -> None:
     if place == "git":
         _note(line.decode(), root)
     elif place.startswith("s3://"):
         from rollproof.seal.storage import put_object
 
-        put_object(f"{place.rstrip('/')}/{sealed.folder.name}.json", line, settings)
+        put_object(f"{place.rstrip('/')}/{name}.json", line, settings)
     else:
         _append(root / place, line)
-    return f"head copied to {place}"
 
 
-def read_anchors(path: Path) -> dict[str, str]:
-    """Run -> digest of its seal, of a file that `anchor` wrote, or that objects or notes were put into.
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """What was kept elsewhere: the digest of each run's seal, and those of the sign-offs of each run."""
 
-    Raises BadInput for anything else, and for two digests of one run.
+    seals: dict[str, str] = field(default_factory=dict)
+    signed: dict[str, set[str]] = field(default_factory=dict)
+
+
+def read_anchors(*paths: Path) -> Heads:
+    """Of files that `anchor` wrote, or that objects or notes were put into.
+
+    Raises BadInput for anything else, and for two seals of one run.
     """
-    found: dict[str, str] = {}
-    try:
-        for line in path.read_bytes().split(b"\n"):
-            if line.strip():
-                one = read_canonical(line.strip())
-                if found.setdefault(one["run"], one["seal"]) != one["seal"]:
-                    raise ValueError(f"two seals of run {one['run']}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"this is no file of heads ({error})", where=str(path)) from error
+    found = Heads()
+    for path in paths:
+        try:
+            for line in filter(None, map(bytes.strip, path.read_bytes().split(b"\n"))):
+                _keep(read_canonical(line), found)
+        except (OSError, *MALFORMED) as error:
+            raise BadInput(f"this is no file of heads ({error})", where=str(path)) from error
     return found
+
+
+def _keep(one: dict[str, str], found: Heads) -> None:
+    run, seal = one["run"], one["seal"]
+    if found.seals.setdefault(run, seal) != seal:
+        raise ValueError(f"two seals of run {run}")
+    if "sign_off" in one:
+        found.signed.setdefault(run, set()).add(one["sign_off"])
 
 
 def _append(path: Path, line: bytes) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from rollproof.evidence.reading import text
+from rollproof.evidence.standing.earlier import earlier_of
 from rollproof.journal import History
 from rollproof.seal.layout import SEAL
 from rollproof.seal.result import Reason, Verification
@@ -31,6 +32,7 @@ def check_declared(history: History, found: Verification) -> None:
     if known and said.operator not in known:
         told = f"it says that {said.operator} ran it, the journal says {', '.join(sorted(known))}"
         found.add(Reason.DISAGREES, SEAL, told)
+    found.ledger = earlier_of(history).ledger
     _signer(history, found)
     _time(history, found)
 

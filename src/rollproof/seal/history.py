@@ -13,6 +13,7 @@ from rollproof.evidence.write import JOURNAL
 from rollproof.model.json import Json
 from rollproof.seal.declared import moment_of
 from rollproof.seal.layout import SEAL
+from rollproof.seal.ledgers import check_ledger
 from rollproof.seal.result import Finding, Reason, Result, Trust, Verification
 from rollproof.seal.verifying import verify_bundle
 
@@ -62,6 +63,7 @@ def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> 
     found.bundles = [verify_bundle(folder, trust) for folder in _sealed(reports)]
     found.findings += _gaps(found.bundles, entries, trust.anchors or {})
     found.findings += _sealed_twice(entries)
+    found.findings += check_ledger(reports, found.bundles)
     strangers = _strangers(reports, entries)
     found.findings += _unheard_of(strangers, entries)
     found.findings += _one_journal_twice(entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from pathlib import Path
@@ -38,6 +38,7 @@ class Reason(StrEnum):
     PREVIOUS = "the link to the run before is wrong"
     INDEX = "the index does not agree"
     GAP = "a run is missing"
+    LEDGER = "the findings do not agree"
     SIGN_OFF = "a sign-off does not verify"
     TIME_STAMP = "the time stamp does not verify"
     OSCAL = "the OSCAL file is not valid"
@@ -71,6 +72,7 @@ class Trust:
         keys: public keys of those who may seal, and sign off unless `reviewers` names who may.
         roots: certificates of time-stamp authorities.
         previous: the bundle before this one. index, anchors: the index, and digests of seals by run.
+        signed: digests of the sign-offs of each run, from where copies of heads are kept.
         oscal: what checks an OSCAL file: its findings as texts; None to leave it out.
     """
 
@@ -80,6 +82,7 @@ class Trust:
     previous: Path | None = None
     index: Sequence[Entry] | None = None
     anchors: Mapping[str, str] | None = None
+    signed: Mapping[str, Collection[str]] = field(default_factory=dict)
     oscal: Callable[[bytes, History], Sequence[str]] | None = None
 
     @property
@@ -91,7 +94,8 @@ class Trust:
 class Verification:
     """What was found. `signer` is who sealed: a key that was given from outside, or None.
 
-    `operators`: all who ran it, by the seal and by the journal.
+    `operators`: all who ran it, by the seal and by the journal. `ledger`: how many lines the findings had
+    when the run began, and the hash of the last.
     """
 
     folder: Path
@@ -103,6 +107,7 @@ class Verification:
     signoffs: list[dict[str, Json]] = field(default_factory=list)
     files: int = 0
     operators: frozenset[str] = frozenset()
+    ledger: tuple[int, str] | None = None
 
     @property
     def result(self) -> Result:

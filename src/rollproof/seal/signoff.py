@@ -268,6 +268,15 @@ def _told(said: SignOff, name: str, *, known: bool) -> dict[str, Any]:
     }
 
 
+def expect_kept(folder: Path, names: Sequence[str], found: Verification, trust: Trust) -> None:
+    """Sign-offs of which a copy of their digest is kept elsewhere are there."""
+    assert found.statement is not None
+    there = [name for name in names if name.startswith(f"{SIGNATURES}/")]
+    here = {digest_of(folder / name) for name in there} if trust.signed else set()
+    for digest in sorted(set(trust.signed.get(found.statement.run, ())) - here):
+        found.add(Reason.SIGN_OFF, SIGNATURES, f"the one kept elsewhere as {digest[:16]}… is not here")
+
+
 def expect_signoffs(folder: Path, names: Sequence[str], found: Verification, index: Sequence[Entry]) -> None:
     """Sign-offs that the index knows of are there as they were. No path is opened that is not in `names`."""
     assert found.statement is not None

@@ -216,7 +216,8 @@ def _afterwards(folder: Path, names: Sequence[str], found: Verification, trust: 
         from rollproof.seal.signoff import check_signoffs
 
         check_signoffs(folder, names, found, trust)
-    if trust.index is not None and found.statement is not None:
-        from rollproof.seal.signoff import expect_signoffs
+    if found.statement is not None and (trust.index is not None or trust.signed):
+        from rollproof.seal.signoff import expect_kept, expect_signoffs
 
-        expect_signoffs(folder, names, found, trust.index)
+        expect_kept(folder, names, found, trust)
+        expect_signoffs(folder, names, found, trust.index or ())

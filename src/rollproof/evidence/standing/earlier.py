@@ -29,6 +29,8 @@ class Earlier:
         runs: how many runs were read; last: the newest one's id, and seal: the digest of its seal.
         left_out: runs that could not be counted, and why, one line each.
         controls: the project's own map of drills to controls, as in its file.
+        ledger: how many lines the ledger of findings had, and the hash of the last: a later run tells whether
+            any was taken away. None where there was none.
         problem: why there is no more to be known of it; empty when there is nothing wrong.
     """
 
@@ -39,6 +41,7 @@ class Earlier:
     seal: str = ""
     left_out: tuple[str, ...] = ()
     controls: JsonObject = field(default_factory=dict)
+    ledger: tuple[int, str] | None = None
     problem: str = ""
 
     def to_json(self) -> dict[str, Json]:
@@ -51,6 +54,7 @@ class Earlier:
             "standings": [one.to_json() for one in self.standings.values()],
             "findings": [one.to_json() for one in self.findings.values()],
             "controls": self.controls,
+            **({"ledger": list(self.ledger)} if self.ledger else {}),
         }
 
     @classmethod
@@ -68,7 +72,15 @@ class Earlier:
             str(data["seal"]),
             reading.texts(data, "left_out"),
             reading.mapping(data, "controls"),
+            _ledger(data.get("ledger")),
         )
+
+
+def _ledger(value: Json) -> tuple[int, str] | None:
+    if value is None:
+        return None
+    lines, head = reading.items(value)
+    return int(str(lines)), str(head)
 
 
 def earlier_of(history: History) -> Earlier:

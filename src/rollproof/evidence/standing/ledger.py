@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from rollproof.errors import EnvironmentUnavailable, JournalError
 from rollproof.evidence.standing.claims import Claim
 from rollproof.evidence.standing.findings import Act, Entry, Finding, after, entries_of_run
@@ -105,6 +103,8 @@ def add(reports: Path, wanted: Callable[[Ledger], Iterable[Entry]]) -> list[Entr
         JournalError: the ledger was altered.
         EnvironmentUnavailable: it cannot be written, or another process holds it for a minute.
     """
+    from filelock import FileLock, Timeout  # whoever only reads waits for nobody
+
     path = reports / LEDGER
     try:
         with FileLock(reports / _LOCK, timeout=_WAIT_SECONDS):

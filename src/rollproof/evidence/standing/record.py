@@ -23,7 +23,7 @@ _CLOSED_DAYS = 90
 def note_earlier(recorder: Recorder, reports: Path, controls: JsonObject | None = None) -> None:
     """Into the journal, when there is anything to say. Raises JournalError as `earlier_in` does."""
     found = earlier_in(reports, controls or {})
-    if found.runs or found.findings or found.controls or found.left_out:
+    if found.runs or found.findings or found.controls or found.left_out or found.ledger:
         kept = recorder.journal.attachments.put(clean(found.to_json()))
         recorder.note(ACT, {"history": kept})
 
@@ -34,11 +34,13 @@ def earlier_in(reports: Path, controls: JsonObject) -> Earlier:
     Raises JournalError when the index or the findings were altered.
     """
     runs = read_runs(reports) if (reports / INDEX).exists() else None
-    findings = {name: one for name, one in read_ledger(reports).findings.items() if _matters(one)}
+    ledger = read_ledger(reports)
+    findings = {name: one for name, one in ledger.findings.items() if _matters(one)}
+    at = (len(ledger.entries), ledger.head) if ledger.entries else None
     if runs is None:
-        return Earlier(findings=findings, controls=controls)
+        return Earlier(findings=findings, controls=controls, ledger=at)
     standings = standings_of(runs.claims)
-    return Earlier(standings, findings, runs.count, runs.last, runs.seal, runs.left_out, controls)
+    return Earlier(standings, findings, runs.count, runs.last, runs.seal, runs.left_out, controls, at)
 
 
 def _matters(one: Finding) -> bool:
