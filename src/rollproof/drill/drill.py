@@ -233,7 +233,9 @@ def _say(error: Exception) -> str:
 
 def _reasons(verdicts: list[tuple[Check, Verdict]], outcome: Outcome) -> str:
     chosen = [verdict.reason for _, verdict in verdicts if verdict.outcome is outcome]
-    return "; ".join(chosen) if outcome is not Outcome.PROVEN else f"{len(chosen)} checks, all proven"
+    if outcome is not Outcome.PROVEN:
+        return "; ".join(chosen)
+    return f"{len(chosen)} checks, all proven" if len(chosen) > 1 else "1 check, proven"
 
 
 def record_verdict(

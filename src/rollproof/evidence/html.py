@@ -34,7 +34,9 @@ MOST_KEYS = 50
 
 MOST_SCENARIOS = 400
 """Scenarios that one report shows; of more, those that are not proven come first."""
-_LONGEST_WORD = 14
+_LONGEST_WORD, _LONGEST_NAME = 14, 34
+MOST_OPEN = 30
+"""Scenarios that are not proven and whose tables are open; with more, all are folded."""
 MOST_COLUMNS = 24
 """Scenarios across the matrix of the checklist; of more, their outcomes are counted."""
 
@@ -109,6 +111,7 @@ def _environment(language: str) -> Environment:
         "most_columns": MOST_COLUMNS,
         "most_keys": MOST_KEYS,
         "most_limits": MOST_LIMITS,
+        "most_open": MOST_OPEN,
         "outcomes": tuple(Outcome),
         "recoveries": recoveries,
         "short": _short,
@@ -140,9 +143,11 @@ def _filters(text: Words) -> Mapping[str, Callable[..., Any]]:
     }
 
 
-def _short(cell: object) -> bool:
-    """Whether a cell of a table is one word that must not be broken: an id, a day, a share."""
-    return isinstance(cell, str) and len(cell) <= _LONGEST_WORD and " " not in cell
+def _short(cell: object, *, first: bool = False) -> bool:
+    """Whether a cell of a table must not be broken: an id, a day, a share; what a row is called."""
+    if not isinstance(cell, str):
+        return False
+    return len(cell) <= _LONGEST_NAME if first else len(cell) <= _LONGEST_WORD and " " not in cell
 
 
 def _named(text: Words, name: str, kind: str) -> str:

@@ -10,6 +10,7 @@ from rollproof.evidence.facts import RunSummary, ScenarioSummary
 from rollproof.evidence.html import say_utc, shown_scenarios
 from rollproof.evidence.language import Words, words
 from rollproof.evidence.limits import limits_of
+from rollproof.evidence.phrases import conclusion
 from rollproof.evidence.sections import Section, Series, Table, sections_of
 from rollproof.evidence.wording import SYMBOLS, one_line, printable
 from rollproof.model.verdict import Outcome
@@ -83,7 +84,7 @@ def _head(run: RunSummary, t: Words) -> Iterator[str]:
     if run.problems:
         yield ""
         yield f"> **{t('report.not_trusted' if run.finished else 'report.did_not_finish')}**"
-        yield from (f"> - {escaped(problem)}" for problem in run.problems[:10])
+        yield from (f"> - {escaped(conclusion(t, problem))}" for problem in run.problems[:10])
     yield ""
 
 
@@ -114,7 +115,7 @@ def _table_head(t: Words) -> str:
 
 def _row(number: int, one: ScenarioSummary, t: Words) -> str:
     name = f"{number} {escaped(one.name, _NAME)}" + (f" ({escaped(one.system, 60)})" if one.system else "")
-    why = "" if one.outcome.passes else f"<br><sub>{escaped(one.reason)}</sub>"
+    why = "" if one.outcome.passes else f"<br><sub>{escaped(conclusion(t, one.reason))}</sub>"
     checks = f"{one.proven_checks} / {len(one.checks)}" if one.checks else "–"
     return f"| {_sign(one.outcome)} {t.outcome(one.outcome)} | {name}{why} | {_rto(one, t)} | {checks} |"
 
@@ -134,7 +135,8 @@ def _limits(run: RunSummary, t: Words) -> Iterator[str]:
     if not found:
         return
     lines = [
-        f"- {t(f'limits.{one.kind}')}: {escaped(one.what)}" + (f" – {escaped(one.why)}" if one.why else "")
+        f"- {t(f'limits.{one.kind}')}: {escaped(one.what)}"
+        + (f" – {escaped(conclusion(t, one.why))}" if one.why else "")
         for one in found[:_MOST_LISTED]
     ]
     if len(found) > _MOST_LISTED:

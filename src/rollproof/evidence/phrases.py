@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 
-from rollproof.evidence.facts import CheckResult, Reliance
+from rollproof.evidence.facts import CheckResult
 from rollproof.evidence.language import Words
 from rollproof.evidence.wording import names_of, say_act, say_bytes, say_details, say_number, say_value, wrong
 from rollproof.model.json import Json, JsonObject
@@ -69,10 +69,6 @@ def value(t: Words, given: Json) -> str:
 def claim(t: Words, check: CheckResult) -> str:
     """The claim of a check; as recorded where this language has no words for it."""
     return t.names.get("checks", {}).get(check.check, check.title)
-
-
-def reliance(t: Words, one: Reliance) -> str:
-    return t.name("reliances", one.how)
 
 
 def observation(t: Words, name: str) -> str:

@@ -8,6 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from rollproof.evidence.phrases import conclusion
 from rollproof.evidence.sections import Cell, Point, Section, Series, Table
 from rollproof.evidence.standing.controls import (
     Coverage,
@@ -81,8 +82,11 @@ def _readiness(summary: RunSummary, now: Now, say: Say) -> Section:
         as_of = now.readiness[0].as_of.replace("T", " ").replace("Z", " UTC")
         lead.append(say("readiness.as_of", as_of=as_of, runs=say.words.whole(summary.earlier.runs)))
     if summary.earlier.problem:
-        lead.append(say("readiness.problem", what=summary.earlier.problem))
-    lead += [say("readiness.left_out", what=line) for line in summary.earlier.left_out[:_MOST]]
+        lead.append(say("readiness.problem", what=conclusion(say.words, summary.earlier.problem)))
+    lead += [
+        say("readiness.left_out", what=conclusion(say.words, line))
+        for line in summary.earlier.left_out[:_MOST]
+    ]
     return Section(
         "readiness",
         say("readiness.title"),
@@ -176,7 +180,8 @@ def _urgency(one: Finding, now: Now, summary: RunSummary) -> tuple[bool, bool, s
 
 
 def _finding(one: Finding, summary: RunSummary, say: Say) -> tuple[Cell, ...]:
-    what = f"{one.title} – {one.name} [{one.place.system}, {one.place.environment}]"
+    title = say.words.names.get("checks", {}).get(one.check, one.title)
+    what = f"{title} – {one.name} [{one.place.system}, {one.place.environment}]"
     return one.id, what, one.owner or say("findings.nobody"), one.due, _state(one, summary, say)
 
 
