@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from rollproof.checks import functions as checks
+from rollproof.checks.resources import resources_restored
 from rollproof.components.aws import aliases
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.function import Functions
@@ -128,6 +129,17 @@ def test_calls_that_are_throttled_at_first_are_made_again(pair: Drill) -> None:
     with refusing(pair, first_of_each):
         assert pair.attempt(aliases.RollBackFunctions())
     assert pair.verify(checks.aliases_restored).outcome is Outcome.PROVEN
+
+
+def test_a_rollback_that_takes_an_alias_away_is_refuted(pair: Drill) -> None:
+    cloud = pair.use(Cloud)
+    cloud.look("before", "function")
+    assert pair.attempt(aliases.RollBackFunctions())
+    cloud.client("lambda").delete_alias(FunctionName="pair-two", Name="LIVE")
+    verdict = pair.verify(resources_restored, kind="function")
+    assert verdict.outcome is Outcome.REFUTED
+    assert any("pair-two:LIVE: missing after" in found for found in verdict.findings)
+    assert not any(found.startswith("function pair-two:") for found in verdict.findings)
 
 
 @pytest.mark.parametrize("status", [429, 500])

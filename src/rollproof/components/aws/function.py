@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from rollproof.components.aws.clients import calling, code_of
-from rollproof.components.aws.cloud import Cloud, reader
+from rollproof.components.aws.cloud import BEFORE, Cloud, reader
 from rollproof.components.aws.digests import Digests
 from rollproof.components.aws.functionfacts import facts_of
 from rollproof.drill.drill import Drill, observer
@@ -139,8 +139,8 @@ class Functions:
             return False
         return True
 
-    def serving(self, key: str) -> Serving:
-        """What serves now.
+    def serving(self, key: str, *, alias: str | None = None) -> Serving:
+        """What serves now, behind the declared alias if none is given; an empty one is `$LATEST`.
 
         Raises AttemptFailed: there is no such function, alias or version, or AWS refuses to say.
         """
@@ -148,13 +148,13 @@ class Functions:
         name, client = self.cloud.fill(spec.name), self.cloud.client("lambda")
         version = LATEST
         weights: Mapping[str, float] = {}
-        if spec.alias:
-            with calling("asking where an alias points", where=f"{name}:{spec.alias}"):
-                alias = client.get_alias(FunctionName=name, Name=spec.alias)
-            version = alias["FunctionVersion"]
-            weights = (alias.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
+        if wanted := spec.alias if alias is None else alias:
+            with calling("asking where an alias points", where=f"{name}:{wanted}"):
+                found = client.get_alias(FunctionName=name, Name=wanted)
+            version = found["FunctionVersion"]
+            weights = (found.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
         said = self.version(key, version)
-        return Serving(key, name, spec.alias, version, weights, self.code_of(name, version, said), said)
+        return Serving(key, name, wanted, version, weights, self.code_of(name, version, said), said)
 
     def version(self, key: str, version: str) -> dict[str, Any]:
         """AWS' answer about one version. Raises AttemptFailed when it is not there."""
@@ -283,12 +283,25 @@ def read_functions(cloud: Cloud) -> Fingerprint:
 
 def _facts(cloud: Cloud) -> Iterator[Any]:
     functions, digests = cloud.drill.use(Functions), cloud.drill.use(Digests)
-    for serving in functions.there().values():
+    for serving in _read(functions):
         codes = {
             version: functions.code_of(serving.name, version, functions.version(serving.key, version))
             for version in serving.weights
         }
         yield from facts_of(cloud, serving, codes=codes, digests=digests)
+
+
+def _read(functions: Functions) -> Iterator[Serving]:
+    """What serves of each function that is there; where an alias is gone since, `$LATEST` and no alias."""
+    for key in functions.declared():
+        if not functions.exists(key):
+            continue
+        try:
+            yield functions.serving(key)
+        except AttemptFailed as error:
+            if code_of(error) != "ResourceNotFoundException" or BEFORE not in functions.cloud.seen:
+                raise
+            yield functions.serving(key, alias="")
 
 
 @observer("functions")
