@@ -47,6 +47,33 @@ CALLS = [
     ("cloudfront", "CreateInvalidation2020_05_31", {"DistributionId": "E123"}),
     ("apigateway", "GetRestApis", {}),
     ("apigatewayv2", "GetApi", {"ApiId": "abc"}),
+    (
+        "rds",
+        "RestoreDBClusterToPointInTime",
+        {
+            "DBClusterIdentifier": "rollproof-20261122t050312z-1f3a9c-ab12",
+            "SourceDBClusterIdentifier": "shop-embedded",
+            "DBSubnetGroupName": "inner",
+        },
+    ),
+    (
+        "rds",
+        "RestoreDBClusterFromSnapshot",
+        {
+            "DBClusterIdentifier": "rollproof-20261122t050312z-1f3a9c-ab12",
+            "SnapshotIdentifier": "rds:shop-embedded-2026-11-22-03-07",
+        },
+    ),
+    (
+        "rds",
+        "CreateDBInstance",
+        {
+            "DBClusterIdentifier": "rollproof-20261122t050312z-1f3a9c-ab12",
+            "DBInstanceIdentifier": "rollproof-20261122t050312z-1f3a9c-ab12-1",
+        },
+    ),
+    ("rds", "DeleteDBCluster", {"DBClusterIdentifier": "rollproof-20261122t050312z-1f3a9c-ab12"}),
+    ("rds", "DescribeDBClusters", {}),
     ("sts", "GetCallerIdentity", {}),
     ("resourcegroupstaggingapi", "GetResources", {}),
 ]
@@ -98,6 +125,23 @@ def test_a_linter_has_nothing_to_say(tmp_path: Path) -> None:
 )
 def test_a_right_is_for_what_was_called_and_nothing_else(action: str, expected: str) -> None:
     assert resources(policy(*CALLS), action) == [expected]
+
+
+def test_a_copy_of_a_cluster_needs_its_source_and_may_tag_what_it_makes() -> None:
+    place = "arn:aws:rds:eu-central-1:123456789012"
+    made = f"{place}:cluster:rollproof-*"
+    found = policy(*CALLS)
+    assert resources(found, "rds:AddTagsToResource") == [made, f"{place}:db:rollproof-*"]
+    assert resources(found, "rds:RestoreDBClusterToPointInTime") == [
+        made,
+        f"{place}:cluster:shop-staging",
+        f"{place}:og:*",
+        f"{place}:subgrp:inner",
+    ]
+    assert f"{place}:cluster-snapshot:rds:shop-staging-*" in resources(
+        found, "rds:RestoreDBClusterFromSnapshot"
+    )
+    assert resources(found, "rds:DeleteDBCluster") == [made]
 
 
 def test_what_nobody_knows_is_said_and_not_granted() -> None:

@@ -24,7 +24,8 @@ NAMING = frozenset(
     """FunctionName StackName TableName TargetTableName SourceTableName Bucket SecretId TopicArn QueueUrl
     QueueName AlarmName AlarmNames RoleName repositoryName ServiceArn cluster service Name Names Path
     logGroupName ApplicationId restApiId ApiId DistributionId Id KeyId DBClusterIdentifier
-    DBInstanceIdentifier ResourceARN Resource BackupArn""".split()
+    DBInstanceIdentifier SourceDBClusterIdentifier SnapshotIdentifier DBSubnetGroupName
+    DBClusterParameterGroupName ResourceARN Resource BackupArn""".split()
 )
 """Parameters that name a resource and never hold what is in it: these may enter a journal."""
 

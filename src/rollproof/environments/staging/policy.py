@@ -24,6 +24,7 @@ _DATE = re.compile(r"\d{4}_\d{2}_\d{2}$")
 """CloudFront's operations end in the date of their version, its actions do not."""
 _RANDOM = re.compile(
     r"\d{8}[Tt]\d{6}[Zz]?(?:[-_][0-9a-f]+)*"
+    r"|\d{4}(?:-\d\d){4}"
     r"|(?<![0-9A-Za-z])(?:rp)?(?=[a-f]*[0-9])[0-9a-f]{6,}(?![0-9A-Za-z])"
 )
 """Parts of names that the next run has otherwise: times, digests, working copies; no words."""
@@ -41,8 +42,15 @@ _FROM = {
     "ServiceName": "service",
     "RoleNameWithPath": "RoleName",
     "DbClusterInstanceName": "DBClusterIdentifier",
+    "DbInstanceName": "DBInstanceIdentifier",
+    "SubnetGroupName": "DBSubnetGroupName",
+    "ClusterParameterGroupName": "DBClusterParameterGroupName",
+    "ClusterSnapshotName": "SnapshotIdentifier",
 }
 """Which parameter of a call holds what a variable of an ARN stands for, where their names differ."""
+
+_COPIES = frozenset(["RestoreDBClusterToPointInTime", "RestoreDBClusterFromSnapshot"])
+"""Actions on what is made and on what it is made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +150,25 @@ def _resources(data: Any, service: str, action: str, call: Call, where: Where) -
         return
     kinds = data.actions.get_action_details(service, action)["resourceTypes"]
     patterns = [data.resources.get_resource_type_details(service, kind["name"])["arn"] for kind in kinds]
+    if action == "AddTagsToResource":  # of what the call makes, not of what it uses
+        patterns = [pattern for pattern in patterns if ":cluster:" in pattern or ":db:" in pattern]
     named = [arn for arn in (_filled(pattern, call, where) for pattern in patterns) if arn]
-    yield from named or ["*"]
+    if action in _COPIES:
+        named += [_filled(pattern, _of_source(call), where) for pattern in patterns if ":cluster:" in pattern]
+        named += [_any(pattern, where) for pattern in patterns if ":og:" in pattern]
+    yield from dict.fromkeys(named or ["*"])
+
+
+def _of_source(call: Call) -> Call:
+    """The same call as one about what is copied: that needs the right as well."""
+    source = call.names.get("SourceDBClusterIdentifier", "")
+    return Call(call.service, call.operation, {"DBClusterIdentifier": source} if source else call.names)
+
+
+def _any(pattern: str, where: Where) -> str:
+    """The ARN of anything of a kind, for what a call needs and does not name: the default option group."""
+    fixed = {"Partition": where.partition, "Region": where.region, "Account": where.account}
+    return _VARIABLE.sub(lambda match: fixed.get(match[1], "*"), pattern)
 
 
 def _filled(pattern: str, call: Call, where: Where) -> str:
