@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 from fleet_support import run_of
 from plan_support import plan_of, write_plan
 
@@ -21,6 +23,7 @@ from rollproof.plans.missed import missed_of, record_missed
 from rollproof.plans.past import past_runs
 from rollproof.plans.retention import over, remove
 from rollproof.plans.running import UNTOLD, Start, run_plan
+from rollproof.plans.serve import _Server
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NIGHTLY = '[schedule]\ncron = "0 3 * * *"\nstart_within = "2h"\n'
@@ -201,3 +204,77 @@ def test_the_plans_of_a_project_are_read_together(tmp_path: Path, monkeypatch: p
     with pytest.raises(BadInput, match=r"a\.toml is called 'weekly' as well"):
         read_plans([Path("a.toml"), Path("b.toml")])
     assert read_plans([Path("a.toml")]) == [read_plan(Path("a.toml"))]
+
+
+def test_a_clock_that_was_a_year_ahead_for_a_while_stops_nothing_for_a_year(
+    plan: Plan, tmp_path: Path
+) -> None:
+    now, due = NOON.replace(hour=4), NOON.replace(hour=3)
+    State.of(tmp_path, plan.name).write(now + timedelta(days=365))
+    record_missed(tmp_path, plan, due, "nothing was serving it until too late")
+    assert pending(plan, tmp_path, now) == (due, [])
+    ran(tmp_path, due)
+    assert pending(plan, tmp_path, now) == (None, [])
+    assert State.of(tmp_path, plan.name).read() == now
+    later = now + timedelta(days=1)
+    assert pending(plan, tmp_path, later)[0] == due + timedelta(days=1)
+
+
+def test_a_clock_that_is_set_back_a_little_repeats_nothing(plan: Plan, tmp_path: Path) -> None:
+    due = NOON.replace(hour=3)
+    ran(tmp_path, due)
+    State.of(tmp_path, plan.name).write(due)
+    assert pending(plan, tmp_path, due - timedelta(minutes=2)) == (None, [])
+    assert pending(plan, tmp_path, due + timedelta(minutes=2)) == (None, [])
+
+
+@pytest.fixture
+def scheduler() -> Iterator[BackgroundScheduler]:
+    found = BackgroundScheduler(timezone=UTC)
+    found.start(paused=True)
+    yield found
+    found.shutdown()
+
+
+def test_an_edited_schedule_holds_from_now_on(
+    plan: Plan, tmp_path: Path, scheduler: BackgroundScheduler
+) -> None:
+    """Not from the next time on at which the old one would have fallen due, and for no time before."""
+    said: list[str] = []
+    server = _Server(tmp_path, said.append)
+    server.begin(plan, NOON)
+    server.read_again(scheduler)
+    assert scheduler.get_jobs() == []
+    plan_of(tmp_path, NIGHTLY.replace("0 3", "0 11"))
+    server.read_again(scheduler)
+    [job] = scheduler.get_jobs()
+    assert job.next_run_time.hour == 11
+    assert "its schedule is 0 11 * * * now" in said[-1]
+    assert pending(read_plan(plan.source), tmp_path, datetime.now(UTC)) == (None, [])
+    server.read_again(scheduler)
+    assert len(said) == 1
+
+
+def test_a_plan_that_is_broken_or_gone_meanwhile_is_told_once_and_the_others_are_served_on(
+    plan: Plan, tmp_path: Path, scheduler: BackgroundScheduler
+) -> None:
+    said: list[str] = []
+    server = _Server(tmp_path, said.append)
+    server.begin(plan, NOON)
+    plan.source.write_text("[plan\n")
+    for _ in range(2):
+        server.read_again(scheduler)
+    assert len(said) == 1
+    assert "something is in the way" in said[0]
+    plan.source.unlink()
+    server.read_again(scheduler)
+    assert len(said) == 2
+
+
+def test_a_record_that_cannot_be_read_is_told_and_not_swallowed(plan: Plan, tmp_path: Path) -> None:
+    """The scheduler's own log is silent."""
+    said: list[str] = []
+    State.of(tmp_path, plan.name).write(datetime.now(UTC) - timedelta(days=1))
+    (tmp_path / INDEX).write_text("{}\n")
+    _Server(tmp_path, said.append).attend(plan)
+    assert any("something is in the way" in line for line in said), said

@@ -16,6 +16,8 @@ from rollproof.model.plan import Plan
 from rollproof.plans.missed import missed_of, record_missed
 from rollproof.plans.past import past_runs
 
+SKEW = timedelta(minutes=5)
+"""By so much a clock may be set back without anything having been wrong before."""
 MissedHook = Callable[[Plan, datetime, str], None]
 
 
@@ -69,21 +71,28 @@ class Dues:
         """The due time that shall be run now; None when there is none.
 
         Of several only the newest is run. The others, and one that is too late, were missed: recorded,
-        and told to `missed`. One that has a run already, from before a kill, is dealt with.
+        and told to `missed`. One that has a run already, from before a kill, is dealt with. Of a clock that
+        was ahead for a while nothing stays: what falls due by the right one is run.
         """
-        state = State.of(self.reports, self.plan.name)
-        pending = due_between(self.plan, state.read() or now, now)
+        state, within = (
+            State.of(self.reports, self.plan.name),
+            timedelta(seconds=self.plan.schedule.start_within),
+        )
+        done = state.read() or now
+        pending = due_between(self.plan, done if done <= now + SKEW else now - within, now)
         ran = {run.due for run in past_runs(self.reports, self.plan.name)} if pending else set()
         known = {one.due for one in missed_of(self.reports, self.plan.name)} if pending else set()
         for number, due in enumerate(pending, start=1):
+            late = now - due > within
+            if due not in ran and not late and number == len(pending):
+                return due
             if due not in ran | known:
-                late = now - due > timedelta(seconds=self.plan.schedule.start_within)
-                if not late and number == len(pending):
-                    return due
                 reason = "nothing was serving it until too late" if late else "the next one fell due as well"
                 record_missed(self.reports, self.plan, due, reason)
                 missed(self.plan, due, reason)
             state.write(due)
+        if done > now + SKEW:
+            state.write(now)
         return None
 
     def done(self, due: datetime, code: int, *, missed: MissedHook) -> None:

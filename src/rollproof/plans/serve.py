@@ -32,6 +32,9 @@ from rollproof.plans.running import STATE
 from rollproof.waiting import pause
 
 Say = Callable[[str], None]
+WAKE_SECONDS = 20.0
+"""How often the clock and the plans are looked at: the scheduler waits by a clock that stands still while a
+machine sleeps, and that nobody sets."""
 _HEALING_SECONDS = 600.0
 """how long an interrupted drill may take to put things back"""
 
@@ -53,10 +56,11 @@ def serve(plans: Sequence[Plan], reports: Path, say: Say) -> int:
     for plan in scheduled:
         recipients(plan, os.environ)
     server = _Server(reports, say)
-    with _alone(reports), _signals(server) as heard, _scheduler(scheduled, server):
+    with _alone(reports), _signals(server) as heard, _scheduler(scheduled, server) as scheduler:
         say(f"serving {len(scheduled)} plans; Ctrl-C ends")
-        while not pause(3600.0, stop=server.stopping):
-            pass
+        while not pause(WAKE_SECONDS, stop=server.stopping):
+            server.read_again(scheduler)
+            scheduler.wakeup()
         server.end_drills()
     say("ended; nothing is running")
     return 128 + (heard[0] if heard else signal.SIGTERM)
@@ -73,7 +77,7 @@ class _DueTimes(BaseTrigger):  # type: ignore[misc]  # APScheduler is not typed
 
 
 @contextmanager
-def _scheduler(plans: Sequence[Plan], server: _Server) -> Iterator[None]:
+def _scheduler(plans: Sequence[Plan], server: _Server) -> Iterator[BackgroundScheduler]:
     logging.getLogger("apscheduler").setLevel(logging.CRITICAL)  # each job says itself how it went
     scheduler = BackgroundScheduler(
         timezone=UTC,
@@ -87,7 +91,7 @@ def _scheduler(plans: Sequence[Plan], server: _Server) -> Iterator[None]:
         scheduler.add_job(server.attend, _DueTimes(plan), [plan], id=plan.name, next_run_time=now)
     scheduler.start()
     try:
-        yield
+        yield scheduler
     finally:
         scheduler.shutdown(wait=True)
 
@@ -124,6 +128,15 @@ def _signals(server: _Server) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+def _written(file: Path) -> object:
+    """What changes when a file is written; None while there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
 @dataclass
 class _Server:
     """Attends to plans, each in a thread of the scheduler's."""
@@ -131,15 +144,46 @@ class _Server:
     reports: Path
     say: Say
     stopping: threading.Event = field(default_factory=threading.Event)
+    _served: dict[str, tuple[Plan, object]] = field(default_factory=dict)
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, plan: Plan, now: datetime) -> None:
         """What fell due before the first serving is nobody's duty."""
         State.of(self.reports, plan.name).begin(now)
+        self._served[plan.name] = plan, _written(plan.source)
+
+    def read_again(self, scheduler: BackgroundScheduler) -> None:
+        """Plans that were edited meanwhile: from now on they fall due as they say now."""
+        for name, (plan, written) in list(self._served.items()):
+            now = _written(plan.source)
+            if now == written:
+                continue
+            self._served[name] = plan, now
+            with self._said(plan):
+                new = read_plan(plan.source)
+                self._served[name] = new, now
+                if (new.schedule.cron, new.plan.timezone) != (plan.schedule.cron, plan.plan.timezone):
+                    State.of(self.reports, name).write(datetime.now(UTC))
+                    self._note(
+                        new, f"its schedule is {new.schedule.cron or 'gone'} now ({new.plan.timezone})"
+                    )
+                scheduler.add_job(self.attend, _DueTimes(new), [new], id=name, replace_existing=True)
+
+    @contextmanager
+    def _said(self, plan: Plan) -> Iterator[None]:
+        """What goes wrong in the block is told; the other plans, and this one's next turn, are served on."""
+        try:
+            yield
+        except (RollproofError, OSError) as error:
+            self._note(plan, f"something is in the way\n{error}")
 
     def attend(self, plan: Plan) -> None:
         """Deals with all that has fallen due, until nothing is left or the server stops."""
+        with self._said(plan):
+            self._attend(plan)
+
+    def _attend(self, plan: Plan) -> None:
         try:
             current = read_plan(plan.source)
         except RollproofError as error:
