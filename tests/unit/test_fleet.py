@@ -14,11 +14,14 @@ from rollproof.drill.healing import outstanding
 from rollproof.errors import BadInput, JournalError
 from rollproof.evidence import summarise
 from rollproof.evidence.register import INDEX, Entered, read_index
+from rollproof.evidence.standing.earlier import ACT, Earlier
 from rollproof.fleet.merge import RUNS, close_merged, merge_runs
 from rollproof.fleet.shards import Shard
-from rollproof.journal import read_journal
+from rollproof.journal import Journal, Recorder, read_journal
 from rollproof.model.systemfile import Settings
 from rollproof.model.verdict import Outcome
+from rollproof.seal.history import verify_folder
+from rollproof.seal.result import Trust
 
 JOURNAL = "journal.ndjson"
 
@@ -195,3 +198,27 @@ def test_a_merged_run_is_in_the_index_and_sealed_once(tmp_path: Path) -> None:
         close_merged(folder, Settings(source=tmp_path / "pyproject.toml"))
     entries = [(entry.kind, entry.run) for entry in read_index(into / INDEX)]
     assert entries == [(Entered.PLANNED, folder.name), (Entered.EXECUTED, folder.name)]
+
+
+def test_a_merged_run_knows_the_runs_before_it_and_is_the_same_when_merged_again(tmp_path: Path) -> None:
+    into, settings = tmp_path / "into", Settings(source=tmp_path / "pyproject.toml")
+    earlier = run_of(tmp_path, "20261101T060000Z-0aaaaa", ["shop-9"], plan=None, outcome="refuted")
+    close_merged(merge_runs([earlier], into), settings)
+    parts = three(tmp_path)
+    folder = merge_runs(parts, into)
+    close_merged(folder, settings)
+    before = (folder / JOURNAL).read_bytes()
+    known = summarise(read_journal(folder / JOURNAL)).earlier
+    assert (known.runs, [one.outcome.value for one in known.standings.values()]) == (1, ["refuted"])
+    assert len(known.findings) == 1
+    merge_runs(list(reversed(parts)), into)
+    assert (folder / JOURNAL).read_bytes() == before
+    assert verify_folder(into, Trust()).findings == []
+
+
+def test_what_a_part_knew_of_its_own_folder_is_not_what_the_merged_run_knows(tmp_path: Path) -> None:
+    parts = [run_of(tmp_path, f"20261122T06000{n}Z-{n}aaaaa", [f"s{n}"], shard=(n, 2)) for n in range(2)]
+    with Journal.reopen(parts[0] / JOURNAL) as journal:
+        kept = journal.attachments.put(Earlier(runs=7, last="x").to_json())
+        Recorder(journal, "run").note(ACT, {"history": kept})
+    assert summarise(read_journal(merge_runs(parts, tmp_path / "into") / JOURNAL)).earlier == Earlier()

@@ -18,7 +18,9 @@ from rollproof.errors import BadInput
 from rollproof.evidence import point_latest, write_reports
 from rollproof.evidence.reading import mapping, number, text
 from rollproof.evidence.register import Register
-from rollproof.journal import Event, History, Journal, Kind, read_journal
+from rollproof.evidence.standing.earlier import ACT, earlier_of
+from rollproof.evidence.standing.record import earlier_in, put_earlier
+from rollproof.journal import Attachments, Event, History, Journal, Kind, read_journal
 from rollproof.journal.attachments import FOLDER
 from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome
@@ -102,9 +104,10 @@ class Part:
 def merge_runs(folders: Sequence[Path], into: Path, *, incomplete: bool = False) -> Path:
     """Makes one run of several in the folder `into`, with its reports, and returns its folder.
 
-    The same runs give the same bytes, whichever order they are named in and whenever it is done. A run
-    named twice counts once. Of a part that was done again because its process died, the attempt that
-    died is left out and named, unless it refuted something: that stays.
+    The same runs give the same bytes, whichever order they are named in and whenever it is done. How
+    everything stood in `into` before is written down when they are merged there first. A run named twice
+    counts once. Of a part that was done again because its process died, the attempt that died is left out
+    and named, unless it refuted something: that stays.
 
     Args:
         incomplete: merge though parts are missing; the merged run is then unknown at best.
@@ -127,8 +130,10 @@ def merge_runs(folders: Sequence[Path], into: Path, *, incomplete: bool = False)
     run = _name(kept + dead)
     folder = into / run
     folder.mkdir(parents=True, exist_ok=True)
+    earlier = _earlier(folder, into, kept)
     _enter(into, run, kept)
-    if _write(folder, run, kept, dead, _say_missing(missing, parts) if missing else ""):
+    said = _say_missing(missing, parts) if missing else ""
+    if _write(folder, run, kept, dead, missing=said, earlier=earlier):
         write_reports(folder)
     point_latest(into, run)
     return folder
@@ -243,7 +248,24 @@ def _name(parts: Sequence[Part]) -> str:
     return f"{first}-{digest[:6]}"
 
 
-def _write(folder: Path, run: str, kept: Sequence[Part], dead: Sequence[Part], missing: str) -> bool:
+def _earlier(folder: Path, into: Path, kept: Sequence[Part]) -> str | None:
+    """What earlier runs came to, as an attachment; as it was written down when these were merged first."""
+    if (folder / JOURNAL).exists():
+        history = read_journal(folder / JOURNAL)
+        mine = [note for note in history.all(ACT) if note.run == history.events[0].run]
+        return text(mine[0].data, "history") if mine else None
+    controls = next(filter(None, (earlier_of(part.history).controls for part in kept)), {})
+    found = earlier_in(into, controls, until=_last(kept))
+    return put_earlier(Attachments(folder), found)
+
+
+def _last(kept: Sequence[Part]) -> str:
+    return max(part.history.events[-1].at for part in kept)
+
+
+def _write(
+    folder: Path, run: str, kept: Sequence[Part], dead: Sequence[Part], *, missing: str, earlier: str | None
+) -> bool:
     """The journal gets its name only when it is whole. False when the same one is there already."""
     for part in kept:
         copy_attachments(part.folder / FOLDER, folder / FOLDER)
@@ -257,6 +279,8 @@ def _write(folder: Path, run: str, kept: Sequence[Part], dead: Sequence[Part], m
         left_out: dict[str, Json] = {part.name: part.head for part in dead}
         said: dict[str, Json] = {"parts": heads, **({"left_out": left_out} if left_out else {})}
         _note(journal, run, kept, "parts.merged", said)
+        if earlier:
+            _note(journal, run, kept, ACT, {"history": earlier})
         append_in_order(journal, in_order({part.name: part.history for part in kept}))
         if missing:
             _note(journal, run, kept, FINISHED, {"outcome": "unknown", "reason": missing})
@@ -269,5 +293,4 @@ def _write(folder: Path, run: str, kept: Sequence[Part], dead: Sequence[Part], m
 
 def _note(journal: Journal, run: str, kept: Sequence[Part], act: str, data: dict[str, Json]) -> None:
     """An event of the merging itself. Its time is that of the last thing that happened in any part."""
-    at = max(part.history.events[-1].at for part in kept)
-    journal.append(Event(0, at, 0, run, "run", Kind.NOTE, act, data, ""), data=data)
+    journal.append(Event(0, _last(kept), 0, run, "run", Kind.NOTE, act, data, ""), data=data)

@@ -84,8 +84,13 @@ def _ledger(value: Json) -> tuple[int, str] | None:
 
 
 def earlier_of(history: History) -> Earlier:
-    """As the journal holds it; of a run made of several, what most runs were read for."""
-    found = [_read(history, note.data.get("history")) for note in history.all(ACT)]
+    """As the journal holds it; of several workers' notes, the one for which most runs were read.
+
+    What the parts of a run on several machines knew is of folders of their own: the merged run's counts.
+    """
+    own = {event.run for event in history.events[:1]}
+    notes = [note for note in history.all(ACT) if note.run in own]
+    found = [_read(history, note.data.get("history")) for note in notes]
     return max(found, key=lambda one: (one.runs, len(one.findings), one.last), default=Earlier())
 
 

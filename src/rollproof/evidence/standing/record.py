@@ -12,7 +12,7 @@ from rollproof.evidence.standing.folder import read_runs
 from rollproof.evidence.standing.ledger import read_ledger
 from rollproof.evidence.standing.readiness import moment
 from rollproof.evidence.standing.states import standings_of
-from rollproof.journal import Recorder
+from rollproof.journal import Attachments, Recorder
 from rollproof.journal.redaction import clean
 from rollproof.model.json import JsonObject
 
@@ -22,16 +22,25 @@ _CLOSED_DAYS = 90
 
 def note_earlier(recorder: Recorder, reports: Path, controls: JsonObject | None = None) -> None:
     """Into the journal, when there is anything to say. Raises JournalError as `earlier_in` does."""
-    found = earlier_in(reports, controls or {})
-    if found.runs or found.findings or found.controls or found.left_out or found.ledger:
-        kept = recorder.journal.attachments.put(clean(found.to_json()))
+    if kept := put_earlier(recorder.journal.attachments, earlier_in(reports, controls or {})):
         recorder.note(ACT, {"history": kept})
 
 
-def earlier_in(reports: Path, controls: JsonObject) -> Earlier:
+def put_earlier(attachments: Attachments, found: Earlier) -> str | None:
+    """Its digest among the attachments; None when there is nothing to say."""
+    if found.runs or found.findings or found.controls or found.left_out or found.ledger:
+        return attachments.put(clean(found.to_json()))
+    return None
+
+
+def earlier_in(reports: Path, controls: JsonObject, *, until: str = "") -> Earlier:
     """How everything stands in a folder of runs now; nothing where there is none yet.
 
-    Raises JournalError when the index or the findings were altered.
+    Args:
+        until: leaves out what was claimed later, by its stamp; for a run that others came after.
+
+    Raises:
+        JournalError: the index or the findings were altered.
     """
     runs = read_runs(reports) if (reports / INDEX).exists() else None
     ledger = read_ledger(reports)
@@ -39,7 +48,7 @@ def earlier_in(reports: Path, controls: JsonObject) -> Earlier:
     at = (len(ledger.entries), ledger.head) if ledger.entries else None
     if runs is None:
         return Earlier(findings=findings, controls=controls, ledger=at)
-    standings = standings_of(runs.claims)
+    standings = standings_of(claim for claim in runs.claims if not until or claim.at <= until)
     return Earlier(standings, findings, runs.count, runs.last, runs.seal, runs.left_out, controls, at)
 
 
