@@ -142,6 +142,19 @@ def test_a_rollback_that_takes_an_alias_away_is_refuted(pair: Drill) -> None:
     assert not any(found.startswith("function pair-two:") for found in verdict.findings)
 
 
+def test_a_rollback_that_leaves_logs_and_what_filters_them_otherwise_is_refuted(pair: Drill) -> None:
+    cloud, group = pair.use(Cloud), {"logGroupName": "/aws/lambda/pair-two", "filterName": "errors"}
+    measured = [{"metricName": "errors", "metricNamespace": "pair", "metricValue": "1"}]
+    logs = cloud.client("logs")
+    logs.put_metric_filter(**group, filterPattern="ERROR", metricTransformations=measured)
+    assert pair.attempt(aliases.RollBackFunctions())
+    cloud.look("before", "function")
+    logs.put_metric_filter(**group, filterPattern="WARN", metricTransformations=measured)
+    verdict = pair.verify(resources_restored, kind="function")
+    assert verdict.outcome is Outcome.REFUTED
+    assert "metric filters" in verdict.reason
+
+
 @pytest.mark.parametrize("status", [429, 500])
 def test_a_rollback_that_moves_one_of_two_aliases_is_refuted(pair: Drill, status: int) -> None:
     with refusing(pair, lambda method, path: status if method == "PUT" and "pair-two" in path else None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -48,6 +48,7 @@ def _configuration(serving: Serving, digests: Digests) -> Iterator[Fact]:
     said = serving.configuration
     vpc = said.get("VpcConfig") or {}
     efs = said.get("FileSystemConfigs") or []
+    logging = said.get("LoggingConfig") or {}
     attributes: dict[str, Json] = {key: _plain(said[key]) for key in _PLAIN.split() if said.get(key)}
     attributes |= {
         "code": serving.code,
@@ -60,6 +61,7 @@ def _configuration(serving: Serving, digests: Digests) -> Iterator[Fact]:
         "file systems": sorted(item["Arn"] for item in efs),
         "snap start": (said.get("SnapStart") or {}).get("ApplyOn", "None"),
         "log group": serving.log_group,
+        "logging": {k: str(v) for k, v in sorted(logging.items()) if k != "LogGroup"},
         "image": digest_of(_plain(said["ImageConfigResponse"])) if said.get("ImageConfigResponse") else "",
     }
     yield Fact("function", serving.name, attributes)
@@ -146,11 +148,17 @@ def _log_group(cloud: Cloud, serving: Serving) -> Iterator[Fact]:
     said: dict[str, Json] = {
         "days": group.get("retentionInDays"),
         "key": group.get("kmsKeyId"),
-        "metric filters": sorted(item["filterName"] for item in filters.get("metricFilters", [])),
-        "subscriptions": sorted(item["filterName"] for item in subscribed.get("subscriptionFilters", [])),
+        "metric filters": _filters(filters.get("metricFilters", [])),
+        "subscriptions": _filters(subscribed.get("subscriptionFilters", [])),
     }
     if any(said.values()):
         yield Fact("log group", serving.log_group, said)
+
+
+def _filters(found: Sequence[Mapping[str, Any]]) -> list[Json]:
+    """Each by its name and a digest of what it lets through and where to."""
+    said = [{key: value for key, value in item.items() if key != "creationTime"} for item in found]
+    return [*sorted(f"{item['filterName']} {digest_of(_plain(item))[:8]}" for item in said)]
 
 
 def _or_none(call: Any, **arguments: Any) -> dict[str, Any]:
