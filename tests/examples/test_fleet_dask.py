@@ -91,7 +91,8 @@ def test_what_a_killed_worker_did_is_done_again_and_once_in_the_evidence(tmp_pat
 
 
 @pytest.mark.slow
-def test_an_interrupt_here_interrupts_the_parts_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_signal_here_interrupts_the_parts_there(number: signal.Signals, tmp_path: Path) -> None:
     held = Held(tmp_path, f"[fleet]\ntenants = {json.dumps(TENANTS)}\n")
     held.hold()
     with cluster(held) as (address, workers):
@@ -99,7 +100,7 @@ def test_an_interrupt_here_interrupts_the_parts_there(tmp_path: Path) -> None:
         with running(held, "drill", *asked) as drill:
             eventually(lambda: len(held.begun()) >= WORKERS, within=90, what="every worker has a part")
             parts = [child for worker in workers for child in children_of(worker)]
-            drill.send_signal(signal.SIGINT)
+            drill.send_signal(number)
             assert drill.wait(LONGEST) == 130
             psutil.wait_procs(parts, timeout=30)
             assert not [one for one in parts if one.is_running()]

@@ -106,6 +106,17 @@ class Stopper:
             raise Aborted(self.reason)
 
 
+@contextmanager
+def as_interrupts() -> Iterator[None]:
+    """In this block every signal that ends a drill is an interrupt; a second one is only heard."""
+    stopper = Stopper()
+    stopper.listen()
+    try:
+        yield
+    finally:
+        stopper.forget()
+
+
 Probe = Callable[[], str]
 """Looks for a reason to end the drill: a clause, or nothing. What it raises is a reason as well."""
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rollproof.archives import unpack
+from rollproof.drill.aborting import as_interrupts
 from rollproof.errors import BadInput, EnvironmentUnavailable
 from rollproof.fleet.merge import close_merged, merge_runs
 from rollproof.fleet.worker import Done, Order, forget_drill, run_part, stop_drill
@@ -41,7 +42,7 @@ def dask_engine(scheduler: str, reports: Path) -> Engine:
     """
 
     def run(arguments: list[str]) -> tuple[int, Path | None]:
-        with _connected(scheduler) as client:
+        with as_interrupts(), _connected(scheduler) as client:
             done = _gathered(client, _orders(arguments, _workers(client, scheduler)))
         return max(one.code for one in done), _merged(done, reports)
 

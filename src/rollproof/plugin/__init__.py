@@ -21,6 +21,7 @@ ROOMS = (
     "revisions",
     "permission",
     "guarding",
+    "workers",
     "session",
     "sealing",
     "output",

@@ -9,6 +9,7 @@ import pytest
 
 from rollproof.plugin.plans import plan_of
 from rollproof.plugin.systems import declared_systems
+from rollproof.plugin.workers import STOP
 
 if TYPE_CHECKING:
     from rollproof.drill.session import DrillSession
@@ -40,6 +41,8 @@ def guard(config: pytest.Config, session: DrillSession) -> None:
         stop_file=config.option.rollproof_stop_file,
         systems=len(declared_systems(config)),
     )
+    if hasattr(config, "workerinput"):
+        session.guarding.obey(session.folder.parents[1] / STOP)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

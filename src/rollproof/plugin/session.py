@@ -159,9 +159,11 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[N
     Innermost of the wrappers: workers have ended by then, and the terminal's summary comes after.
     """
     session.config.stash[_INTERRUPTED] = exitstatus == pytest.ExitCode.INTERRUPTED
+    _carefully(session, _end_workers)
     try:
         return (yield)
     finally:
+        _carefully(session, _forget_reason)
         _carefully(session, _finish)
         _carefully(session, _heal_workers)
         _carefully(session, _report)
@@ -188,6 +190,20 @@ def _finish(config: pytest.Config) -> None:
         reason = "the run was interrupted" if config.stash.get(_INTERRUPTED, False) else ""
         config.stash[_SESSION].finish(run_outcome(config), reason=reason)
         config.stash[ABORTED] = config.stash[_SESSION].guarding.stopper.reason
+
+
+def _end_workers(config: pytest.Config) -> None:
+    from rollproof.plugin.workers import end_workers
+
+    if (folder := run_folder(config)) and (ended := end_workers(config, folder)):
+        _say(config, f"{ended} workers were ended and have put things back")
+
+
+def _forget_reason(config: pytest.Config) -> None:
+    from rollproof.plugin.workers import forget_reason
+
+    if folder := run_folder(config):
+        forget_reason(folder)
 
 
 def _heal_workers(config: pytest.Config) -> None:
