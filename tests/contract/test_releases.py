@@ -42,6 +42,8 @@ def test_a_release_is_deployed_and_the_one_before_comes_back(session: DrillSessi
     assert values(drill) == {"level": "2"}
     assert drill.attempt(RollBackRelease())
     assert values(drill) == {"level": "1"}
+    assert drill.attempt(RollBackRelease())
+    assert values(drill) == {"level": "1"}, "asked again, it must not go forth to the release that was left"
     assert stack_of(drill, "shop-embedded")["StackStatus"] == "UPDATE_COMPLETE"
 
 

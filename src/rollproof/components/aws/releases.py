@@ -30,13 +30,19 @@ BEFORE_THIS = "the one before"
 
 
 class Deployments:
-    """Which releases were deployed in this scenario, and how their stacks are put there."""
+    """Which releases were deployed in this scenario, and how their stacks are put there.
+
+    Attributes:
+        names: of all that were deployed, in order, also by going back.
+        reached: how many had been deployed when it was last gone back; going back again goes to the same.
+    """
 
     def __init__(self, drill: Drill) -> None:
         self.drill = drill
         self.cloud = drill.use(Cloud)
         self.packager = Packager(self.cloud)
         self.names: list[str] = []
+        self.reached = 0
         self.digests: dict[str, str] = {}
 
     def release(self, which: str) -> Release:
@@ -47,7 +53,7 @@ class Deployments:
         releases = self.drill.system.release
         healthy = [release for release in releases if not release.broken]
         if which == BEFORE_THIS and len(self.names) > 1:
-            which = self.names[-2]
+            which = self.names[-1 if self.reached == len(self.names) else -2]
         found: Sequence[Release] = [release for release in releases if release.name == which]
         if which == "current":
             found = healthy[-1:]
@@ -238,7 +244,8 @@ class RollBackRelease(_OfRelease):
     """Goes back to a release: to the one that was deployed before the one that is there.
 
     Attributes:
-        to: as `DeployRelease.which`; left out, the release deployed before the newest.
+        to: as `DeployRelease.which`; left out, the release deployed before the newest. Done again, it goes
+            to the same release, never forth to the one that was left.
     """
 
     to: str = BEFORE_THIS
@@ -256,6 +263,7 @@ class RollBackRelease(_OfRelease):
 
     def run(self, drill: Drill) -> JsonObject:
         done = super().run(drill)
+        drill.use(Deployments).reached = len(drill.use(Deployments).names)
         drill.incident("executed")
         return done
 
