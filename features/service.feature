@@ -18,6 +18,7 @@ Feature: A service in containers is rolled back by its image
     And every version there is is listed with its digest
     And the service answers as the release that should serve, and as no other
     And its configuration names that image by its digest
+    And it has the variables that this release served with
     And the tag that was moved is named
 
   @failing

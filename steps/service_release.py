@@ -5,6 +5,7 @@ from __future__ import annotations
 from pytest_bdd import given, parsers, then, when
 
 from rollproof.checks import services as checks
+from rollproof.checks.servicevariables import service_variables
 from rollproof.components.aws import serviceacts, serviceseen, shares
 from rollproof.components.aws.services import key_of
 from rollproof.components.postgres import acts
@@ -97,6 +98,11 @@ def restored(drill: Drill) -> None:
 @then("its configuration names that image by its digest")
 def pinned(drill: Drill) -> None:
     drill.verify(checks.digest_pinned)
+
+
+@then("it has the variables that this release served with")
+def variables(drill: Drill) -> None:
+    drill.verify(service_variables)
 
 
 @then("the tag that was moved is named")

@@ -8,7 +8,12 @@ from typing import Any
 
 from rollproof.components.aws.apprunner import AppRunnerService
 from rollproof.components.aws.images import Version
-from rollproof.components.aws.services import ServiceReleases, processes
+from rollproof.components.aws.services import (
+    ServiceReleases,
+    processes,
+    service_settings,
+    set_service_settings,
+)
 from rollproof.components.aws.shares import BLUE, GREEN, SUFFIX, Shares
 from rollproof.components.service import Services
 from rollproof.drill.act import Act
@@ -41,6 +46,11 @@ def by_another_tag(drill: Drill, act: Act) -> None:
     images = releases.images(key)
     images.tag(releases.served[key][-1].digest, "stable")
     releases.deploy(key, f"{images.uri}:stable")
+
+
+def other_variables(drill: Drill, act: Act) -> None:
+    """The image is the one that served; a variable that came with the broken release stays."""
+    set_service_settings(drill, {**service_settings(drill), "ADDED_BY_THE_RELEASE": "1"})
 
 
 def changed_in_place(drill: Drill, act: Act) -> None:

@@ -18,6 +18,7 @@ from rollproof.checks.services import (
     service_restored,
     versions_listed,
 )
+from rollproof.checks.servicevariables import service_variables
 from rollproof.journal import Kind
 from rollproof.model.json import Json
 from rollproof.model.verdict import Outcome
@@ -95,6 +96,23 @@ def test_a_service_is_what_answers_and_what_its_processes_run(story: Story, outc
 )
 def test_only_a_digest_says_which_image_it_is(image: str, outcome: Outcome) -> None:
     assert rolled_back(answers={"1": 20}, image=image).judge(digest_pinned).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("more", "outcome"),
+    [
+        ({"other_variables": []}, PROVEN),
+        ({"other_variables": ["TIMEOUT"]}, REFUTED),
+        ({}, UNKNOWN),
+    ],
+)
+def test_the_right_image_with_other_variables_is_not_what_served(
+    more: Mapping[str, Json], outcome: Outcome
+) -> None:
+    verdict = rolled_back(answers={"1": 20}, **more).judge(service_variables)
+    assert verdict.outcome is outcome
+    assert verdict.findings == tuple(more.get("other_variables", ()))
+    assert Story().judge(service_variables).outcome is UNKNOWN
 
 
 @pytest.mark.parametrize(("now", "outcome"), [(B, PROVEN), (A, REFUTED), ("", REFUTED)])

@@ -50,7 +50,7 @@ def _served(history: History) -> list[Mapping[str, Json]]:
     return [{**_item(event), "service": event.data["name"]} for event in history.all("service.serving")]
 
 
-def _expected(history: History) -> Mapping[str, Json]:
+def should_serve(history: History) -> Mapping[str, Json]:
     """What should serve now: what the last rollback went for, or what was deployed since.
 
     As it was when it first served, not as somebody said afterwards that it is.
@@ -65,7 +65,7 @@ def _expected(history: History) -> Mapping[str, Json]:
     return found or {}
 
 
-def _now(history: History, service: Json) -> Mapping[str, Json]:
+def seen_now(history: History, service: Json) -> Mapping[str, Json]:
     seen = need(labelled(history, "services.seen", "after"), "what serves now")
     event = still_true(history, seen, "what serves", *_CHANGES)
     for item in as_list(event.data["items"]):
@@ -90,8 +90,8 @@ def service_restored(history: History) -> Verdict:
 
     Not by what its runner says of it: RUNNING is said of the old release too.
     """
-    expected = _expected(history)
-    now = _now(history, expected["service"])
+    expected = should_serve(history)
+    now = seen_now(history, expected["service"])
     identity, answers = str(expected["identity"]), _counts(now["answers"])
     failed, total = int(str(now["failed"])), sum(answers.values()) + int(str(now["failed"]))
     wrong = [f"{n} of {total} answers are those of {one}" for one, n in answers.items() if one != identity]
@@ -132,8 +132,8 @@ def _processes(now: Mapping[str, Json], expected: Mapping[str, Json]) -> tuple[i
 def digest_pinned(history: History) -> Verdict:
     """A tag may name another image tomorrow, and then a restart brings what nobody has rolled back to."""
     need(next(iter(begun(history, "service.roll_back")), None), "a rollback of the service")
-    expected = _expected(history)
-    image = str(_now(history, expected["service"])["image"])
+    expected = should_serve(history)
+    image = str(seen_now(history, expected["service"])["image"])
     _, at, digest = image.partition("@")
     if not at:
         return refuted(f"the service's configuration names {image}: a tag says nothing of what it names")
@@ -299,7 +299,7 @@ def canary_contained(history: History) -> Verdict:
 def _revisions(history: History) -> tuple[Mapping[str, Json], Mapping[str, Json]]:
     """The revision that served, and the one that was put beside it."""
     beside = need(history.last("service.put_beside", Kind.OK), "a revision beside the one that serves")
-    return _expected(history), _item(beside)
+    return should_serve(history), _item(beside)
 
 
 def _shift(history: History, label: str) -> dict[str, int]:
@@ -323,7 +323,7 @@ def _alone(counts: Mapping[str, int], one: Mapping[str, Json], when: str) -> lis
 
 
 def _only_blue_now(history: History, blue: Mapping[str, Json]) -> list[str]:
-    now = _now(history, blue["service"])
+    now = seen_now(history, blue["service"])
     wrong = _alone(_counts(now["answers"]), blue, "at the end")
     left = {name: weight for name, weight in _counts(now.get("weights", {})).items() if weight}
     extra = [f"{name} still has weight {weight}" for name, weight in left.items() if name != "blue"]

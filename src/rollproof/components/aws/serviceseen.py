@@ -45,17 +45,27 @@ def _seen(drill: Drill, releases: ServiceReleases, key: str) -> dict[str, Json]:
         "image": runner.image,
         "status": runner.status,
         "processes": [_process(one) for one in processes(releases, key)],
+        "other_variables": [*_other_variables(releases, key)],
     }
     return seen | ({"weights": dict(drill.use(Shares).weights())} if shared else {})
+
+
+def _other_variables(releases: ServiceReleases, key: str) -> list[str]:
+    """Names of variables that are other now than when this release first served; never a value."""
+    served = releases.served[key]
+    first = next(one for one in served if one.digest == served[-1].digest).variables
+    current = releases.runner(key).variables()
+    return sorted(name for name in first.keys() | current.keys() if first.get(name) != current.get(name))
 
 
 def _process(one: dict[str, object]) -> dict[str, Json]:
     """Of a process: which image it was started from, and what files it works in, read here."""
     try:
         folder = psutil.Process(int(str(one["pid"]))).cwd()
-    except psutil.Error:
-        folder = ""
-    tree = tree_digest(Path(folder)) if folder else ""
+        inside = f"/proc/{one['pid']}/cwd"  # in a container the same path is another folder
+        tree = tree_digest(Path(inside if "image" in one else folder))
+    except (psutil.Error, OSError):
+        tree = ""
     return {"digest": str(one["digest"]), "tree": tree, "serving": bool(one["serving"])}
 
 
