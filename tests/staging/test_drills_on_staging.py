@@ -308,8 +308,36 @@ def test_what_a_kill_left_is_healed_by_a_new_process_and_not_without_the_way_the
     assert place.everything() == before
 
 
+def restored(home: Path, forker: Forker, place: StandIn) -> Staged:
+    """Copies come from a backup of the database, taken a moment ago."""
+    home.mkdir(exist_ok=True)
+    subprocess.run(
+        [place.server.program("pg_dump"), "--format=custom", f"--file={home / 'shop.dump'}"],
+        env={**inherited(), **place.server.program_environment(DATABASE)},
+        check=True,
+        timeout=60,
+    )
+    return staged(home, forker, place, database={"clone": "backup", "backup": "*.dump", "backup_age": "1h"})
+
+
+def test_a_drill_on_a_backup_says_which_it_was_and_leaves_nothing(
+    tmp_path: Path, forker: Forker, place: StandIn
+) -> None:
+    found, before = restored(tmp_path, forker, place), place.everything()
+    ended = found.drill()
+    assert ended.code == 0, ended.said
+    assert "1 proven" in ended.said
+    assert "template.load ok" in events_of(found)
+    assert "on a copy restored from backup" in ended.said
+    assert "shop.dump" in ended.said
+    [report] = tmp_path.glob("reports/2*/report.html")
+    assert "shop.dump (custom, " in report.read_text()
+    assert place.everything() == before
+
+
 DRILLS: dict[str, Callable[..., Staged]] = {
     "a clone": staged,
+    "a backup": restored,
     "in place": partial(staged, touch="in-place", database=ALLOWED),
     "stacks": stacks,
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rollproof.evidence.compatibility import CompatibilityTable
+from rollproof.evidence.copies import WorkingCopy
 from rollproof.evidence.standing.earlier import Earlier
 from rollproof.model.fingerprint import Difference
 from rollproof.model.json import JsonObject
@@ -257,6 +258,7 @@ class RunFacts:
         language: code of the language that the run's reports are in.
         picked: options by which whoever ran it left scenarios out.
         override: why it was started though its plan forbade that; empty when nobody said so.
+        copies: what was worked on where it was a copy of something that was there before the run.
         parts: how many parts of a run that was split are here, and of how many; None when it was whole.
     """
 
@@ -285,6 +287,7 @@ class RunFacts:
     picked: tuple[str, ...] = ()
     override: str = ""
     parts: tuple[int, int] | None = None
+    copies: tuple[WorkingCopy, ...] = ()
 
     @property
     def seal_said(self) -> str:

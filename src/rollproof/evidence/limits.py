@@ -74,6 +74,9 @@ def _differences(summary: RunSummary) -> Iterator[Limit]:
             if relied.how != "holds":
                 kind = "stand_in" if relied.how == _STAND_IN else "unlike"
                 yield Limit(kind, relied.name, relied.found)
+    for copy in summary.facts.copies:
+        if copy.but:
+            yield Limit("copy", copy.what, copy.but)
     for system, lines in summary.facts.differences.items():
         for line in lines:
             yield Limit("declared", system, line)

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from rollproof.evidence import reading
 from rollproof.evidence.acts import since
+from rollproof.evidence.copies import copies_of
 from rollproof.evidence.facts import JournalHead, Objectives, RunFacts, RunSummary, ScenarioSummary
 from rollproof.evidence.scenario import summarise_scenario
 from rollproof.evidence.standing.earlier import earlier_of
@@ -155,6 +156,7 @@ def _facts(history: History) -> RunFacts:
         command=_command(data),
         versions=_named(reading.mapping(data, "versions")),
         environment_facts=_environment_facts(history),
+        copies=copies_of(history),
         objectives={name: asked for one in began for name, asked in _objectives(one.data).items()},
         operator=reading.text(data, "operator"),
         key=reading.text(reading.mapping(data, "seal"), "keyid"),
@@ -249,6 +251,8 @@ def _environment_facts(history: History) -> dict[str, str]:
     facts: dict[str, str] = {}
     for event in history.all("environment.opened"):
         facts |= _named(reading.mapping(event.data, "facts"))
+    if copies := copies_of(history):
+        facts["worked on"] = "; ".join(one.what for one in copies)
     return facts
 
 

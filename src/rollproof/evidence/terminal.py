@@ -109,6 +109,7 @@ class _Closing:
         lines = [Text(headline(summary.counts, finished=summary.finished), style="bold")]
         told = [f"{many} {outcome.value}" for outcome, many in summary.counts.items() if many]
         lines += [Text(", ".join(told))] if told else []
+        lines += [write.text(f"on {copy.what}") for copy in summary.facts.copies[:3]]
         lines += [write.text(problem, style="bold yellow") for problem in summary.problems[:5]]
         if len(summary.problems) > 5:
             lines.append(Text(f"and {len(summary.problems) - 5} more problems, see the report"))

@@ -151,6 +151,7 @@ class ClusterCopy:
         taken = facts.cluster.taken
         return {
             "name": name,
+            "sources": [facts.cluster.snapshot or facts.cluster.name],
             "host": target.host,
             "port": target.port,
             "system_identifier": server.system_identifier,
