@@ -5,22 +5,27 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from stack_support import client, make_drill, parameter, stack_of, template, write
 
 import rollproof.components.healers  # noqa: F401  they register themselves
 from rollproof.components.aws import stack_undo
 from rollproof.components.aws.cloud import Cloud
-from rollproof.components.aws.releases import DeployRelease
+from rollproof.components.aws.releases import Deployments, DeployRelease
 from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
 from rollproof.environments.embedded import EmbeddedEnvironment
+from rollproof.environments.staging.leftovers import stacks_kept
+from rollproof.errors import PreconditionNotMet
 
 pytestmark = pytest.mark.slow  # whole systems deployed for each test; the drills do so as well
 
+KILLED = "20200101T000000Z-abcdef"
 SECRET = "a-password-in-a-parameter"  # noqa: S105
 
 
@@ -65,6 +70,56 @@ def test_a_stack_gets_template_parameters_and_tags_back(session: DrillSession, t
     assert drill.heal() == []
     assert level(drill) == SECRET
     assert stack_of(drill, "shop")["Tags"] == tags
+
+
+def test_a_stack_that_is_deployed_twice_gets_back_what_it_was_before_the_first_time(
+    session: DrillSession, tmp_path: Path
+) -> None:
+    drill = in_use(session, tmp_path)
+    body = template(Level=parameter(SECRET, Name="level"))
+    client(drill).create_stack(StackName="shop", TemplateBody=json.dumps(body))
+    drill.require(DeployRelease("previous"))
+    drill.require(DeployRelease("current"))
+    assert level(drill) == "2"
+    assert drill.heal() == []
+    assert level(drill) == SECRET
+    assert kept(drill) == []
+
+
+def test_what_a_killed_run_has_left_is_not_taken_for_what_was_there_before(
+    session: DrillSession, tmp_path: Path
+) -> None:
+    """Whose journal is lost: its lock has expired, and the next run begins on what it left."""
+    drill = in_use(session, tmp_path)
+    body = template(Level=parameter(SECRET, Name="level"))
+    client(drill).create_stack(StackName="shop", TemplateBody=json.dumps(body))
+    drill.require(DeployRelease("current"))
+    [key] = kept(drill)
+    s3, bucket = client(drill, "s3"), drill.use(Deployments).packager.bucket
+    theirs = key.replace(f"before/{session.run}/", f"before/{KILLED}/")
+    s3.copy_object(Bucket=bucket, Key=theirs, CopySource={"Bucket": bucket, "Key": key})
+    stack_undo._KEPT.clear()
+    with pytest.raises(PreconditionNotMet, match=f"run {KILLED} has left"):
+        drill.require(DeployRelease("previous"))
+    aws = drill.use(Cloud).aws
+    old = list(stacks_kept(aws, older=timedelta(0)))
+    [left] = [one for one in old if one.run == KILLED]
+    assert (left.kind, left.name) == ("before", "shop")
+    left.remove()
+    assert level(drill) == SECRET
+    assert kept(drill) == [key]
+    assert drill.heal() == []
+    assert kept(drill) == []
+
+
+def kept(drill: Drill) -> list[str]:
+    """What is kept in the account of how stacks were."""
+    deployments = drill.use(Deployments)
+    try:
+        found = client(drill, "s3").list_objects_v2(Bucket=deployments.packager.bucket, Prefix="before/")
+    except ClientError:
+        return []
+    return [item["Key"] for item in found.get("Contents", ())]
 
 
 def test_a_stack_that_was_not_there_is_gone_again(session: DrillSession, tmp_path: Path) -> None:

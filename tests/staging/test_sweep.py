@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rollproof.environments.staging.dynamo import RowLock
 from rollproof.environments.staging.leftovers import DATABASE as NAME
 from rollproof.environments.staging.leftovers import Leftover, run_of_name
 from rollproof.environments.staging.lock import SessionLock
+from rollproof.environments.staging.trials import trials_left
 
 OLD = "20200101T000000Z-0a1b2c"
 OLD_NAME = "rollproof_20200101t000000z_0a1b2c_ffff_at001_001"
@@ -157,6 +159,32 @@ def test_stacks_are_found_by_their_tags(system: Path, place: StandIn) -> None:
     finally:
         for name in ("left", "young", "others"):
             client.delete_stack(StackName=f"sweep-{name}")
+
+
+def test_what_killed_experiments_left_is_known_by_its_name(place: StandIn) -> None:
+    assert place.aws is not None
+    aws = clients_of(place.aws.url, place.aws.region)
+    iam, s3 = aws.client("iam"), aws.client("s3")
+    left, alike = f"rollproof-{'a1' * 4}", "rollproof-drill-role"
+    bucket = f"{left}-{place.aws.account}"
+    allow = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [allow]}
+    for name in (left, alike):
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(policy))
+    iam.put_role_policy(RoleName=left, PolicyName=left, PolicyDocument=json.dumps(policy))
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="old.zip", Body=b"")
+    try:
+        now, young = datetime.now(UTC), list(trials_left(aws, older=timedelta(hours=1)))
+        assert all(one.why_not(now, ()) for one in young)
+        found = {one.name: one for one in trials_left(aws, older=timedelta(0))}
+        assert {left, bucket} <= found.keys()
+        assert alike not in found
+        for name in (left, bucket):
+            found[name].remove()
+        assert {left, bucket}.isdisjoint(one.name for one in trials_left(aws, older=timedelta(0)))
+    finally:
+        iam.delete_role(RoleName=alike)
 
 
 def test_rows_of_locks_whose_time_is_up_are_removed(system: Path, place: StandIn) -> None:

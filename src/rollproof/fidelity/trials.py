@@ -59,10 +59,11 @@ def trial_function(aws: Aws, name: str, code: str, **variables: str) -> Iterator
         finally:
             functions.delete_function(FunctionName=name)
     finally:
-        _remove_role(iam, name)
+        remove_role(iam, name)
 
 
-def _remove_role(iam: Any, name: str) -> None:
+def remove_role(iam: Any, name: str) -> None:
+    """With its one policy, if it has got that already."""
     with suppress(iam.exceptions.NoSuchEntityException):
         iam.delete_role_policy(RoleName=name, PolicyName=name)
     iam.delete_role(RoleName=name)

@@ -37,6 +37,8 @@ REMEDIES = {
     "UPDATE_ROLLBACK_FAILED": "continue rolling it back, skipping resources that cannot be restored",
 }
 """What a stack needs before it can be deployed to (CloudFormation User Guide, stack status codes)."""
+CHANGE_SET = "rollproof-"
+"""How the names of change sets begin that drills make."""
 BODY_BYTES = 51_200
 """of a template that may be sent in the call itself (CloudFormation quotas)"""
 NESTED = "AWS::CloudFormation::Stack"
@@ -192,7 +194,7 @@ def deploy(
     started = time.monotonic()
     status = expect_settled(cloud, source.name)
     change = "created" if status in TO_CREATE else "updated"
-    token = f"rollproof-{secrets.token_hex(8)}"
+    token = f"{CHANGE_SET}{secrets.token_hex(8)}"
     name = _change_set(cloud, source, reference, parameters, change=change, token=token)
     if name is None:
         return Operation(source.name, "unchanged", status, time.monotonic() - started)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rollproof.components.aws import stack as stacks
 from rollproof.components.aws.buckets import owed
-from rollproof.components.aws.clients import Aws, calling, verified_aws
+from rollproof.components.aws.clients import Aws, calling, code_of, verified_aws
 from rollproof.components.aws.cloud import Cloud
 from rollproof.drill.healing import healer
-from rollproof.errors import AttemptFailed, RollproofError
+from rollproof.errors import AttemptFailed, PreconditionNotMet, RollproofError
 from rollproof.model.json import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
 
 HERE: dict[str, Cloud] = {}
 """Accounts that a drill of this process works in, by their numbers: where a healer gets credentials."""
+_KEPT: set[tuple[str, str]] = set()
+"""Stacks, by account and name, of which an act of this process has said what they were before the drill."""
+BEFORE = "before/"
+"""Where in the bucket that is kept: `before/RUN/…/STACK.json`, until the stack is put back."""
+ALREADY = "an earlier act says what it was"
 LIMIT = 1800.0
 FAULT = "RollproofFails"
 """Logical name of the resource that a drill lets fail; faults/stacks.py makes it."""
@@ -38,20 +46,70 @@ def undo_stacks(cloud: Cloud, packager: Packager, names: Sequence[str]) -> JsonO
         return None
     HERE[cloud.endpoint.account] = cloud
     items: list[Json] = [_as_it_is(cloud, packager, name) for name in names]
+    _KEPT.update((cloud.endpoint.account, name) for name in names)  # all of them: else nothing is announced
     return {"kind": "aws.stacks", "account": cloud.endpoint.account, "items": items}
 
 
 def _as_it_is(cloud: Cloud, packager: Packager, name: str) -> dict[str, Json]:
+    """Only before the first act on a stack: what a later one finds there is the drill's own."""
+    if (cloud.endpoint.account, name) in _KEPT:
+        return {"name": name, "found": ALREADY}
     said = stacks.describe(cloud, name)
     if not said or said["StackStatus"] in EMPTY:
         return {"name": name}
+    run = cloud.drill.recorder.journal.run
+    _expect_nothing_kept(cloud, packager.bucket, name, run)
     with calling("reading the template of a stack", where=name):
         body = cloud.client("cloudformation").get_template(StackName=name)["TemplateBody"]
     template = body if isinstance(body, str) else json.dumps(body)
     kept = {"template": template, "parameters": said.get("Parameters", []), "tags": said.get("Tags", [])}
-    key = f"before/{name}.json"
+    key = f"{BEFORE}{run}/{secrets.token_hex(3)}/{name}.json"
     packager.put(packager.bucket, key, json.dumps(kept).encode())
     return {"name": name, "bucket": packager.bucket, "key": key}
+
+
+def _expect_nothing_kept(cloud: Cloud, bucket: str, name: str, run: str) -> None:
+    """Raises PreconditionNotMet while it is still kept how the stack was before a run that was killed."""
+    for item in kept_in(cloud, bucket):
+        if item.stack == name and item.run != run:
+            raise PreconditionNotMet(
+                f"run {item.run} has left the stack as it is now",
+                doing="keeping what a stack is before the drill",
+                where=name,
+                remedy="run `rollproof heal` where its journal is; if that is lost, `rollproof sweep --yes`",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptStack:
+    """What a stack was before a run, as it is kept in the account until it is put back."""
+
+    run: str
+    stack: str
+    bucket: str
+    key: str
+    since: datetime
+
+    @property
+    def undo(self) -> dict[str, Json]:
+        return {"name": self.stack, "bucket": self.bucket, "key": self.key}
+
+
+def kept_in(cloud: Cloud | Aws, bucket: str) -> Iterator[KeptStack]:
+    """Everything of the kind in a bucket; nothing where there is no bucket."""
+    try:
+        with calling("looking for what stacks were before a drill", where=bucket):
+            pages = cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=BEFORE)
+            items = [item for page in pages for item in page.get("Contents", ())]
+    except AttemptFailed as error:
+        if code_of(error) in ("NoSuchBucket", "404"):
+            return
+        raise
+    for item in items:
+        run, _, rest = str(item["Key"]).removeprefix(BEFORE).partition("/")
+        _, _, name = rest.partition("/")
+        if name.endswith(".json"):
+            yield KeptStack(run, name.removesuffix(".json"), bucket, str(item["Key"]), item["LastModified"])
 
 
 @healer("aws.stacks")
@@ -69,8 +127,10 @@ def put_back(undo: JsonObject) -> str:
     assert isinstance(items, list)
     for item in reversed(items):
         assert isinstance(item, Mapping)
-        with owed(account, str(item["name"])):
-            _put_one_back(cloud, item)
+        if item.get("found") != ALREADY:
+            with owed(account, str(item["name"])):
+                _put_one_back(cloud, item)
+            _KEPT.discard((account, str(item["name"])))
     return f"{len(items)} stacks as they were"
 
 
@@ -120,6 +180,9 @@ def _restore(cloud: Cloud | Aws, name: str, item: Mapping[str, Json], *, there: 
         if "No updates are to be performed" not in error.found:
             raise
     _expect(stacks.wait_until_settled(cloud, name, limit=LIMIT), name, *stacks.TO_UPDATE)
+    with calling("forgetting what a stack was before the drill", where=name):
+        for key in (place["Key"], f"{place['Key']}.template"):
+            cloud.client("s3").delete_object(Bucket=place["Bucket"], Key=key)
 
 
 def _body(cloud: Cloud | Aws, template: str, place: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rollproof.components.aws.clients import Aws
     from rollproof.environments.base import PostgresServer
     from rollproof.environments.staging.dynamo import RowLock
+    from rollproof.model.json import JsonObject
 
 DATABASE = re.compile(r"rollproof_(\d{8}t\d{6}z)_([0-9a-f]{6})_[0-9a-f]{4}_(\w+?)_\d+")
 """Names of a drill's databases: when its run began, the run, a worker's part of it, what it is."""
@@ -173,7 +174,7 @@ def _bound(remove: Callable[[Aws, str], None] | None, aws: Aws, arn: str) -> Cal
     return lambda: remove(aws, arn) if remove else None
 
 
-def _remove_function(aws: Aws, arn: str) -> None:
+def remove_function(aws: Aws, arn: str) -> None:
     _call(aws, "lambda", "delete_function", FunctionName=arn)
 
 
@@ -192,7 +193,7 @@ def _remove_of_cluster(aws: Aws, arn: str) -> None:
 
 
 _REMOVERS: dict[str, Callable[[Aws, str], None]] = {
-    "lambda": _remove_function,
+    "lambda": remove_function,
     "dynamodb": _remove_table,
     "rds": _remove_of_cluster,
 }
@@ -205,12 +206,43 @@ def _call(aws: Aws, service: str, operation: str, **params: Any) -> None:
         getattr(aws.client(service), operation)(**params)
 
 
+def bucket_of(aws: Aws) -> str:
+    """The bucket for files of releases; see components/aws/packaging.py."""
+    return f"rollproof-{aws.endpoint.account}-{aws.endpoint.region}"
+
+
+def stacks_kept(aws: Aws, *, older: timedelta) -> Iterator[Leftover]:
+    """Stacks that a killed run has changed: what they were before is kept in the account, and is put back.
+
+    Not where somebody has deployed the stack since: that is what they want it to be.
+    """
+    from rollproof.components.aws import stack as stacks
+    from rollproof.components.aws.stack_undo import kept_in
+
+    for item in kept_in(aws, bucket_of(aws)):
+        change_set = str(stacks.describe(aws, item.stack).get("ChangeSetId", ""))
+        by_others = change_set and f"/{stacks.CHANGE_SET}" not in change_set
+        stays = f"somebody has deployed it since; else delete {item.key}" if by_others else ""
+        undo: JsonObject = {"account": aws.endpoint.account, "items": [item.undo]}
+        yield Leftover("before", item.stack, item.run, item.since + older, _back(aws, undo), stays)
+
+
+def _back(aws: Aws, undo: JsonObject) -> Callable[[], None]:
+    from rollproof.components.aws.stack_undo import put_back
+    from rollproof.environments.access import remember
+
+    def back() -> None:
+        remember(endpoint=aws.endpoint)
+        put_back(undo)
+
+    return back
+
+
 def bucket_left(aws: Aws, *, older: timedelta) -> Iterator[Leftover]:
-    """The bucket for files of releases. While it says what stacks were before a drill, it stays."""
-    from rollproof.components.aws.buckets import remove_bucket, undo_bucket
+    """The bucket for files of releases; it goes once nothing in it says what a stack was before a drill."""
     from rollproof.components.aws.clients import calling, code_of
 
-    name = f"rollproof-{aws.endpoint.account}-{aws.endpoint.region}"
+    name = bucket_of(aws)
     try:
         with calling("looking for the bucket of releases", where=name):
             pages = list(aws.client("s3").get_paginator("list_objects_v2").paginate(Bucket=name))
@@ -218,14 +250,23 @@ def bucket_left(aws: Aws, *, older: timedelta) -> Iterator[Leftover]:
         if code_of(error) in ("NoSuchBucket", "404"):
             return
         raise
-    files = [item for page in pages for item in page.get("Contents", ())]
-    before = sorted(item["Key"] for item in files if item["Key"].startswith("before/"))
-    stays = f"it says what stacks were before a drill: {', '.join(before[:5])}" if before else ""
-    newest = max((item["LastModified"] for item in files), default=None)
+    newest = max((item["LastModified"] for page in pages for item in page.get("Contents", ())), default=None)
     expires = newest + older if newest else None
-    yield Leftover(
-        "bucket", name, "", expires, lambda: _quietly(remove_bucket(undo_bucket(aws, name))), stays
-    )
+    yield Leftover("bucket", name, "", expires, partial(remove_old_bucket, aws, name))
+
+
+def remove_old_bucket(aws: Aws, name: str) -> None:
+    from rollproof.components.aws.buckets import remove_bucket, undo_bucket
+    from rollproof.components.aws.stack_undo import kept_in
+
+    if kept := sorted({item.stack for item in kept_in(aws, name)}):
+        raise AttemptFailed(
+            f"it says what stacks were before a drill: {', '.join(kept[:5])}",
+            doing="removing a bucket that a drill had made",
+            where=name,
+            remedy="put them back first: `rollproof heal`, or a sweep when they are old enough",
+        )
+    remove_bucket(undo_bucket(aws, name))
 
 
 def rows_left(aws: Aws, table: str) -> Iterator[Leftover]:

@@ -26,9 +26,11 @@ from rollproof.environments.staging.leftovers import (
     databases_left,
     resources_left,
     rows_left,
+    stacks_kept,
     stacks_left,
 )
 from rollproof.environments.staging.lock import MAINTENANCE, Holder, SystemLock, holders, me, of_row
+from rollproof.environments.staging.trials import trials_left
 from rollproof.errors import SystemFileError
 from rollproof.journal import Journal, Recorder
 from rollproof.model.json import Json
@@ -135,6 +137,8 @@ class Place:
             if self._copies_clusters:
                 yield from clusters_left(aws)
             yield from resources_left(aws, but=("rds",) if self._copies_clusters else ())
+            yield from trials_left(aws, older=older)
+            yield from stacks_kept(aws, older=older)
             yield from bucket_left(aws, older=older)
         if self.server is not None:
             yield from databases_left(self.server, older=older)
