@@ -76,7 +76,7 @@ def _aws(system: System, verified: Verified) -> Iterator[Touched]:
         for name in entries:
             yield Touched(kind, _fill(name, values), _HOW[kind])
     if system.release:
-        bucket = f"rollproof-releases-{values['account']}-{values['region']}"
+        bucket = f"rollproof-{values['account']}-{values['region']}"
         yield Touched("bucket", bucket, "made for the files of releases, where there is none")
 
 
