@@ -24,7 +24,9 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
                 raise
             from rich.console import Console
 
-            said = f"error: {error}"
+            from rollproof.journal.redaction import cut_all
+
+            said = cut_all(f"error: {error}")
             Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
             sys.exit(error.exit_code)
 

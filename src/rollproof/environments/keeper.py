@@ -27,6 +27,7 @@ import psutil
 from rollproof.environments import keeper_program
 from rollproof.environments.keeper_program import may_remove, remove_folder
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable
+from rollproof.journal.redaction import cut_all
 from rollproof.waiting import eventually
 
 MARKER = "ROLLPROOF_KEPT_FOR"
@@ -231,16 +232,21 @@ class Keeper:
         return self.exit_code
 
     def log_tail(self, lines: int = 20) -> str:
-        """The last lines of the log, at most 8 KB of them; empty when there is none."""
+        """The last lines of the log, at most 8 KB of them; empty when there is none.
+
+        Cut before they are shortened: half a number or half a key is not recognised any more.
+        """
         if self.spec.log is None:
             return ""
         try:
             with self.spec.log.open("rb") as file:
-                file.seek(max(0, self.spec.log.stat().st_size - 8192))
+                begin = max(0, self.spec.log.stat().st_size - 8192)
+                file.seek(begin)
                 body = file.read().decode(errors="replace")
         except OSError:
             return ""
-        return "\n".join(body.splitlines()[-lines:])
+        whole = body.partition("\n")[2] if begin and "\n" in body else body
+        return "\n".join(cut_all(whole).splitlines()[-lines:])
 
     def stop(self) -> Ended:
         """Ends the program and the keeper and removes the folders. Safe to call again, and after a fork.

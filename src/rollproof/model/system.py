@@ -5,7 +5,7 @@ These models are the edge: reading and explaining mistakes is `rollproof.model.s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -316,6 +316,10 @@ class System(Spec):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"service {key!r} has two endpoints called {twice[0]!r}, traffic included")
         return self
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, object]]:
+        """Its name alone: pytest and Allure show the values of parameters, and variables may be secret."""
+        yield "name", self.system.name
 
     @property
     def name(self) -> str:

@@ -22,10 +22,19 @@ _SECRET_NAME = re.compile(
     r"(?!_encryption)[\w.-]*(?: for role .*)?\Z"
 )
 _ASSIGNED = re.compile(r"([\w.\"-]{1,128})=(.+)\Z", re.DOTALL)
-_SETTING = re.compile(rb"(?i)\"(?:setting|variable|settings)\"")
 _VALUES = ("value", "before", "after")
 _NUMERAL = re.compile(r"-?\d{1,40}")
-_ROLE = re.compile(r"(?i)(\bpassword\s+(?:E|U&)?)('(?:[^'\\]|\\.|'')*')")
+_WORDS = re.compile(rb"(?i)passw|pwd|passphrase|secret|token|api[_-]?key|\"settings?\"|\"variable\"")
+_MOST_SEEN = 50_000
+_QUOTED = r"(?!''\[cut|'\[cut)(?:'{1,2}[^'\\]+'{1,2}|'(?:[^'\\]|\\.|'')*'|\"[^\"\\]+\")"
+_SECRETS = tuple(
+    re.compile(rf"(?i)({words})(?:{_QUOTED})")
+    for words in (
+        r"\bpassword\s+(?:E|U&)?",
+        r"\b[\w-]{0,40}(?:password|passwd|passphrase|pwd|secret|api[_-]?key|token)[\w-]{0,20}\s{0,3}:?=\s{0,3}",
+    )
+)
+"""Passwords in SQL, in the texts of functions among others: PASSWORD 'x', password := 'x', ''x''"""
 
 
 class Cleaner:
@@ -33,6 +42,7 @@ class Cleaner:
 
     def __init__(self) -> None:
         self._key = secrets.token_bytes(32)
+        self._seen: dict[str, str] = {}
 
     def clean(self, value: Json, body: bytes) -> Json:
         """`value`, whose canonical JSON is `body`, as it may be written."""
@@ -56,6 +66,8 @@ class Cleaner:
     def _field(self, name: str, value: Json, secret: bool) -> Json:
         if secret and name in _VALUES:
             return self._whole(value)
+        if secret and isinstance(value, Mapping):
+            return {key: self._field(key, item, secret=True) for key, item in value.items()}
         numerals = value if isinstance(value, list | tuple) else [value]
         if is_measure(name) and all(isinstance(one, str) and _NUMERAL.fullmatch(one) for one in numerals):
             return value
@@ -70,16 +82,28 @@ class Cleaner:
 
     def _whole(self, value: Json) -> Json:
         """A secret's value. A digest of one is none, and what there is not is no secret."""
+        if isinstance(value, Mapping):
+            return {self._text(name): self._whole(item) for name, item in value.items()}
         if not isinstance(value, str) or not value or value.startswith(("#", "(")):
             return self._walk(value)
         return f"[cut {self._mark(value)}]"
 
     def _text(self, text: str) -> str:
+        """What is the same is looked at once: most of one look at a database is in the next as well."""
+        if text not in self._seen:
+            if len(self._seen) >= _MOST_SEEN:
+                self._seen.clear()
+            self._seen[text] = self._cleaned(text)
+        return self._seen[text]
+
+    def _cleaned(self, text: str) -> str:
         assigned = _ASSIGNED.match(text)
         if assigned and _names_a_secret(assigned.group(1)):
             return f"{assigned.group(1)}={self._whole(assigned.group(2))}"
-        text = _ROLE.sub(lambda found: f"{found.group(1)}'[cut {self._mark(found.group(2))}]'", text)
-        return without(without_known(text, self._mark), mark=self._mark)
+        text = without_known(text, self._mark)
+        for pattern in _SECRETS:
+            text = pattern.sub(lambda found: f"{found.group(1)}[cut {self._mark(found.group())}]", text)
+        return without(text, mark=self._mark)
 
 
 def _names_a_secret(name: Json) -> bool:
@@ -92,6 +116,6 @@ def _suspicious(body: bytes) -> bool:
     return (
         any(not measured(text, hit) for hit in find(text))
         or any(find(one.plain) for one in spellings(text))
-        or bool(_SETTING.search(body) or _ROLE.search(text))
+        or bool(_WORDS.search(body))
         or without_known(text) != text
     )

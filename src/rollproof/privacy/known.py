@@ -29,9 +29,12 @@ _IN_ADDRESS = re.compile(r"://[^\s:/@]*:([^\s\"']+)@")
 _IN_CONNINFO = re.compile(r"(?i)\bpassword=(?:'((?:[^'\\]|\\.)*)'|(\S+))")
 _ESCAPED = re.compile(r"\\(.)")
 _NAMES_ONLY = re.compile(
-    r"(?i)arn:|[/~.]|\{\w*\}\Z|\$|v?\d+(?:\.\d+)+\Z|[a-z]+(?:[-_./:](?:[a-z]+\d{0,2}|\d{1,4}))+\d{0,2}\Z|[a-z]+\d?\Z"
+    r"(?i)v?\d+(?:\.\d+)+\Z|[a-z]+(?:[-_./:](?:[a-z]+\d{0,2}|\d{1,4}))+\d{0,2}\Z|[a-z]+\d?\Z"
 )
-"""What a variable that is called a secret often holds: an ARN, a path, a placeholder, joined words."""
+"""What a variable that is called a secret often holds: joined words, which name one."""
+_MAY_NAME = re.compile(r"(?i)(?:secret|credentials?|dsn|_key)$")
+_ELSEWHERE = re.compile(r"(?i)arn:|[/~.]|\{\w*\}\Z|\$|#")
+"""Where a secret is kept: an ARN, a path, a placeholder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +76,8 @@ def remember(*values: str | None, named: bool = False) -> None:
 def remember_variables(variables: Mapping[str, str]) -> None:
     """The secrets among the variables of a program: by their names, and passwords in addresses."""
     for name, value in variables.items():
-        if _SECRET_VARIABLE.search(name) and "://" not in value:
-            remember(value, named=True)
+        if _SECRET_VARIABLE.search(name) and "://" not in value and not _ELSEWHERE.match(value):
+            remember(value, named=bool(_MAY_NAME.search(name)))
         remember(*passwords_in(value))
 
 
