@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import evidence_stories as stories
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from rollproof.cli import app
 from rollproof.evidence import summarise
 from rollproof.evidence.limits import limits_of
-from rollproof.evidence.recoveries import recoveries
+from rollproof.evidence.recoveries import recoveries, unasked
 from rollproof.evidence.write import REPORTS
 
 
@@ -76,7 +77,26 @@ def test_exceptions_are_what_was_not_proven_and_what_was_not_as_in_production() 
 
 
 def test_recoveries_are_held_against_objectives() -> None:
-    first, second, third = recoveries(whole())
+    first, second = recoveries(whole())
     assert (first.rto_outcome, first.share, first.goal) == ("proven", pytest.approx(0.1328), 100.0)
     assert (second.rto_outcome, second.bar, second.goal) == ("refuted", 100.0, pytest.approx(71.18, abs=0.1))
-    assert (third.rto, third.rto_outcome) == (None, None)
+    assert unasked(whole()) == 1
+
+
+def test_what_a_person_left_out_or_overrode_and_a_missed_objective_are_exceptions() -> None:
+    facts = replace(
+        whole().facts,
+        picked=("-k additive",),
+        override="the board asked",
+        plan={"name": "weekly"},
+        parts=(1, 4),
+    )
+    first = whole().scenarios[0]
+    late = replace(first, objectives=replace(first.objectives, rto_seconds=0.5))
+    found = limits_of(replace(whole(), facts=facts, scenarios=(late,)))
+    assert [(one.kind, one.what, one.why) for one in found][:4] == [
+        ("missed", first.name, "RTO 664 ms, objective 500 ms"),
+        ("picked", "-k additive", ""),
+        ("part", "1 / 4", ""),
+        ("override", "weekly", "the board asked"),
+    ]

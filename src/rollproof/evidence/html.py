@@ -17,7 +17,7 @@ from rollproof.evidence.facts import RunSummary, ScenarioSummary
 from rollproof.evidence.language import Words, words
 from rollproof.evidence.limits import MOST as MOST_LIMITS
 from rollproof.evidence.limits import limits_of
-from rollproof.evidence.recoveries import recoveries
+from rollproof.evidence.recoveries import recoveries, unasked
 from rollproof.evidence.sections import sections_of
 from rollproof.evidence.timeline import incident_chart, waterfall
 from rollproof.evidence.wording import one_line, printable, say_command
@@ -52,7 +52,7 @@ def render_html(summary: RunSummary, language: str = "en") -> str:
             css=Markup(css),  # noqa: S704  our own style sheet
             csp=_policy(css),
             shown=shown_scenarios(summary, MOST_SCENARIOS),
-            limits=limits_of(summary),
+            limits=limits_of(summary, text),
             sections=sections_of(summary, text),
         )
     )
@@ -114,6 +114,7 @@ def _environment(language: str) -> Environment:
         "most_open": MOST_OPEN,
         "outcomes": tuple(Outcome),
         "recoveries": recoveries,
+        "unasked": unasked,
         "short": _short,
         "t": text,
         "waterfall": waterfall,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from rollproof.evidence import reading
 from rollproof.evidence.facts import RunFacts, RunSummary
+from rollproof.evidence.language import Words, words
+from rollproof.evidence.recoveries import recoveries
 from rollproof.model.verdict import Outcome
 
 MOST = 300
@@ -29,21 +31,37 @@ class Limit:
     why: str
 
 
-def limits_of(summary: RunSummary) -> tuple[Limit, ...]:
-    """All exceptions, the gravest first; each once."""
-    return tuple(dict.fromkeys(_limits(summary)))
+def limits_of(summary: RunSummary, t: Words | None = None) -> tuple[Limit, ...]:
+    """All exceptions, the gravest first; each once. English without `t`."""
+    return tuple(dict.fromkeys(_limits(summary, t or words())))
 
 
-def _limits(summary: RunSummary) -> Iterator[Limit]:
+def _limits(summary: RunSummary, t: Words) -> Iterator[Limit]:
     for one in summary.not_proven:
         yield Limit(_OUTCOMES[one.outcome], _named(one.name, one.system, summary), one.reason)
     begun = {one.id for one in summary.scenarios}
     for scenario in summary.facts.planned:
         if scenario not in begun:
             yield Limit("never_begun", scenario, "")
+    yield from _missed(summary, t)
     yield from _chosen(summary.facts)
     yield from _items(summary)
     yield from _differences(summary)
+
+
+def _missed(summary: RunSummary, t: Words) -> Iterator[Limit]:
+    """Objectives that were missed where no check was asked about them: the scenario is proven still."""
+    for one in recoveries(summary):
+        if not one.scenario.outcome.passes:
+            continue
+        name = _named(one.scenario.name, one.scenario.system, summary)
+        for what, outcome, actual, target in (
+            ("RTO", one.rto_outcome, one.rto, one.rto_target),
+            ("RPO", one.rpo_outcome, one.rpo, one.rpo_target),
+        ):
+            if outcome is Outcome.REFUTED and actual is not None and target is not None:
+                said = t("objectives.against", actual=t.duration(actual), target=t.duration(target))
+                yield Limit("missed", name, f"{what} {said}")
 
 
 def _chosen(facts: RunFacts) -> Iterator[Limit]:

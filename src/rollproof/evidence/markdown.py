@@ -131,7 +131,7 @@ def _rto(one: ScenarioSummary, t: Words) -> str:
 def _limits(run: RunSummary, t: Words) -> Iterator[str]:
     """What the table of scenarios does not tell: stand-ins, differences, what was never begun."""
     told = ("refuted", "unknown", "not_proven_here", "not_applicable")
-    found = [one for one in limits_of(run) if one.kind not in told]
+    found = [one for one in limits_of(run, t) if one.kind not in told]
     if not found:
         return
     lines = [

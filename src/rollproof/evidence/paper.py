@@ -14,7 +14,7 @@ from rollproof.evidence.facts import CheckResult, Objectives, RunSummary, Scenar
 from rollproof.evidence.html import say_utc, shown_scenarios, worst_of
 from rollproof.evidence.language import Words
 from rollproof.evidence.limits import limits_of
-from rollproof.evidence.recoveries import Recovery, recoveries
+from rollproof.evidence.recoveries import Recovery, recoveries, unasked
 from rollproof.evidence.sections import Cell, Section, Series, Table, sections_of
 from rollproof.evidence.timeline import Bar, incident_chart
 from rollproof.evidence.wording import one_line
@@ -31,7 +31,7 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
     facts, shown = run.facts, shown_scenarios(run, MOST_SCENARIOS)
     told = [(number, one) for number, one in enumerate(run.scenarios, start=1) if one.checks or one.incidents]
     detailed = worst_of(told, MOST_DETAILED)
-    limits = limits_of(run)
+    limits = limits_of(run, t)
     return {
         "title": f"{t('report.title')} {facts.run}",
         "headline": t.headline(run.counts, finished=run.finished),
@@ -46,6 +46,7 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
         "scenarios": [_row(number, one, t) for number, one in shown],
         "cut": _cut(t, "overview.cut", len(run.scenarios) - len(shown)),
         "recoveries": [_recovery(one, t) for one in recoveries(run)[:MOST_ROWS]],
+        "unasked": t("objectives.unasked", count=t.count(unasked(run), "scenario")) if unasked(run) else "",
         "incidents": [lanes for number, one in detailed for lanes in _incidents(number, one, t)][
             :MOST_DETAILED
         ],

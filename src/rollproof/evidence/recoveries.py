@@ -73,7 +73,7 @@ class Recovery:
 
 
 def recoveries(summary: RunSummary) -> tuple[Recovery, ...]:
-    """Scenarios in which something was to recover, in the order of the run."""
+    """Scenarios whose recovery was measured or asked for, in the order of the run."""
     return tuple(
         Recovery(
             number,
@@ -84,5 +84,16 @@ def recoveries(summary: RunSummary) -> tuple[Recovery, ...]:
             one.objectives.rpo_seconds,
         )
         for number, one in enumerate(summary.scenarios, start=1)
-        if one.incidents or one.rpo_seconds is not None
+        if _measured(one)
     )
+
+
+def _measured(one: ScenarioSummary) -> bool:
+    """Whether a time or a point was measured, or was asked for and never came."""
+    recovered = one.rto_seconds is not None or one.recovery_claimed
+    return one.rpo_seconds is not None or (bool(one.incidents) and recovered)
+
+
+def unasked(summary: RunSummary) -> int:
+    """Scenarios with a fault in which no recovery was asked for, nor measured."""
+    return sum(bool(one.incidents) and not _measured(one) for one in summary.scenarios)
