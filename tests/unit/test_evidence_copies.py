@@ -2,87 +2,87 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
 
 from histories import Story
 
+from rollproof.environments.staging import said
 from rollproof.evidence import as_text, closing_panel, render_verdicts, summarise
 from rollproof.evidence.copies import copies_of
 from rollproof.evidence.limits import limits_of
 from rollproof.journal import Kind
 
-LOADED: dict[str, Any] = {
-    "name": "s3://kept/shop/2026-11-22.dump",
-    "bytes": 3_100_000,
-    "digest": "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-    "facts": {
-        "format": "custom",
-        "taken": "2026-11-22T03:00:00+00:00",
-        "age_seconds": 54_042.5,
-        "marked production": False,
-    },
-    "rows": 52,
-    "left_out": [],
-    "count": 0,
-}
-WHAT = (
-    "a copy restored from backup s3://kept/shop/2026-11-22.dump (custom, 3.1 MB, sha256:0123456789ab…)"
-    " of 2026-11-22 03:00 UTC"
+TAKEN = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+WHAT = said.restored(
+    "s3://kept/shop.dump", form="custom", size=3_100_000, digest=f"sha256:{'0123' * 16}", taken=TAKEN
 )
-
-
-def loaded(**more: Any) -> Story:
-    story = Story()
-    story.act("template.load", **{**LOADED, **more})
-    return story
+BUT = said.rows_of(TAKEN, 54_042.5, 52, (), marked=False)
 
 
 def test_a_copy_of_a_backup_is_named_with_its_age_and_its_rows() -> None:
-    [copy] = copies_of(loaded().history)
-    assert copy.what == WHAT
-    assert copy.but == "the rows are those of 2026-11-22 03:00 UTC, 15 h before: 52 rows"
+    assert WHAT == (
+        "a copy restored from backup s3://kept/shop.dump (custom, 3,100,000 bytes, sha256:012301230123…)"
+        " of 2026-11-22 03:00 UTC"
+    )
+    assert BUT == "the rows are those of 2026-11-22 03:00 UTC, 15 h before: 52 in all"
 
 
 def test_what_a_backup_lacks_is_said() -> None:
-    facts = {**LOADED["facts"], "marked production": True}
-    [copy] = copies_of(loaded(left_out=["shop.audit"], count=1, facts=facts).history)
-    assert "the backup was taken without the rows of 1 table: shop.audit" in copy.but
-    assert copy.but.endswith("it bears production's mark")
+    text = said.rows_of(TAKEN, 5, 1, ["shop.audit"], marked=True)
+    assert "less than a minute before: 1 in all" in text
+    assert "taken without the rows of shop.audit (1 in all)" in text
+    assert text.endswith("it bears production's mark")
+    assert said.rows_of(TAKEN, 61, 1, list("abcdefg"), marked=False).endswith("a, b, c, d, e, … (7 in all)")
 
 
 def test_workers_that_restore_the_same_backup_say_it_once() -> None:
-    story = loaded()
-    later = {**LOADED["facts"], "age_seconds": 54_043.9}
-    story.act("template.load", **{**LOADED, "facts": later})
+    story = Story()
+    for age in (54_042.5, 54_043.9):
+        but = said.rows_of(TAKEN, age, 52, (), marked=False)
+        story.act("template.load", found=WHAT, reason=but)
     assert len(copies_of(story.history)) == 1
 
 
 def test_a_copy_that_was_not_made_is_not_spoken_of() -> None:
     story = Story()
-    story.act("template.load", Kind.FAIL, **LOADED)
+    story.act("template.load", Kind.FAIL, found="it is empty")
     story.act("cluster.clone", None)
     assert copies_of(story.history) == ()
 
 
 def test_a_cluster_is_named_and_not_the_databases_in_it() -> None:
     story = Story()
-    story.act("cluster.clone", sources=["shop-staging"], facts={})
-    story.act("template.clone")
+    story.act("cluster.clone", found=said.cluster("shop-staging", TAKEN), reason="")
+    story.act("template.clone", found=said.cloned("shop", "template", TAKEN))
     [copy] = copies_of(story.history)
-    assert copy.what.startswith("a clone of Aurora cluster shop-staging, made at")
+    assert copy.what == "a clone of Aurora cluster shop-staging, made at 2026-11-22 03:00 UTC"
     assert copy.but == ""
-    story = Story()
-    taken = {"taken": "2026-11-22T03:00:00+00:00"}
-    story.act("cluster.clone", sources=["rds:shop-2026-11-22-03-00"], facts=taken)
-    [copy] = copies_of(story.history)
-    assert copy.what == "a cluster restored from snapshot rds:shop-2026-11-22-03-00 of 2026-11-22 03:00 UTC"
-    assert copy.but == "the rows are those of 2026-11-22 03:00 UTC"
+
+
+def test_a_clone_is_named_as_what_it_is() -> None:
+    assert (
+        said.cloned("shop", "dump", TAKEN)
+        == "a clone of database shop, made by pg_dump at 2026-11-22 03:00 UTC"
+    )
+    assert said.from_snapshot("shop", "rds:shop-1", TAKEN).endswith(
+        "its snapshot rds:shop-1 of 2026-11-22 03:00 UTC"
+    )
 
 
 def test_every_report_says_it() -> None:
     """The terminal and the facts of the environment, which all others show, and the exceptions."""
-    summary = summarise(loaded().history)
+    story = Story()
+    story.act("template.load", found=WHAT, reason=BUT)
+    summary = summarise(story.history)
     assert summary.facts.environment_facts["worked on"] == WHAT
     assert WHAT[:60] in " ".join(as_text(closing_panel(summary), width=300).split())
     assert WHAT.encode()[:60] in render_verdicts(summary)
-    assert [(one.kind, one.what) for one in limits_of(summary)] == [("copy", WHAT)]
+    assert [(one.kind, one.what, one.why) for one in limits_of(summary)] == [("copy", WHAT, BUT)]
+
+
+def test_a_clone_of_the_place_itself_is_no_exception() -> None:
+    story = Story()
+    story.act("template.clone", found=said.cloned("shop", "template", TAKEN))
+    summary = summarise(story.history)
+    assert "a clone of database shop" in summary.facts.environment_facts["worked on"]
+    assert limits_of(summary) == ()

@@ -29,6 +29,7 @@ from rollproof.components.postgres.cloning import clone_database
 from rollproof.components.postgres.queries import query
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
+from rollproof.environments.staging import said
 from rollproof.errors import (
     AttemptFailed,
     EnvironmentUnavailable,
@@ -154,7 +155,7 @@ class Templates:
                 count = self._release_of(name, found)
                 self._keep(name)
                 rows = sum(table.digest.rows for table in self._kept[name].tables)
-                result.update({**restored.said(now=datetime.now(UTC)), "migrations": count, "rows": rows})
+                result.update({**restored.said(rows=rows, now=datetime.now(UTC)), "migrations": count})
             self._expect_room(name)
         self._templates[count] = name
         return count
@@ -216,7 +217,8 @@ class Templates:
         data: dict[str, Json] = {"database": name, "count": count, "undo": undo_database(self.server, name)}
         scratch = self.session.open(self.system).scratch
         with self.session.recorder.acting("template.clone", data) as result, self._gone_if_it_fails(name):
-            result["kind"] = clone_database(self.server, source, name, scratch=scratch)
+            how = clone_database(self.server, source, name, scratch=scratch)
+            result.update({"kind": how, "found": said.cloned(source, how, datetime.now(UTC))})
             self.expect_listed(name, self.history.migrations[:count])
             self._keep(name)
         self._expect_room(name)

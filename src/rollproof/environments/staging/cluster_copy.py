@@ -6,10 +6,12 @@ import secrets
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rollproof.environments.access import remember
 from rollproof.environments.base import AwsEndpoint, PostgresServer
+from rollproof.environments.staging import said
 from rollproof.environments.staging.database import look_at, server_of
 from rollproof.environments.staging.facts import ServerFacts
 from rollproof.environments.staging.guard import Verified, refused
@@ -77,13 +79,13 @@ class ClusterCopy:
         assert facts.cluster is not None
         run = self.recorder.journal.run
         name = f"rollproof-{run.lower()}-{secrets.token_hex(2)}"
-        said: dict[str, Json] = {
+        announced: dict[str, Json] = {
             "name": name,
             "kind": declared.take,
             "sources": [facts.cluster.snapshot or declared.cluster],
             "undo": undo_cluster(aws, name, run=run, limit=declared.limit),
         }
-        with self.recorder.acting("cluster.clone", said) as result:
+        with self.recorder.acting("cluster.clone", announced) as result:
             target = self._copied(aws, name, run)
             server = self._look(target)
             if found := judged_copy(facts, target, server, self.verified.allowed):
@@ -148,8 +150,12 @@ class ClusterCopy:
     def _said(self, name: str, target: Target, server: ServerFacts) -> dict[str, Json]:
         facts = self.verified.facts
         assert facts.cluster is not None
-        taken = facts.cluster.taken
+        source, taken = facts.cluster.name, facts.cluster.taken
+        clone = said.cluster(source, datetime.now(UTC))
+        what = said.from_snapshot(source, facts.cluster.snapshot, taken) if taken else clone
         return {
+            "found": what,
+            "reason": f"the rows are those of {said.moment(taken)}" if taken else "",
             "name": name,
             "sources": [facts.cluster.snapshot or facts.cluster.name],
             "host": target.host,

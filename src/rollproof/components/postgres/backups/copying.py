@@ -18,6 +18,7 @@ from rollproof.components.postgres.backups.found import Found, newest_backup, un
 from rollproof.components.postgres.backups.restoring import Table, left_out, look_through, restore
 from rollproof.drill.session import DrillSession
 from rollproof.environments.base import PostgresServer
+from rollproof.environments.staging import said
 from rollproof.environments.staging.database import outward_of
 from rollproof.environments.staging.markers import TABLE as MARK
 from rollproof.errors import EnvironmentUnavailable, RollproofError
@@ -70,22 +71,29 @@ class Restored:
     left_out: tuple[Table, ...]
     marked: bool
 
-    def said(self, *, now: datetime) -> dict[str, Json]:
-        """What a journal holds of it."""
-        found, content = self.fetched.found, self.content
-        form = f"{content.form.value}{', gzip' if content.packed else ''}"
+    def said(self, *, rows: int, now: datetime) -> dict[str, Json]:
+        """What a journal holds of it; `rows` came out of it."""
+        found, content, lacking = self.fetched.found, self.content, [str(table) for table in self.left_out]
+        form, digest = (
+            f"{content.form.value}{', gzip' if content.packed else ''}",
+            f"sha256:{self.fetched.sha256}",
+        )
+        taken, age = found.taken, found.age(now)
         return {
+            "found": said.restored(found.name, form=form, size=found.bytes, digest=digest, taken=taken),
+            "reason": said.rows_of(taken, age, rows, lacking, marked=self.marked),
             "name": found.name,
             "bytes": found.bytes,
-            "digest": f"sha256:{self.fetched.sha256}",
+            "rows": rows,
+            "digest": digest,
             "facts": {
                 "format": form,
-                "taken": found.taken.isoformat(timespec="seconds"),
-                "age_seconds": round(found.age(now), 3),
+                "taken": taken.isoformat(timespec="seconds"),
+                "age_seconds": round(age, 3),
                 "marked production": self.marked,
             },
-            "left_out": [str(table) for table in self.left_out[:MOST]],
-            "count": len(self.left_out),
+            "left_out": list(lacking[:MOST]),
+            "count": len(lacking),
         }
 
 
