@@ -146,6 +146,44 @@ def test_five_percent_of_errors_are_refuted_given_enough_samples() -> None:
     assert outcomes(50, make).count(Outcome.REFUTED) >= 48
 
 
+@pytest.mark.parametrize("each", [60, 150])
+def test_more_errors_than_are_borne_are_never_proven_however_few_the_samples(each: int) -> None:
+    """One failure more may be anybody's; from two on it is one way or the other."""
+
+    def make(chance: Random) -> tuple[Watched, Watched]:
+        after = simulated(chance, each=each)
+        series = (simulated(chance, each=each, fails=0.05).series[0], *after.series[1:])
+        return simulated(chance, each=each), replace(after, series=series)
+
+    for seed in range(30):
+        before, after = make(seeded(seed))
+        if after.series[0].failures > 1:
+            assert judge(before, after).outcome is not Outcome.PROVEN
+
+
+def test_single_failures_among_many_answers_do_not_leave_it_open() -> None:
+    def make(chance: Random) -> tuple[Watched, Watched]:
+        return simulated(chance, fails=0.001), simulated(chance, fails=0.001)
+
+    assert outcomes(50, make).count(Outcome.PROVEN) >= 48
+
+
+def test_a_median_beyond_its_limit_is_not_proven_for_want_of_answers() -> None:
+    chance = seeded(3)
+    fast, slow = [0.1] * 16 + [0.5] * 5, [0.25] * 11 + [0.05] * 6 + [0.5] * 4
+    before, after = simulated(chance, targets=1, each=21), simulated(chance, targets=1, each=21)
+
+    def with_latencies(watched: Watched, seconds: list[float]) -> Watched:
+        samples = tuple(
+            replace(one, took_us=int(value * 1e6), cold=False)
+            for one, value in zip(watched.series[0].samples, seconds, strict=True)
+        )
+        return replace(watched, series=(replace(watched.series[0], samples=samples),))
+
+    verdict = judge(with_latencies(before, fast), with_latencies(after, slow), visible_rise=1.0)
+    assert verdict.outcome is not Outcome.PROVEN
+
+
 @given(seed=st.integers(0, 10_000), each=st.integers(0, 19))
 def test_few_samples_prove_nothing(seed: int, each: int) -> None:
     chance = seeded(seed)

@@ -26,6 +26,8 @@ FEWEST = 20
 """Answers of a target below which its 95th percentile is its slowest."""
 IN_A_ROW = 2
 """Samples in a row that it takes to call a target ill, or well again."""
+A_FEW_FAILURES = 2
+"""Failures more than before of which it must be known whether they are chance; one alone may be anybody's."""
 A_FEW_CONNECTIONS = 5
 TAIL_RISE = 0.05
 A_FEW_LINES = 5
@@ -83,8 +85,13 @@ def errors(before: Watched, after: Watched, limits: Limits) -> Iterable[Part]:
     """Shares of failures: of all requests together, and of each target."""
     alpha = ALPHA / (len(before.series) + 1)
     for name, then, now in _rates(before, after):
-        if now.share - then.share > limits.error_rate and chance_of_rise(then, now) < alpha:
-            yield _ill(f"{name}: {_say(then)} failed before, {_say(now)} after")
+        if now.share - then.share <= limits.error_rate:
+            continue
+        said = f"{name}: {_say(then)} failed before, {_say(now)} after"
+        if chance_of_rise(then, now) < alpha:
+            yield _ill(said)
+        elif now.count - then.count >= A_FEW_FAILURES:
+            yield _open(f"{said}: more than is borne, and too few answers to tell that from chance")
     then, now = Rate(before.failures, before.asked), Rate(after.failures, after.asked)
     numbers: dict[str, Json] = {"failed_before": then.count, "failed_after": now.count}
     if then.share > max(limits.error_rate, limits.visible_rise):
@@ -149,7 +156,7 @@ def _latency(target: str, then: Sequence[float], now: Sequence[float], limits: L
     risen = slow_now.share - slow_then.share > TAIL_RISE
     if risen and chance_of_rise(slow_then, slow_now) < alpha:
         return _ill(f"{said}; {_say(slow_now)} took longer than {_ms(most)}, {_say(slow_then)} before")
-    if p95 > most:
+    if p95 > most or typical > most_typical:
         return _open(f"{said}: too few answers to tell that from chance")
     doubled = [max(2 * value, value + limits.noise_seconds) for value in then]
     if not slowdown_would_show(then, doubled, afterwards=len(now), alpha=alpha):
