@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg import Connection, sql
+from psycopg.rows import tuple_row
 
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, MigrationError
 from rollproof.migrations.execute import ScriptRun
@@ -337,10 +337,12 @@ class AlembicSource:
     def _heads(self, conn: Connection[Any]) -> list[str]:
         schema, _, table = self._history.ledger.rpartition(".")
         name = sql.Identifier(*filter(None, (schema, table)))
-        try:
-            rows = conn.execute(sql.SQL("SELECT version_num FROM {}").format(name)).fetchall()
-        except psycopg.errors.UndefinedTable:
-            return []
+        with conn.cursor(row_factory=tuple_row) as cursor:
+            # Asked for first: an error would abort the transaction that somebody else looks around in.
+            cursor.execute("SELECT to_regclass(%s)::text", [name.as_string(conn)])
+            if cursor.fetchone() == (None,):
+                return []
+            rows = cursor.execute(sql.SQL("SELECT version_num FROM {}").format(name)).fetchall()
         return [str(row[0]) for row in rows]
 
 
