@@ -93,6 +93,17 @@ def _catalog(before: Fingerprint, after: Fingerprint) -> tuple[Difference, ...]:
     return compare(Fingerprint(gone), Fingerprint(came)) if gone or came else ()
 
 
+def without_new_ledger(
+    found: Iterable[Difference], before: Fingerprint, after: Fingerprint, ledger: str
+) -> list[Difference]:
+    """The differences but for those of the tool's own ledger, where that has come since; pure."""
+    everything = list(found)
+    if any(kind == "table" and same_name(name, ledger) for kind, name in before.facts):
+        return everything
+    lookup = _Lookup(before.facts, after.facts, ledger)
+    return [item for item in everything if not lookup.of_ledger(item, everything)]
+
+
 class _Lookup:
     """Tells what belongs to the tool's own ledger, however far down."""
 

@@ -69,6 +69,11 @@ class Bench:
         return self.target
 
     @property
+    def to_nothing(self) -> bool:
+        """Whether every migration is taken back, to a database that had none and no ledger."""
+        return self.back is not None and self.back.target is None
+
+    @property
     def going_back(self) -> BackTo:
         """Which migrations are taken back. Raises PreconditionNotMet when nothing chose them."""
         if self.back is None:

@@ -26,6 +26,7 @@ from rollproof.journal import Kind
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import Json
 from rollproof.model.rows import TableRows
+from rollproof.walk.changes import without_new_ledger
 
 BASELINES = ("before", "backup", "deployed")
 
@@ -99,8 +100,7 @@ def _ledger(bench: Bench, conn: Connection[Any], label: str) -> dict[str, Json]:
     try:
         return {"items": list(bench.templates.source.applied(conn))}
     except MigrationError as error:
-        to_nothing = bench.back is not None and bench.back.target is None
-        if label in BASELINES and not to_nothing:
+        if label in BASELINES and not bench.to_nothing:
             raise
         return {"found": error.found}
 
@@ -130,6 +130,9 @@ def compare_in(
     changes = compare_rows(conn, before.rows, digester=bench.digester, now=rows)
     seconds = time.monotonic() - started
     differences = compare(before.fingerprint, fingerprint)
+    if bench.to_nothing and not getattr(bench.templates.source, "scripts_write_ledger", False):
+        ledger = bench.templates.history.ledger
+        differences = tuple(without_new_ledger(differences, before.fingerprint, fingerprint, ledger))
     attachments = drill.recorder.journal.attachments
     drill.recorder.note(
         "observe.compare",
