@@ -13,6 +13,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from rollproof.components.aws import serviceundo
 from rollproof.components.aws.images import image_of
 from rollproof.components.aws.serviceacts import DeployService, DeployUnhealthy, ListVersions, RollBackService
 from rollproof.components.aws.services import (
@@ -26,7 +27,9 @@ from rollproof.components.git import Repository
 from rollproof.components.service import Services
 from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
+from rollproof.environments import access
 from rollproof.environments.embedded import EmbeddedEnvironment
+from rollproof.environments.staging import leftovers
 from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
 from rollproof.faults.settings import WrongSetting
 from rollproof.journal import Kind
@@ -363,3 +366,46 @@ def test_equal_folders_make_equal_images_and_any_change_another(root: Path, tmp_
     assert image_of(tmp_path, argv=["a"]).digest == image_of(folder, argv=["a"]).digest
     (tmp_path / "more.py").touch()
     assert image_of(tmp_path, argv=["a"]).digest != image_of(folder, argv=["a"]).digest
+
+
+@pytest.mark.slow
+def test_a_flag_that_was_turned_off_in_an_account_that_stays_is_on_again_after_a_kill(
+    serving: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed run's process knew is gone; the journal holds no variable, for it may be secret."""
+    releases = serving.use(ServiceReleases)
+    cloud, name = releases.cloud, releases.runner("api").name
+    with monkeypatch.context() as patch:
+        patch.setattr(cloud, "endpoint", replace(cloud.endpoint, private=False))
+        first, second = (serviceundo.undo_service(serving, "api") for _ in range(2))
+        assert first is not None
+        assert second is not None
+        assert "blue" not in json.dumps([first, second])
+        set_service_settings(serving, {**service_settings(serving), "COLOR": "red"})
+        here = dict(serviceundo._HERE)
+        for known in (serviceundo._KEPT, serviceundo._HERE):
+            known.clear()
+        access.remember(endpoint=here[cloud.endpoint.account].endpoint)
+        for undo in (second, first, first):
+            serviceundo.put_back(undo)
+        assert service_settings(serving)["COLOR"] == "blue"
+        secrets = cloud.client("secretsmanager").list_secrets()["SecretList"]
+        assert not [one for one in secrets if one["Name"].startswith(serviceundo.KEPT)]
+        assert (cloud.endpoint.account, name) not in serviceundo._KEPT
+
+
+@pytest.mark.slow
+def test_what_sweep_finds_of_a_service_is_put_back(serving: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
+    releases = serving.use(ServiceReleases)
+    cloud = releases.cloud
+    monkeypatch.setattr(cloud, "endpoint", replace(cloud.endpoint, private=False))
+    assert serviceundo.undo_service(serving, "api") is not None
+    set_service_settings(serving, {**service_settings(serving), "COLOR": "red"})
+    serviceundo._KEPT.clear()
+    [secret] = [
+        one
+        for one in cloud.client("secretsmanager").list_secrets()["SecretList"]
+        if one["Name"].startswith(serviceundo.KEPT)
+    ]
+    leftovers._put_service_back(cloud.aws, secret["ARN"])
+    assert service_settings(serving)["COLOR"] == "blue"

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
+from secrets import token_hex
 from typing import Any
 
-from rollproof.components.aws.clients import Aws, calling, verified_aws
+from rollproof.components.aws.clients import Aws, calling, code_of, verified_aws
 from rollproof.components.aws.services import ServiceReleases
+from rollproof.components.aws.tags import drill_tags
 from rollproof.drill.drill import Drill
 from rollproof.drill.healing import healer
-from rollproof.errors import RollproofError
+from rollproof.errors import AttemptFailed, RollproofError
 from rollproof.model.json import Json, JsonObject
 from rollproof.waiting import eventually
 
 SETTLE_SECONDS = 900.0
+KEPT = "rollproof/"
+"""How the names of secrets begin in which it is kept what services were."""
 _HERE: dict[str, Aws] = {}
 """accounts that a drill of this process works in, by their numbers: where a healer gets credentials"""
-_SOURCES: dict[tuple[str, str], Mapping[str, Any]] = {}
-"""configurations of App Runner services as they were; kept here alone, for variables may be secret"""
+_KEPT: dict[tuple[str, str], str] = {}
+"""names of the secrets in which it is kept how App Runner services were, by account and service"""
 
 
 def undo_service(drill: Drill, key: str) -> JsonObject | None:
@@ -30,8 +35,6 @@ def undo_service(drill: Drill, key: str) -> JsonObject | None:
     runner, spec = releases.runner(key), releases.spec(key)
     _HERE[endpoint.account] = releases.cloud.aws
     described = runner.describe()
-    if spec.runner == "apprunner":
-        _SOURCES.setdefault((endpoint.account, runner.name), deepcopy(described["SourceConfiguration"]))
     image = runner.image
     repository, at, _ = image.partition("@")
     if not at:
@@ -44,7 +47,49 @@ def undo_service(drill: Drill, key: str) -> JsonObject | None:
         "image": image,
         "definition": str(described.get("taskDefinition", "")),
     }
+    known = endpoint.account, runner.name
+    if spec.runner == "apprunner" and known not in _KEPT:
+        run = drill.recorder.journal.run
+        item["kept"] = _keep(releases.cloud.aws, item, described["SourceConfiguration"], run=run)
+        _KEPT[known] = str(item["kept"])
     return {"kind": "aws.service", "account": endpoint.account, "items": [item]}
+
+
+def _keep(aws: Aws, item: JsonObject, source: Mapping[str, Any], *, run: str) -> str:
+    """Keeps a configuration in the account, for its variables may be secret; the name that it is kept under.
+
+    App Runner has no revision of it to go back to, and no journal may hold it.
+    """
+    name = f"{KEPT}{run}/{item['name']}-{token_hex(3)}"
+    said = json.dumps({"item": {**item, "kept": name}, "source": source})
+    tags = [{"Key": key, "Value": value} for key, value in drill_tags(run).items()]
+    with calling("keeping what a service is before the drill", where=name):
+        aws.client("secretsmanager").create_secret(Name=name, SecretString=said, Tags=tags)
+    return name
+
+
+def kept(aws: Aws, name: str) -> dict[str, Any] | None:
+    """What is kept under a name or an ARN: `item` and `source`; None when it has been put back already."""
+    try:
+        with calling("reading what a service was before the drill", where=name):
+            text = aws.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
+    except AttemptFailed as error:
+        if code_of(error) in ("ResourceNotFoundException", "InvalidRequestException"):
+            return None
+        raise
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _forget(aws: Aws, account: str, item: Mapping[str, Json]) -> None:
+    name = str(item["kept"])
+    try:
+        with calling("forgetting what a service was before the drill", where=name):
+            aws.client("secretsmanager").delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    except AttemptFailed as error:
+        if code_of(error) != "ResourceNotFoundException":
+            raise
+    _KEPT.pop((account, str(item["name"])), None)
 
 
 @healer("aws.service")
@@ -61,7 +106,9 @@ def put_back(undo: JsonObject) -> str:
     assert isinstance(items, list)
     for item in items:
         assert isinstance(item, Mapping)
-        _put_back_ecs(aws, item) if item["runner"] == "ecs" else _put_back_apprunner(aws, account, item)
+        _put_back_ecs(aws, item) if item["runner"] == "ecs" else _put_back_apprunner(aws, item)
+        if item.get("kept"):
+            _forget(aws, account, item)
     return f"{len(items)} services put back"
 
 
@@ -78,7 +125,7 @@ def _put_back_ecs(aws: Aws, item: Mapping[str, Json]) -> None:
     eventually(settled, within=SETTLE_SECONDS, what=f"{name} runs what it did")
 
 
-def _put_back_apprunner(aws: Aws, account: str, item: Mapping[str, Json]) -> None:
+def _put_back_apprunner(aws: Aws, item: Mapping[str, Json]) -> None:
     client, name = aws.client("apprunner"), str(item["name"])
     with calling("looking for a service of App Runner", where=name):
         said = client.list_services()
@@ -98,7 +145,8 @@ def _put_back_apprunner(aws: Aws, account: str, item: Mapping[str, Json]) -> Non
     eventually(settled, within=SETTLE_SECONDS, what=f"{name} has settled")
     with calling("putting a service of App Runner back", where=name):
         now = client.describe_service(ServiceArn=arn)["Service"]["SourceConfiguration"]
-        source: dict[str, Any] = deepcopy(dict(_SOURCES.get((account, name)) or now))
+        before = kept(aws, str(item["kept"])) if item.get("kept") else None
+        source: dict[str, Any] = before["source"] if before else deepcopy(now)
         source["ImageRepository"]["ImageIdentifier"] = str(item["image"])
         if source != now:
             client.update_service(ServiceArn=arn, SourceConfiguration=source)

@@ -192,10 +192,23 @@ def _remove_of_cluster(aws: Aws, arn: str) -> None:
         _remove_cluster(aws, str(instance["DBClusterIdentifier"]))
 
 
+def _put_service_back(aws: Aws, arn: str) -> None:
+    """A secret of a drill says what a service was before it: that is put back, then the secret goes."""
+    from rollproof.components.aws.serviceundo import kept, put_back
+    from rollproof.environments.access import remember
+
+    found = kept(aws, arn)
+    if found is None or not {"item", "source"} <= found.keys():
+        raise AttemptFailed("it does not say what a service was", where=arn, remedy="look at it by hand")
+    remember(endpoint=aws.endpoint)
+    put_back({"account": aws.endpoint.account, "items": [found["item"]]})
+
+
 _REMOVERS: dict[str, Callable[[Aws, str], None]] = {
     "lambda": remove_function,
     "dynamodb": _remove_table,
     "rds": _remove_of_cluster,
+    "secretsmanager": _put_service_back,
 }
 
 
