@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from rds import Rds, rds_before
 from standin import APP, DATABASE, StandIn, clients_of, stand_in, write_system
+from test_drills_on_staging import Forker, forker, kill, staged
 from typer.testing import CliRunner
 
 from rollproof.cli import app
@@ -31,6 +32,7 @@ from rollproof.environments.staging.places import Place
 from rollproof.errors import AttemptFailed, RollproofError, WrongPlace
 from rollproof.model.systemfile import read_system
 
+__all__ = ["forker"]
 SOURCE = "shop-staging"
 OLD = "20200101T000000Z-0a1b2c"
 NOW = datetime.now(UTC)
@@ -52,6 +54,7 @@ class Aurora:
 
     rds: Rds
     client: Any
+    there: StandIn
 
     def names(self) -> set[str]:
         return {one["DBClusterIdentifier"] for one in self.client.describe_db_clusters()["DBClusters"]}
@@ -94,7 +97,7 @@ def aurora(place: StandIn, twin: StandIn, monkeypatch: pytest.MonkeyPatch) -> It
     client = clients_of(place.aws.url, place.aws.region).client("rds")
     here, there = ((one.server.host, one.server.port) for one in (place, twin))
     with rds_before(place.aws.url, {SOURCE: here, "": there}) as rds:
-        found = Aurora(rds, client)
+        found = Aurora(rds, client, twin)
         found.make(SOURCE, {})
         before = databases(place.server), databases(twin.server)
         try:
@@ -262,6 +265,29 @@ def test_a_cluster_that_no_drill_made_is_never_deleted(
         assert name in aurora.names()
     finally:
         aurora.drop(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", [12, 13, 20])
+def test_a_drill_killed_around_the_copy_is_healed_by_a_new_process(
+    at: int, aurora: Aurora, tmp_path: Path, forker: Forker, place: StandIn
+) -> None:
+    """Databases go with the cluster; here their server stays, so they are dropped by hand."""
+    database = {"clone": "aurora", "aurora": {"cluster": SOURCE}}
+    found = staged(tmp_path, forker, place, database=database, endpoint_url=aurora.rds.url)
+    before = place.everything()
+    kill(found, at, "process")
+    assert [one.act for one in found.drilled.journal().events].count("cluster.clone") == (
+        1 if at == 12 else 2
+    )
+    assert len(aurora.names()) == (1 if at == 12 else 2)
+    healed = found.rollproof("heal")
+    assert healed.code == 0, healed.said
+    assert aurora.names() == {SOURCE}
+    assert place.everything() == before
+    for name in databases(aurora.there.server):
+        if name.startswith("rollproof_"):
+            aurora.there.run(f'DROP DATABASE "{name}"')
 
 
 def test_sweep_finds_copies_by_their_tags_and_their_time(aurora: Aurora, declare: Any) -> None:
