@@ -268,16 +268,15 @@ def test_nothing_of_it_is_in_any_file_or_line_of_output(drilled):
 @pytest.mark.parametrize(
     "command",
     [
-        *("status", "trend", "badge", "heal", "findings list", "findings export github {to}"),
+        *("status", "trend", "badge", "heal", "findings list", "findings export --as=github --output={to}"),
         *("metrics {run}", "trace {run} --file={to}/spans.json", "judge {run}", "verify {run}"),
         *("report {run} --output={to}", "report {run} --output={to} --as=html --language=pt-BR"),
-        "environment check --system={none}",
     ],
 )
 def test_no_command_tells_anything_of_it_afterwards(drilled, command, tmp_path):
     home, _ = drilled
     run = (home / "reports" / "latest").resolve()
-    words = command.format(run=run, to=tmp_path, none="https://x:Senha%2FDo%26Cache%207@h").split()
+    words = command.format(run=run, to=tmp_path).split()
     done = subprocess.run(
         [sys.executable, "-m", "rollproof", *words],
         cwd=home,

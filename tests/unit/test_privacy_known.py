@@ -11,10 +11,14 @@ from urllib.parse import quote
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from rollproof.cli_errors import explained
 from rollproof.environments.base import AwsEndpoint, PostgresServer
+from rollproof.environments.keeper import Keeper, KeeperSpec
+from rollproof.errors import BadInput
 from rollproof.journal import Journal, Kind
 from rollproof.journal.redaction import cut_all
 from rollproof.model.seal import Seal
+from rollproof.model.system import System
 from rollproof.privacy import search_folder
 from rollproof.privacy.known import remember, remember_command, remembered
 from rollproof.seal.sealing import LeakFound, seal_run
@@ -166,3 +170,39 @@ def test_the_value_of_a_setting_that_is_called_a_secret_is_not_attached(tmp_path
 def test_a_connection_string_is_known_by_its_password():
     remember_command([make_conninfo("", host="h", password="lua14 'nova' \\22")], {})  # noqa: S106
     assert cut_all("it said lua14 'nova' \\22 today") == "it said [cut] today"
+
+
+def test_no_command_tells_a_secret_in_its_error(capsys):
+    @explained
+    def command() -> None:
+        raise BadInput(
+            "no server at postgres://app:lua15@db/x", where="lua16-nova22", remedy="see lua16-nova22"
+        )
+
+    remember("lua16-nova22")
+    with pytest.raises(SystemExit):
+        command()
+    said = capsys.readouterr().err
+    assert "no server at" in said
+    assert not [value for value in ("lua15", "lua16") if value in said]
+
+
+def test_a_system_shows_nothing_of_what_its_programs_are_given():
+    service = {"command": ["x", "--token", "lua17-nova22"], "env": {"API_TOKEN": "lua18-nova22"}}
+    system = System.model_validate({"system": {"name": "shop"}, "service": {"api": service}})
+    assert (repr(system), str(system)) == ("System(name='shop')", "name='shop'")
+
+
+def test_the_end_of_a_log_is_clean_however_it_is_cut_off(tmp_path):
+    """A key of many lines, of which the end of a log has the last ones, and a number at its beginning."""
+    key = ["-----BEGIN PRIVATE KEY-----", *["MIIEpAIBAAKCAQEA75SRuabcdefghijklmnopqrstuvwxyzABC"] * 30]
+    lines = ["529.982.247-25" * 900, *key, "MIIE=", "-----END PRIVATE KEY-----", "it ended"]
+    (tmp_path / "a.log").write_text("\n".join(lines))
+    keeper = Keeper.__new__(Keeper)
+    keeper.spec = KeeperSpec(
+        name="x", scratch=tmp_path, argv=("x",), env={}, cwd=tmp_path, log=tmp_path / "a.log"
+    )
+    for shown in (1, 3, 20):
+        said = keeper.log_tail(shown)
+        assert said.endswith("it ended")
+        assert not [part for part in ("MIIE", "529", "247-25") if part in said]

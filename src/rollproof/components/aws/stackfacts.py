@@ -18,6 +18,7 @@ from rollproof.errors import AttemptFailed
 from rollproof.model.fingerprint import Fact, Fingerprint
 from rollproof.model.json import Json
 from rollproof.model.resources import LEFT_OUT, MISSING, UNREAD
+from rollproof.privacy.known import remember_variables
 
 NOTHING_TO_READ = frozenset(
     {"AWS::CloudFormation::WaitConditionHandle", "AWS::CloudFormation::WaitCondition", "AWS::CDK::Metadata"}
@@ -83,6 +84,7 @@ def template_of(cloud: Cloud, stack: str) -> Template:
 def _attributes(cloud: Cloud, said: Mapping[str, Any], template: Template) -> dict[str, Json]:
     digests = cloud.drill.use(Digests)
     parameters = {p["ParameterKey"]: p.get("ParameterValue", "") for p in said.get("Parameters", [])}
+    remember_variables(parameters)
     found: dict[str, Json] = {
         "template": digest_of(tidy(effective(template))),
         "tags": {tag["Key"]: tag["Value"] for tag in said.get("Tags", [])},
