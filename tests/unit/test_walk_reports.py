@@ -13,13 +13,13 @@ from walk_samples import sample, sound
 
 from rollproof.migrations.locks.model import HeldLock, LockReport
 from rollproof.model.fingerprint import Difference, DifferenceClass
-from rollproof.walk.model import Outcome, RevisionResult, WalkResult
+from rollproof.walk.model import Failure, Outcome, RevisionResult, WalkResult
 from rollproof.walk.reports.github import render_github
 from rollproof.walk.reports.html import render_html, say_locks
 from rollproof.walk.reports.junit import render_junit
 from rollproof.walk.reports.plain import render_plain
 from rollproof.walk.terminal import Terminal
-from rollproof.walk.wording import listed, say_difference
+from rollproof.walk.wording import listed, reservations, say_difference
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m, 100%\n::error::x"
 
@@ -106,6 +106,18 @@ def test_a_migration_that_changed_nothing_is_named() -> None:
     for text in (render_plain(idle), render_html(idle)):
         assert "0001_step: they changed nothing here, so that nothing is proven" in text
         assert "0002_step: they changed" not in text
+
+
+def test_a_history_that_begins_on_what_it_does_not_make_is_told_apart_from_one_that_is_broken() -> None:
+    failure = Failure("up", 'relation "workflow" does not exist', sqlstate="42P01")
+    lacking = [sound(n, outcome=Outcome.UP_FAILED, failures=(failure,)) for n in (1, 2)]
+    begun = replace(sample(), tool="alembic", migrations=(*lacking, sound(3)))
+    said = " ".join(reservations(begun))
+    assert 'begins on a database that is not empty: relation "workflow" does not exist' in said
+    assert "--option prepare=" in said
+    assert "prepare" not in " ".join(reservations(replace(begun, tool="goose")))
+    assert not reservations(replace(begun, migrations=(sound(1), *lacking)))
+    assert not reservations(replace(begun, migrations=(lacking[0], sound(2), sound(3))))
 
 
 def test_what_to_do_and_estimates_are_said() -> None:

@@ -44,6 +44,13 @@ HALF_TRIED = (
     "that their rollbacks bring those back"
 )
 """Of migrations that did only a part of what their text says."""
+_MISSING = ("42P01", "3F000", "42704", "42883", "42703")
+"""SQLSTATEs of a relation, schema, type, function or column that is not there."""
+_BEGIN = "put what it begins on in front of it, as its first migration, to have the rest judged"
+_BEGINNINGS = {
+    "alembic": "name what makes that with --option prepare=package.module:name, to have the rest judged"
+}
+"""What to do about a history that begins on something, by tool."""
 _NAMED = 5
 """migrations that are named in a sentence"""
 NO_ROWS = "rows were not compared: a loss of data would go unseen"
@@ -67,7 +74,24 @@ def reservations(result: WalkResult) -> tuple[str, ...]:
         said.append(f"{listed(one.id for one in untouched)}: {UNTOUCHED}")
     if half := [one for one in result.half_tried if one not in untouched]:
         said.append(f"{listed(one.id for one in half)}: {HALF_TRIED}")
+    said += [_beginning(result)] if _begins_on_something(result) else []
     return tuple(said)
+
+
+def _begins_on_something(result: WalkResult) -> bool:
+    """True when the first migration lacks what is made by none, and most others cannot be applied either."""
+    first = next(iter(result.migrations), None)
+    if first is None or first.outcome is not Outcome.UP_FAILED or not first.failures:
+        return False
+    failed = sum(one.outcome is Outcome.UP_FAILED for one in result.migrations)
+    return first.failures[0].sqlstate in _MISSING and 2 * failed > len(result.migrations)
+
+
+def _beginning(result: WalkResult) -> str:
+    found = result.migrations[0].failures[0].found
+    return (
+        f"the history begins on a database that is not empty: {found}; {_BEGINNINGS.get(result.tool, _BEGIN)}"
+    )
 
 
 def say_facts(result: WalkResult) -> str:
