@@ -134,6 +134,14 @@ class TestKinds:
     def test_are_unknown_when_some_were_not_looked_at(self) -> None:
         assert self.of("", "", count=3).judge(kinds_agree).outcome is UNKNOWN
 
+    def test_are_unknown_when_one_about_rows_found_none(self) -> None:
+        story = Story()
+        begun = story.event("history.walk", Kind.BEGIN)
+        story.event("migration.kind", migration="001", disagreement=None, missing="no row was there")
+        story.event("history.walk", Kind.OK, of=begun.seq, count=1)
+        verdict = story.judge(kinds_agree)
+        assert (verdict.outcome, verdict.findings) == (UNKNOWN, ("001: no row was there",))
+
     def test_are_unknown_when_there_is_no_migration(self) -> None:
         assert self.of().judge(kinds_agree).outcome is UNKNOWN
         assert Story().judge(kinds_agree).outcome is UNKNOWN

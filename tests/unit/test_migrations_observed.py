@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from rollproof.migrations.classification import decide
 from rollproof.migrations.kinds import Classification, Kind, classify
-from rollproof.migrations.observed import Observation, disagreement, observed_kind
+from rollproof.migrations.observed import Observation, disagreement, observed_kind, untried
 from rollproof.migrations.script import Script
 from rollproof.model.fingerprint import Difference, DifferenceClass
 from rollproof.model.json import Json
@@ -172,6 +173,22 @@ def test_text_and_run_agree_or_do_not(text: str, seen: Observation, agrees: bool
 def test_nothing_happening_is_said_too() -> None:
     said = disagreement(read("DELETE FROM old"), Observation(Kind.NOTHING))
     assert said == "the text says data; what happened: nothing changed that lasts"
+
+
+@pytest.mark.parametrize(
+    ("text", "seen", "told"),
+    [
+        ("DELETE FROM old", [], False),
+        ("CREATE TABLE t (i int); UPDATE old SET a = 1", [Kind.ADDITIVE], False),
+        ("UPDATE old SET a = 1", [Kind.ADDITIVE], True),
+        ("UPDATE old SET a = 1", [Kind.DATA], True),
+        ("CREATE TABLE t (i int)", [], True),
+        ("DROP TABLE old", [], True),
+    ],
+)
+def test_what_finds_no_row_that_it_fits_is_not_told(text: str, seen: list[Kind], told: bool) -> None:
+    observed = Observation(decide(seen), frozenset(seen))
+    assert untried(read(text), observed) is not told
 
 
 def test_where_the_ledgers_own_sequence_stands_is_no_effect_of_a_migration() -> None:

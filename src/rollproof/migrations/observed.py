@@ -207,6 +207,12 @@ def disagreement(static: Classification, observed: Observation) -> str | None:
     return f"the text says {static.kind}; what happened: {_say(observed)}"
 
 
+def untried(static: Classification, observed: Observation) -> bool:
+    """Whether the text is about rows, and none was there that it fits: what it does to any is not told."""
+    about_rows = frozenset({Kind.DATA, Kind.ROWS})
+    return static.kind in about_rows and not observed.kinds & about_rows and observed.kinds <= static.kinds
+
+
 def _say(observed: Observation) -> str:
     if observed.kind is Kind.NOTHING:
         return "nothing changed that lasts"

@@ -16,7 +16,7 @@ from rollproof.errors import BadInput, NotApplicable
 from rollproof.fingerprint import KeptRows, compare, compare_rows, keep_rows, snapshot, take_fingerprint
 from rollproof.migrations.classification import Kind
 from rollproof.migrations.model import Migration
-from rollproof.migrations.observed import disagreement, observed_kind
+from rollproof.migrations.observed import disagreement, observed_kind, untried
 from rollproof.model.fingerprint import Fingerprint
 from rollproof.model.json import JsonObject
 from rollproof.model.rows import RowChanges
@@ -250,12 +250,14 @@ def _note_kind(drill: Drill, migration: Migration, before: _Step, after: _Step) 
         ledger=bench.templates.history.ledger,
         renamed=said.renamed,
     )
+    none_there = untried(said, seen)
     drill.recorder.note(
         "migration.kind",
         {
             "migration": migration.id,
             "kind": said.kind.value,
             "found": seen.kind.value,
-            "disagreement": disagreement(said, seen),
+            "disagreement": None if none_there else disagreement(said, seen),
+            "missing": "no row was there that it fits" if none_there else None,
         },
     )
