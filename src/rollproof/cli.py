@@ -16,6 +16,7 @@ from rollproof.cli_init import init_command
 from rollproof.cli_metrics import metrics_command, trace_command
 from rollproof.cli_postmortem import postmortem_command
 from rollproof.cli_report import report_command
+from rollproof.cli_retire import retire_command
 from rollproof.cli_seal import keygen_command, seal_command, sign_command
 from rollproof.cli_status import badge_command, status_command, trend_command
 from rollproof.cli_sweep import sweep_command
@@ -50,6 +51,7 @@ app.command("merge")(merge_command)
 app.command("metrics")(metrics_command)
 app.command("postmortem")(postmortem_command)
 app.command("report")(report_command)
+app.command("retire")(retire_command)
 app.command("sweep")(sweep_command)
 app.command("trace")(trace_command)
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rollproof.evidence.standing.findings import Finding
-    from rollproof.evidence.standing.folder import Runs
     from rollproof.evidence.standing.readiness import Readiness
     from rollproof.evidence.standing.trend import Trend
+    from rollproof.evidence.standing.whole import Whole
     from rollproof.model.json import Json
 
 _AsOf = Annotated[
@@ -39,13 +39,14 @@ def status_command(
     from rollproof.evidence.standing.ledger import read_ledger
     from rollproof.evidence.standing.readiness import Level
 
-    folder, moment = reports_of(reports), _moment(as_of)
-    runs, found = _read(folder, moment)
+    folder, asked = reports_of(reports), _moment(as_of)
+    whole, found = _read(folder, asked)
+    moment = asked or datetime.now(UTC)
     findings = list(read_ledger(folder).findings.values())
     if as_json:
-        typer.echo(json.dumps(_status_json(runs, found, findings, moment), indent=2, ensure_ascii=False))
+        typer.echo(json.dumps(_status_json(whole, found, findings, moment), indent=2, ensure_ascii=False))
     else:
-        _show_status(runs, found, findings, moment)
+        _show_status(whole, found, findings, moment)
     if not found or any(one.level is not Level.READY for one in found):
         raise typer.Exit(1)
 
@@ -65,8 +66,8 @@ def badge_command(
     from rollproof.evidence.standing.badge import badge_of
     from rollproof.plans.files import write_files
 
-    moment = _moment(as_of)
-    badge = badge_of(_read(reports_of(reports), moment)[1], moment)
+    asked = _moment(as_of)
+    badge = badge_of(_read(reports_of(reports), asked)[1], asked or datetime.now(UTC))
     text = json.dumps(badge.to_json(), indent=2) + "\n"
     for path in write_files(output, {"badge.svg": badge.to_svg(), "badge.json": text}):
         typer.echo(str(path))
@@ -85,14 +86,12 @@ def trend_command(
 
     Exit code 0 when none does, 1 when one does, 3 when there are too few runs to tell of any.
     """
-    from rollproof.evidence.standing.states import standings_of
     from rollproof.evidence.standing.trend import trends_of
     from rollproof.model.verdict import Outcome
 
     share = _share(gate)
     folder = reports_of(reports)
-    runs, _ = _read(folder, datetime.now(UTC))
-    found = trends_of(standings_of(runs.claims).values(), share)
+    found = trends_of(_read(folder, None)[0].standings.values(), share)
     if as_json:
         typer.echo(json.dumps([_trend_json(one) for one in found], indent=2, ensure_ascii=False))
     else:
@@ -104,20 +103,21 @@ def trend_command(
         raise typer.Exit(3)
 
 
-def _read(folder: Path, moment: datetime) -> tuple[Runs, tuple[Readiness, ...]]:
-    from rollproof.evidence.standing.folder import expect_reports, read_runs
+def _read(folder: Path, moment: datetime | None) -> tuple[Whole, tuple[Readiness, ...]]:
+    """As of a moment that was asked for, or of now."""
+    from rollproof.evidence.standing.folder import expect_reports
     from rollproof.evidence.standing.readiness import readiness_of
-    from rollproof.evidence.standing.states import standings_of
+    from rollproof.evidence.standing.whole import whole_of
 
     expect_reports(folder)
-    runs = read_runs(folder)
-    claims = [claim for claim in runs.claims if datetime.fromisoformat(claim.at) <= moment]
-    return runs, readiness_of(standings_of(claims).values(), moment)
+    whole = whole_of(folder, as_of=moment)
+    return whole, readiness_of(whole.standings.values(), moment or datetime.now(UTC), whole.retired)
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str) -> datetime | None:
+    """None for now."""
     if not text:
-        return datetime.now(UTC)
+        return None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -140,18 +140,18 @@ def _share(text: str) -> float:
 
 
 def _status_json(
-    runs: Runs, found: Sequence[Readiness], findings: Sequence[Finding], moment: datetime
+    whole: Whole, found: Sequence[Readiness], findings: Sequence[Finding], moment: datetime
 ) -> dict[str, Json]:
     from rollproof.evidence.standing.readiness import lowest
 
-    worst = lowest(found)
+    worst, runs = lowest(found), whole.runs
     return {
         "format": "rollproof-status/1",
         "as_of": moment.isoformat(timespec="seconds"),
         "score": worst.score if worst else None,
         "runs": runs.count,
         "newest_run": runs.last,
-        "left_out": list(runs.left_out),
+        "left_out": list(whole.left_out),
         "missed": dict(runs.missed),
         "readiness": [_readiness_json(one) for one in found],
         "findings": _counts(findings, moment),
@@ -159,6 +159,8 @@ def _status_json(
 
 
 def _readiness_json(one: Readiness) -> dict[str, Json]:
+    from rollproof.evidence.standing.claims import BASES
+
     last = one.last_proven
     return {
         "system": one.system,
@@ -169,6 +171,9 @@ def _readiness_json(one: Readiness) -> dict[str, Json]:
         "possible": one.possible,
         "capped_by": [standing.name for standing in one.capped],
         "last_proven_at": last.proven_at if last else None,
+        "rests_on": {basis: one.resting(basis) for basis in BASES},
+        "longest_interval_seconds": one.longest_interval,
+        "retired": [retired.to_json() for retired in one.retired],
         "scenarios": [
             {
                 "scenario": share.standing.place.scenario,
@@ -194,11 +199,12 @@ def _counts(findings: Sequence[Finding], moment: datetime) -> dict[str, Json]:
 
 
 def _show_status(
-    runs: Runs, found: Sequence[Readiness], findings: Sequence[Finding], moment: datetime
+    whole: Whole, found: Sequence[Readiness], findings: Sequence[Finding], moment: datetime
 ) -> None:
     from rollproof.evidence.standing.badge import badge_of
     from rollproof.evidence.wording import count_of, printable
 
+    runs = whole.runs
     lines = [f"as of {moment:%Y-%m-%d %H:%M} UTC, from {count_of(runs.count, 'run')}"]
     lines += [line for one in found for line in _lines(one)]
     counts = _counts(findings, moment)
@@ -206,7 +212,7 @@ def _show_status(
         f"findings: {counts['open']} open, {counts['overdue']} overdue, {counts['accepted']} accepted"
     )
     lines += [f"missed: {plan} {count_of(times, 'time')}" for plan, times in sorted(runs.missed.items())]
-    lines += [f"not counted: {line}" for line in runs.left_out]
+    lines += [f"not counted: {line}" for line in whole.left_out]
     lines.append(badge_of(found, moment).message)
     for line in lines:
         typer.echo(printable(line))
@@ -220,6 +226,7 @@ def _lines(one: Readiness) -> list[str]:
         f"{one.system} in {one.environment}: {score} of 100, {one.level.value}"
         f" (earned {one.earned:.2f} of {one.possible})"
     ]
+    lines += [f"  {line}" for line in _resting(one)]
     lines += [f"  held down by a critical scenario that is refuted: {held.name}" for held in one.capped]
     for share in sorted(one.shares, key=lambda share: (share.credit, share.standing.place)):
         if share.credit < 1:
@@ -229,6 +236,33 @@ def _lines(one: Readiness) -> list[str]:
             )
             lines.append(f"  {share.standing.outcome.value}: {share.standing.name} ({said})")
     return lines
+
+
+def _resting(one: Readiness) -> list[str]:
+    """What the score rests on, where a reader might think it rests on more."""
+    from rollproof.evidence.standing.claims import BASES
+    from rollproof.evidence.standing.readiness import DEFAULT_INTERVAL
+    from rollproof.evidence.standing.sections import say_age
+    from rollproof.model.verdict import Outcome
+
+    lines = [f"rests on {len(one.shares)} scenarios, {one.count(Outcome.PROVEN)} of them proven"]
+    lines += [f"{many} proven in runs {_BASES[basis]}" for basis in BASES if (many := one.resting(basis))]
+    if one.longest_interval > DEFAULT_INTERVAL:
+        lines.append(f"proofs may become {say_age(one.longest_interval)} old, as plans say")
+    for gone in one.retired:
+        instead = f", in favour of {gone.instead}" if gone.instead else ""
+        lines.append(
+            f"retired by {gone.by} on {gone.at[:10]}, {gone.stood}: {gone.name}: {gone.reason}{instead}"
+        )
+    return lines
+
+
+_BASES = {
+    "unsigned": "that nobody signed",
+    "changes": "of a working copy with changes that were not committed",
+    "picked": "that picked scenarios by hand",
+    "override": "begun against their plan's own conditions",
+}
 
 
 def _trend_json(one: Trend) -> dict[str, Json]:

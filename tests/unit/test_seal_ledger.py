@@ -11,6 +11,12 @@ from rollproof.seal.history import verify_folder
 from rollproof.seal.result import Reason, Trust
 
 
+@pytest.fixture(autouse=True)
+def _without_pdf(monkeypatch):
+    """Most of the time of a verification goes into its PDF."""
+    monkeypatch.setattr("rollproof.evidence.write.available", lambda: False)
+
+
 @pytest.fixture
 def reports(tmp_path):
     """A check is refuted, the risk accepted, the check proven, another refuted."""

@@ -31,7 +31,8 @@ class Entered(StrEnum):
     """What an entry says of its run.
 
     `executed` closes what `planned` opens, as do `aborted` (it came to no end of its own) and `expired`
-    (its folder was removed when its time was over); `missed` is a plan that fell due and never began.
+    (its folder was removed when its time was over); `missed` is a plan that fell due and never began, and
+    `retired` a scenario that nobody drills any more.
     """
 
     PLANNED = "planned"
@@ -40,6 +41,7 @@ class Entered(StrEnum):
     MISSED = "missed"
     SIGNED = "signed"
     EXPIRED = "expired"
+    RETIRED = "retired"
 
 
 _SAID = {
@@ -48,6 +50,7 @@ _SAID = {
     Entered.MISSED: ("due", "reason"),
     Entered.SIGNED: ("by", "item", "file", "digest"),
     Entered.EXPIRED: ("reason",),
+    Entered.RETIRED: ("system", "environment", "scenario", "by", "reason", "stood"),
 }
 """Fields that are texts in every entry of a kind; an index may come from anywhere."""
 
@@ -176,6 +179,11 @@ class Register:
     def expired(self, run: str, reason: str) -> Entry:
         """Before a run's folder is removed because its time is over."""
         return self._once(Entered.EXPIRED, run, {"reason": reason})
+
+    def retired(self, about: JsonObject) -> Entry:
+        """A scenario that nobody drills any more; see `retiring`. The entry's `run` is the scenario."""
+        with self.held() as entries:
+            return self._append(entries, Entered.RETIRED, str(about["scenario"]), about)
 
     def _once(self, kind: Entered, run: str, data: dict[str, Json]) -> Entry:
         with self.held() as entries:

@@ -191,6 +191,9 @@ def _told(entries: Sequence[Entry]) -> Iterator[str]:
             yield f"{entry.run}: aborted: {entry.data['reason']}"
         elif entry.kind is Entered.MISSED:
             yield f"plan {entry.run}: missed at {entry.data['due']}: {entry.data['reason']}"
+        elif entry.kind is Entered.RETIRED:
+            told = f"{entry.run} on {entry.data['system']} in {entry.data['environment']}"
+            yield f"retired by {entry.data['by']}, {entry.data['stood']}: {told}: {entry.data['reason']}"
         elif entry.kind is Entered.EXPIRED:
             yield f"{entry.run}: removed: {entry.data['reason']}; {_removed(entry, entries)}"
         elif entry.kind is Entered.EXECUTED and not entry.data["seal"]:

@@ -31,12 +31,13 @@ class Badge:
     message: str
     level: Level
     as_of: str
+    label: str = LABEL
 
     def to_json(self) -> dict[str, Json]:
         """As shields.io reads an endpoint (schema version 1); and the moment beside it."""
         return {
             "schemaVersion": 1,
-            "label": LABEL,
+            "label": self.label,
             "message": f"{self.message} (as of {self.as_of[:10]})",
             "color": _COLOURS[self.level][0],
             "isError": self.level is Level.NOT_READY,
@@ -46,15 +47,15 @@ class Badge:
     def to_svg(self) -> str:
         """A picture with no script, no font and no link of its own."""
         said = f"{self.message} (as of {self.as_of[:10]})"
-        left, right = round(len(LABEL) * _LETTER + 12), round(len(said) * _LETTER + 12)
-        title = escape(f"{LABEL}: {self.message}, {self.level.value}, as of {self.as_of}")
+        left, right = round(len(self.label) * _LETTER + 12), round(len(said) * _LETTER + 12)
+        title = escape(f"{self.label}: {self.message}, {self.level.value}, as of {self.as_of}")
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" role="img"'
             f' aria-label="{title}"><title>{title}</title>'
             f'<rect width="{left}" height="20" fill="#444"/>'
             f'<rect x="{left}" width="{right}" height="20" fill="{_COLOURS[self.level][1]}"/>'
             '<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11" text-anchor="middle">'
-            f'<text x="{left / 2:.0f}" y="14">{LABEL}</text>'
+            f'<text x="{left / 2:.0f}" y="14">{escape(self.label)}</text>'
             f'<text x="{left + right / 2:.0f}" y="14">{escape(said)}</text></g></svg>\n'
         )
 
@@ -62,7 +63,7 @@ class Badge:
 def badge_of(found: Sequence[Readiness], as_of: datetime) -> Badge:
     """`last proven: 3 days ago, RTO 41 s of 15 min`; what is refuted, and what is not proven, comes first.
 
-    The oldest of the proofs that stand speaks for them all.
+    The oldest of the proofs that stand speaks for them all. The label says where: `rollback (embedded)`.
     """
     stamp = as_of.isoformat(timespec="seconds").replace("+00:00", "Z")
     shares = [share for one in found for share in one.shares]
@@ -78,7 +79,15 @@ def badge_of(found: Sequence[Readiness], as_of: datetime) -> Badge:
         oldest = min(moment(one.proven_at) for one in proven)
         said.append(f"last proven: {say_ago((as_of - oldest).total_seconds())}")
     said += filter(None, [_recovery(found)])
-    return Badge(", ".join(said), level, stamp)
+    if retired := sum(len(one.retired) for one in found):
+        said.append(f"{retired} retired")
+    return Badge(", ".join(said), level, stamp, f"{LABEL} ({', '.join(_environments(found))})")
+
+
+def _environments(found: Sequence[Readiness]) -> list[str]:
+    """The first three; names are the project's own."""
+    names = list(dict.fromkeys(one.environment for one in found if one.shares))
+    return [*names[:3], "…"] if len(names) > 3 else names
 
 
 _GRAVEST = (Level.NOT_READY, Level.PARTLY, Level.READY, Level.NONE)

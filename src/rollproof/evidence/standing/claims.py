@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,16 @@ from rollproof.model.json import Json, JsonObject
 from rollproof.model.verdict import Outcome, worst
 
 if TYPE_CHECKING:
-    from rollproof.evidence.facts import RunSummary, ScenarioSummary
+    from rollproof.evidence.facts import RunFacts, RunSummary, ScenarioSummary
 
 FORMAT = "rollproof-result/1"
 CRITICAL_TAGS = ("data-loss", "production", "restore", "security")
 """Tags of critical scenarios where a system declares none; `critical` itself always is one."""
+BASES = ("unsigned", "changes", "picked", "override")
+"""Of a run: nobody was to sign it; its working copy had changes that were not committed; scenarios were
+picked by hand; it was begun against its plan's own conditions."""
+CHANGES = "+changes"
+"""What `run.started` puts behind a commit whose working copy differs from it."""
 WHOLE = "scenario"
 """Stands for a check where a scenario was refuted and none of its checks was."""
 
@@ -43,6 +48,7 @@ class Claim:
         checks: outcome by check, the worst where one was asked several times.
         titles: by check, what it claims.
         operator: who ran it.
+        basis: what a proof of this run rests on that a reader would want to know, of `BASES`.
     """
 
     place: Place
@@ -61,6 +67,7 @@ class Claim:
     checks: tuple[tuple[str, Outcome], ...] = ()
     titles: tuple[tuple[str, str], ...] = ()
     operator: str = ""
+    basis: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -78,6 +85,7 @@ class Claim:
             "rpo_seconds": self.rpo,
             "rpo_objective_seconds": self.rpo_target,
             "interval_seconds": self.interval,
+            **({"basis": list(self.basis)} if self.basis else {}),
         }
 
     @classmethod
@@ -102,6 +110,7 @@ class Claim:
             _number(get("rpo_objective_seconds")),
             _number(get("interval_seconds")),
             operator=operator,
+            basis=reading.texts(data, "basis"),
         )
 
 
@@ -154,7 +163,19 @@ def _claim(one: ScenarioSummary, summary: RunSummary) -> Claim:
         checks,
         titles,
         summary.facts.operator,
+        tuple(_basis(summary.facts)),
     )
+
+
+def _basis(facts: RunFacts) -> Iterator[str]:
+    if not facts.key:
+        yield "unsigned"
+    if CHANGES in facts.git:
+        yield "changes"
+    if facts.picked:
+        yield "picked"
+    if facts.override:
+        yield "override"
 
 
 def is_critical(tags: Sequence[str], declared: Sequence[str] | None) -> bool:

@@ -10,6 +10,7 @@ from rollproof.evidence import reading
 from rollproof.evidence.standing.claims import Claim, Place, claims_of
 from rollproof.evidence.standing.findings import Finding, after, entries_of_run
 from rollproof.evidence.standing.readiness import Readiness, moment, readiness_of
+from rollproof.evidence.standing.retired import Retired
 from rollproof.evidence.standing.states import Standing, standings_of
 from rollproof.journal import History
 from rollproof.model.json import Json, JsonObject
@@ -42,6 +43,7 @@ class Earlier:
     left_out: tuple[str, ...] = ()
     controls: JsonObject = field(default_factory=dict)
     ledger: tuple[int, str] | None = None
+    retired: tuple[Retired, ...] = ()
     problem: str = ""
 
     def to_json(self) -> dict[str, Json]:
@@ -55,6 +57,7 @@ class Earlier:
             "findings": [one.to_json() for one in self.findings.values()],
             "controls": self.controls,
             **({"ledger": list(self.ledger)} if self.ledger else {}),
+            **({"retired": [one.to_json() for one in self.retired]} if self.retired else {}),
         }
 
     @classmethod
@@ -73,6 +76,7 @@ class Earlier:
             reading.texts(data, "left_out"),
             reading.mapping(data, "controls"),
             _ledger(data.get("ledger")),
+            tuple(Retired.from_json(one) for one in data.get("retired", ())),
         )
 
 
@@ -122,4 +126,5 @@ def now_of(summary: RunSummary) -> Now:
     findings = after(before, entries_of_run(before, claims))
     if not summary.facts.ended_at:
         return Now(claims, standings, findings, ())
-    return Now(claims, standings, findings, readiness_of(standings.values(), moment(summary.facts.ended_at)))
+    as_of, retired = moment(summary.facts.ended_at), summary.earlier.retired
+    return Now(claims, standings, findings, readiness_of(standings.values(), as_of, retired))

@@ -26,6 +26,8 @@ class Runs:
         count: how many runs those are of; last, seal: the newest of them, and the digest of its seal.
         left_out: what was not counted, and why, one line each.
         missed: drills that fell due and never began, by plan.
+        expired: runs that were removed because their time was over.
+        gone: how many of those left out had ended: what they claimed is to be looked for elsewhere.
     """
 
     claims: tuple[Claim, ...] = ()
@@ -34,6 +36,8 @@ class Runs:
     seal: str = ""
     left_out: tuple[str, ...] = ()
     missed: dict[str, int] = field(default_factory=dict)
+    expired: frozenset[str] = frozenset()
+    gone: int = 0
 
 
 def expect_reports(reports: Path) -> None:
@@ -85,6 +89,8 @@ def read_runs(reports: Path) -> Runs:
         str(last.data.get("seal") or "") if last else "",
         (*left_out, *_unended(entries, ended)),
         _missed(entries),
+        frozenset(gone),
+        len(left_out),
     )
 
 
@@ -128,7 +134,7 @@ def _sealed(folder: Path, digest: str) -> dict[str, str]:
         return {one["name"]: one["digest"]["sha256"] for one in json.loads(payload)["subject"]}
     except OSError as error:
         raise JournalError(f"its seal cannot be read ({error.strerror})", where=str(folder)) from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise JournalError("its seal was altered", where=str(folder)) from error
 
 
@@ -149,7 +155,7 @@ def _of_result(folder: Path, digest: str) -> tuple[Claim, ...]:
         return claims_from(json.loads(body))
     except OSError as error:
         raise JournalError(f"{RESULT} cannot be read ({error.strerror})", where=str(folder)) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise JournalError(f"{RESULT} cannot be understood", where=str(folder)) from error
 
 

@@ -4,18 +4,20 @@
 
 A critical scenario weighs 3, any other 1. The credit is 1 for a scenario that is proven and not older than
 its interval; from there it falls evenly to 0 at twice the interval. What is refuted or unknown has none. Is
-any critical scenario refuted, the score is at most 49. A run that skipped a scenario changes nothing. Every
-system in every environment has a score of its own; that of all is the lowest of them.
+any critical scenario refuted, the score is at most 49. A run that skipped a scenario changes nothing. What
+a person retired is left out, and listed. Every system in every environment has a score of its own; that of
+all is the lowest of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from math import floor
 
+from rollproof.evidence.standing.retired import Retired, in_force, place_of
 from rollproof.evidence.standing.states import Standing
 from rollproof.model.verdict import Outcome
 
@@ -61,6 +63,7 @@ class Readiness:
         score: 0 to 100, or None where nothing was ever claimed.
         earned, possible: what the score is the share of.
         capped: the critical scenarios whose refutation holds the score down.
+        retired: what a person took out of the sums, and why.
     """
 
     system: str
@@ -71,6 +74,7 @@ class Readiness:
     possible: int
     shares: tuple[Share, ...]
     capped: tuple[Standing, ...] = ()
+    retired: tuple[Retired, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -83,6 +87,19 @@ class Readiness:
 
     def count(self, outcome: Outcome) -> int:
         return sum(share.standing.outcome is outcome for share in self.shares)
+
+    def resting(self, basis: str) -> int:
+        """How many of the proofs that stand rest on this, of `BASES`."""
+        return sum(one.outcome is Outcome.PROVEN and basis in one.basis for one in self._standings)
+
+    @property
+    def longest_interval(self) -> float:
+        """How old a proof may become here at most, in seconds."""
+        return max((share.interval for share in self.shares), default=DEFAULT_INTERVAL)
+
+    @property
+    def _standings(self) -> list[Standing]:
+        return [share.standing for share in self.shares]
 
     @property
     def overdue(self) -> int:
@@ -111,14 +128,22 @@ def _used(one: Standing) -> tuple[float, float]:
     return (rto / one.rto_target if one.rto_target else 0.0), rto
 
 
-def readiness_of(standings: Iterable[Standing], as_of: datetime) -> tuple[Readiness, ...]:
+def readiness_of(
+    standings: Iterable[Standing], as_of: datetime, retired: Iterable[Retired] = ()
+) -> tuple[Readiness, ...]:
     """One for each system and environment, by name. `as_of` must know its zone."""
-    groups: dict[tuple[str, str], list[Standing]] = {}
-    for one in sorted(standings, key=lambda one: one.place):
-        groups.setdefault((one.place.system, one.place.environment), []).append(one)
+    known = {one.place: one for one in sorted(standings, key=lambda one: one.place)}
+    gone = in_force(retired, known)
+    groups: dict[tuple[str, str], list[Standing]] = {place_of(place): [] for place in (*known, *gone)}
+    for place, one in known.items():
+        if place not in gone:
+            groups[place_of(place)].append(one)
     stamp = as_of.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return tuple(
-        _readiness(*place, stamp, [_share(one, as_of) for one in mine])
+        replace(
+            _readiness(*place, stamp, [_share(one, as_of) for one in mine]),
+            retired=tuple(one for one in gone.values() if place_of(one.place) == place),
+        )
         for place, mine in sorted(groups.items())
     )
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from rollproof.evidence.register import INDEX
 from rollproof.evidence.standing.earlier import ACT, Earlier
 from rollproof.evidence.standing.findings import Finding
-from rollproof.evidence.standing.folder import read_runs
 from rollproof.evidence.standing.ledger import read_ledger
 from rollproof.evidence.standing.readiness import moment
-from rollproof.evidence.standing.states import standings_of
+from rollproof.evidence.standing.whole import whole_of
 from rollproof.journal import Attachments, Recorder
 from rollproof.journal.redaction import clean
 from rollproof.model.json import JsonObject
@@ -28,7 +26,7 @@ def note_earlier(recorder: Recorder, reports: Path, controls: JsonObject | None 
 
 def put_earlier(attachments: Attachments, found: Earlier) -> str | None:
     """Its digest among the attachments; None when there is nothing to say."""
-    if found.runs or found.findings or found.controls or found.left_out or found.ledger:
+    if found.runs or found.findings or found.controls or found.left_out or found.ledger or found.retired:
         return attachments.put(clean(found.to_json()))
     return None
 
@@ -42,14 +40,22 @@ def earlier_in(reports: Path, controls: JsonObject, *, until: str = "") -> Earli
     Raises:
         JournalError: the index or the findings were altered.
     """
-    runs = read_runs(reports) if (reports / INDEX).exists() else None
     ledger = read_ledger(reports)
     findings = {name: one for name, one in ledger.findings.items() if _matters(one)}
     at = (len(ledger.entries), ledger.head) if ledger.entries else None
-    if runs is None:
-        return Earlier(findings=findings, controls=controls, ledger=at)
-    standings = standings_of(claim for claim in runs.claims if not until or claim.at <= until)
-    return Earlier(standings, findings, runs.count, runs.last, runs.seal, runs.left_out, controls, at)
+    whole = whole_of(reports, until=until)
+    runs = whole.runs
+    return Earlier(
+        whole.standings,
+        findings,
+        runs.count,
+        runs.last,
+        runs.seal,
+        whole.left_out,
+        controls,
+        at,
+        whole.retired,
+    )
 
 
 def _matters(one: Finding) -> bool:

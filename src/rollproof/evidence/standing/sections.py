@@ -8,8 +8,10 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from rollproof.evidence import reading
 from rollproof.evidence.phrases import conclusion
 from rollproof.evidence.sections import Cell, Point, Section, Series, Table
+from rollproof.evidence.standing.claims import BASES
 from rollproof.evidence.standing.controls import (
     Coverage,
     Support,
@@ -20,7 +22,15 @@ from rollproof.evidence.standing.controls import (
 )
 from rollproof.evidence.standing.earlier import Now, now_of
 from rollproof.evidence.standing.findings import Finding, State
-from rollproof.evidence.standing.readiness import CAP, CRITICAL_WEIGHT, Readiness, Share, moment
+from rollproof.evidence.standing.readiness import (
+    CAP,
+    CRITICAL_WEIGHT,
+    DEFAULT_INTERVAL,
+    Readiness,
+    Share,
+    moment,
+)
+from rollproof.evidence.standing.retired import Retired
 from rollproof.evidence.standing.states import Standing
 from rollproof.model.durations import say_duration
 from rollproof.model.verdict import Outcome
@@ -83,6 +93,7 @@ def _readiness(summary: RunSummary, now: Now, say: Say) -> Section:
         lead.append(say("readiness.as_of", as_of=as_of, runs=say.words.whole(summary.earlier.runs)))
     if summary.earlier.problem:
         lead.append(say("readiness.problem", what=conclusion(say.words, summary.earlier.problem)))
+    lead += _resting(now.readiness, say)
     lead += [
         say("readiness.left_out", what=conclusion(say.words, line))
         for line in summary.earlier.left_out[:_MOST]
@@ -91,8 +102,36 @@ def _readiness(summary: RunSummary, now: Now, say: Say) -> Section:
         "readiness",
         say("readiness.title"),
         lead=tuple(lead),
-        tables=(_scores(now.readiness, say), *_missing(now.readiness, say)),
+        tables=(
+            _scores(now.readiness, say),
+            *_missing(now.readiness, say),
+            *_retired(now.readiness, say),
+        ),
     )
+
+
+def _resting(found: Sequence[Readiness], say: Say) -> Iterator[str]:
+    """What the scores rest on, where a reader might think they rest on more."""
+    for basis in BASES:
+        many = sum(one.resting(basis) for one in found)
+        if many:
+            yield say(f"readiness.on_{basis}", proofs=say.words.whole(many))
+    longest = max((one.longest_interval for one in found), default=0.0)
+    if longest > DEFAULT_INTERVAL:
+        yield say("readiness.longest", age=say_age(longest))
+
+
+def _retired(found: Sequence[Readiness], say: Say) -> Iterator[Table]:
+    names = ("scenario", "system", "environment", "stood", "by", "since", "why")
+    rows = tuple(_retired_row(one, say) for place in found for one in place.retired)
+    if rows:
+        yield Table(tuple(say(f"readiness.{name}") for name in names), rows)
+
+
+def _retired_row(one: Retired, say: Say) -> tuple[Cell, ...]:
+    why = say("readiness.instead", reason=one.reason, scenario=one.instead) if one.instead else one.reason
+    stood = reading.outcome(one.stood)
+    return one.name, one.place.system, one.place.environment, stood, one.by, one.at[:10], why
 
 
 def _scores(found: Sequence[Readiness], say: Say) -> Table:

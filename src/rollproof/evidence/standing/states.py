@@ -36,6 +36,7 @@ class Standing:
         interval: how old a proof may become, as the newest plan says that proved it; None: no plan does.
         rto, rpo: what the newest proof measured, and targets it was held against, in seconds.
         measured: recovery times of proofs, the oldest first, at most `KEPT`.
+        basis: what the newest proof rests on, as in its claim.
     """
 
     place: Place
@@ -54,6 +55,7 @@ class Standing:
     rpo: float | None = None
     rpo_target: float | None = None
     measured: tuple[Measured, ...] = ()
+    basis: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -75,6 +77,7 @@ class Standing:
             "rpo_seconds": self.rpo,
             "rpo_objective_seconds": self.rpo_target,
             "measured": [[one.at, one.run, one.rto, one.rpo] for one in self.measured],
+            **({"basis": list(self.basis)} if self.basis else {}),
         }
 
     @classmethod
@@ -97,6 +100,7 @@ class Standing:
             reading.number(data, "rpo_seconds"),
             reading.number(data, "rpo_objective_seconds"),
             tuple(_measured(one) for one in reading.items(data["measured"])),
+            reading.texts(data, "basis"),
         )
 
 
@@ -168,4 +172,5 @@ def _proven(before: Standing | None, claim: Claim) -> Standing:
         claim.rpo,
         claim.rpo_target,
         (*earlier, *measured)[-KEPT:],
+        claim.basis,
     )
