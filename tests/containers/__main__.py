@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from rollproof.environments.containers.engine import engine_host, obstacle_at
@@ -33,7 +33,8 @@ CONTRACT = (
 )
 DRILLS = ("features/migration.feature",)
 AWS_DRILLS = ("features/code.feature", "features/deploy.feature", "features/emergency.feature")
-PARTS = ("contract", "drills", "aws")
+SERVICE_DRILLS = ("features/service.feature",)
+PARTS = ("contract", "drills", "aws", "services")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,11 +98,10 @@ def _run_part(name: str, host: str, *, own: bool) -> Iterator[int]:
         yield _pytest(environment, *CONTRACT)
     elif name == "drills":
         yield _drill(environment, DRILLS, "systems/alquimista/system.toml")
-    elif own:
-        with _on_ministack() as system:
-            yield _drill(environment, AWS_DRILLS, str(system))
     else:
-        yield _drill(environment, AWS_DRILLS, "systems/alquimista/system.toml")
+        features, system = (AWS_DRILLS, "alquimista") if name == "aws" else (SERVICE_DRILLS, "lacrei")
+        with _on_ministack(system) if own else nullcontext(ROOT / "systems" / system) as folder:
+            yield _drill(environment, features, str(folder / "system.toml"))
 
 
 def _drill(environment: dict[str, str], features: Sequence[str], system: str) -> int:
@@ -115,14 +115,14 @@ def _pytest(environment: dict[str, str], *arguments: str) -> int:
 
 
 @contextmanager
-def _on_ministack() -> Iterator[Path]:
-    """The reference system, whose AWS side runs in the image that runs functions."""
+def _on_ministack(system: str) -> Iterator[Path]:
+    """A copy of a reference system, whose AWS side is in the image that runs functions and holds images."""
     with tempfile.TemporaryDirectory(prefix="rollproof-containers-") as folder:
-        copy = Path(folder) / "alquimista"
-        shutil.copytree(ROOT / "systems" / "alquimista", copy)
+        copy = Path(folder) / system
+        shutil.copytree(ROOT / "systems" / system, copy)
         with (copy / "system.toml").open("a", encoding="utf-8") as file:
             file.write(f'\n[containers]\nlocalstack_image = "{MINISTACK}"\nlambda_executor = "none"\n')
-        yield copy / "system.toml"
+        yield copy
 
 
 if __name__ == "__main__":

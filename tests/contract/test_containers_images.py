@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +22,15 @@ from rollproof.environments.base import PostgresServer
 from rollproof.environments.containers import ContainersEnvironment, OpenContainers
 from rollproof.environments.containers.container import LABEL
 from rollproof.environments.containers.engine import Engine, find_engine
-from rollproof.environments.containers.leftovers import left_of
+from rollproof.environments.containers.instances import Containers
+from rollproof.environments.containers.leftovers import left_of, name_of
+from rollproof.environments.embedded.apprunner_images import Pulled, RefusedError
 from rollproof.journal import Journal, Recorder
 from rollproof.waiting import eventually
 
 RELEASES = Path(__file__).parents[2] / "systems" / "lacrei" / "releases"
 BASE = "python:3.13-slim"
+DIGEST_OF_IT = f"sha256:{'0' * 64}"
 pytestmark = pytest.mark.skipif(
     not os.environ.get(ASKED), reason=f"containers are not asked for: `make containers`, or set {ASKED}"
 )
@@ -49,7 +54,9 @@ def images(engine: Engine) -> Iterator[dict[str, str]]:
     built = {}
     for name in ("v1.1.0", "v1.2.0-unhealthy"):
         tag = f"rollproof-test/lacrei:{name}-{uuid.uuid4().hex[:6]}"
-        image, _ = engine.client.images.build(path=str(RELEASES / name), tag=tag, network_mode="host")
+        image, _ = engine.client.images.build(
+            path=str(RELEASES / name), tag=tag, network_mode="host", rm=True, forcerm=True
+        )
         built[name] = str(image.id)
     yield built
     for image_id in built.values():
@@ -140,6 +147,41 @@ def test_a_broken_image_is_rolled_back_to_the_image_before(
         eventually(lambda: health(back) == "healthy", within=60, what="the engine says that it is well again")
         assert (status(port, "/health"), status(port, asked)) == (200, 200)
         assert back.image.id == images["v1.1.0"]
+
+
+def pulled(folder: Path, digest: str, argv: tuple[str, ...]) -> Pulled:
+    return Pulled(digest, folder, argv, "", {})
+
+
+@pytest.mark.usefixtures("images")
+def test_a_release_that_the_registry_holds_runs_in_a_container_of_its_own_image(
+    engine: Engine, environment: OpenContainers, tmp_path: Path
+) -> None:
+    server = environment.postgres()
+    ensure_roles(server, ["lacrei_app"])
+    create_database(server, "lacrei")
+    runner = Containers(**environment.engine_for_images())
+    release = tmp_path / "release"
+    shutil.copytree(RELEASES / "v1.1.0", release)
+    argv, variables = ("{python}", "-m", "gunicorn", "lacrei.wsgi"), {"DJANGO_SECRET_KEY": "for tests only"}
+    variables["DATABASE_URL"] = url_of(environment, server, "lacrei_app")
+    started = runner.start(pulled(release, DIGEST_OF_IT, argv), argv, variables, 8000, tmp_path / "one")
+    [container] = engine.client.containers.list(filters={"ancestor": str(started.seen["image"])})
+    assert container.labels[LABEL] == environment.id
+    assert container.ports == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(started.port)}]}
+    assert started.seen["digest"] == DIGEST_OF_IT
+    assert Path(f"/proc/{started.seen['pid']}/root/srv/lacrei/manage.py").is_file()
+    eventually(lambda: status(started.port, "/health") in (200, 503), within=60, what="it answers")
+    asyncio.run(started.end())
+    assert not started.alive
+    with pytest.raises(RefusedError, match="its container cannot be started"):
+        runner.start(pulled(release, DIGEST_OF_IT, argv), ("no-such-program",), {}, 8000, tmp_path / "two")
+    (release / "Dockerfile").write_text(f"FROM {BASE}\nRUN exit 3\n")
+    with pytest.raises(RefusedError, match=r"its image cannot be built: .*returned a non-zero code: 3"):
+        runner.start(pulled(release, "sha256:another", argv), argv, {}, 8000, tmp_path / "three")
+    assert [name_of(item) for item in left_of(engine, environment.id) if item.attrs.get("State")] == [
+        server.container
+    ]
 
 
 def test_what_the_images_leave_goes_with_the_environment(

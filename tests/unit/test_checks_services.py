@@ -39,6 +39,10 @@ def process(digest: str, *, tree: str = "", serving: bool = True) -> dict[str, J
     return {"digest": digest, "tree": tree or f"tree {digest}", "serving": serving}
 
 
+def container(digest: str) -> dict[str, Json]:
+    return {"digest": digest, "tree": "", "serving": True, "image": "sha256:" + "c" * 64}
+
+
 def rolled_back(
     *,
     answers: Mapping[str, Json],
@@ -79,6 +83,8 @@ def deployed_since(answers: Mapping[str, Json]) -> Story:
         (rolled_back(answers={"2": 20}), REFUTED),
         (rolled_back(answers={"1": 19, "2": 1}), REFUTED),
         (rolled_back(answers={"1": 19}, failed=1), REFUTED),
+        (rolled_back(answers={"1": 20}, identity="1", processes=[container(A)]), PROVEN),
+        (rolled_back(answers={"1": 20}, processes=[container(B)]), REFUTED),
         (rolled_back(answers={"1": 20}, processes=[process(B)]), REFUTED),
         (rolled_back(answers={"1": 20}, processes=[process(A, tree="other")]), REFUTED),
         (rolled_back(answers={"1": 20}, processes=[process(A), process(B, serving=False)]), REFUTED),

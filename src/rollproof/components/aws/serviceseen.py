@@ -59,14 +59,19 @@ def _other_variables(releases: ServiceReleases, key: str) -> list[str]:
 
 
 def _process(one: dict[str, object]) -> dict[str, Json]:
-    """Of a process: which image it was started from, and what files it works in, read here."""
+    """Of a process: which image it was started from, and what files it works in, read here.
+
+    Of a container: which image the engine says that it is of. Which of the release's files are in it, and
+    where, is its Dockerfile's to say.
+    """
+    seen: dict[str, Json] = {"digest": str(one["digest"]), "serving": bool(one["serving"])}
+    if image := one.get("image"):
+        return {**seen, "tree": "", "image": str(image)}
     try:
         folder = psutil.Process(int(str(one["pid"]))).cwd()
-        inside = f"/proc/{one['pid']}/cwd"  # in a container the same path is another folder
-        tree = tree_digest(Path(inside if "image" in one else folder))
-    except (psutil.Error, OSError):
-        tree = ""
-    return {"digest": str(one["digest"]), "tree": tree, "serving": bool(one["serving"])}
+    except psutil.Error:
+        folder = ""
+    return {**seen, "tree": tree_digest(Path(folder)) if folder else ""}
 
 
 def _flag(drill: Drill, key: str) -> Flag:

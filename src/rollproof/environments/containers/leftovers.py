@@ -51,7 +51,7 @@ def remove_leftovers(undo: JsonObject) -> list[str]:
 
 
 def remove_all(engine: Engine, environment: str) -> list[str]:
-    """Removes an environment's containers, then its networks and volumes, until none is found.
+    """Removes an environment's containers, then its images, networks and volumes, until none is found.
 
     Again and again, for a function's container may be started while others are removed, and what a
     killed run had just asked of the engine may come a moment later.
@@ -77,7 +77,7 @@ def remove_all(engine: Engine, environment: str) -> list[str]:
 
 
 def left_of(engine: Engine, environment: str) -> list[Any]:
-    """Containers, networks and volumes that bear the environment's label."""
+    """Containers, images, networks and volumes that bear the environment's label."""
     return _labelled(engine, f"{LABEL}={environment}")
 
 
@@ -86,6 +86,7 @@ def _labelled(engine: Engine, label: str) -> list[Any]:
     found: list[Any] = list(
         _listed(engine.client.containers.list, all=True, ignore_removed=True, filters=asked)
     )
+    found += _listed(engine.client.images.list, filters=asked)
     found += _listed(engine.client.networks.list, filters=asked)
     found += _listed(engine.client.volumes.list, filters=asked)
     return found
@@ -97,13 +98,20 @@ def _listed(listing: Callable[..., Iterable[Any]], **asked: Any) -> list[Any]:
     return []
 
 
+def name_of(thing: Any) -> str:
+    """An image that a release was built into has no name."""
+    return str(getattr(thing, "name", "") or thing.short_id)
+
+
 def _remove(thing: Any) -> str:
     kind, options = type(thing).__name__.lower(), {}
     if kind == "container":
         options = {"force": True, "v": True}
+    elif kind == "image":
+        options = {"force": True}
     with contextlib.suppress(NotFound, APIError):  # one that is in use still is tried again
         thing.remove(**options)
-        return f"removed {kind} {thing.name}"
+        return f"removed {kind} {name_of(thing)}"
     return ""
 
 

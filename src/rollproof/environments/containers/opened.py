@@ -102,6 +102,15 @@ class OpenContainers:
         address = self._server.running.address if together else ""
         return (address, self._server.running.port) if address else None
 
+    def engine_for_images(self) -> dict[str, str]:
+        """Where images of releases are run; empty where their database is in somebody else's network."""
+        if self.joined:
+            return {}
+        with self._lock:
+            self._have_network()
+        self._say(**{"service releases": "run in the engine, as their Dockerfiles build them"})
+        return {"host": self._engine.host, "environment": self.id, "run": self._run}
+
     def free_port(self) -> int:
         """A port on 127.0.0.1 that nothing listens on. Raises EnvironmentUnavailable when there is none."""
         return self._ports.take()
@@ -271,10 +280,13 @@ class OpenContainers:
         image = have_image(self._engine, name)
         if obstacle := wrong_architecture(self._engine, image):
             raise EnvironmentUnavailable(obstacle.found, where=name, remedy=obstacle.remedy)
+        self._have_network()
+        return image
+
+    def _have_network(self) -> None:
         if not self._made:
             self._made = True  # half of it has to be removed, too
             self._make_network()
-        return image
 
     def _make_network(self) -> None:
         labels = {LABEL: self.id, RUN_LABEL: self._run}

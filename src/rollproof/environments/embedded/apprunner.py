@@ -1,6 +1,7 @@
 """App Runner where an emulator has none: provided by the suite, kept like every other program.
 
-Each release really runs, as processes of this machine, from the files of the image that the registry holds.
+Each release really runs, from the files of the image that the registry holds: as processes of this machine,
+or, where an engine is there and the release has a Dockerfile, in containers.
 What App Runner promises is what `apprunner_program` does: the new release beside the old one, requests
 switched when its health check says so, and the old one serving on when it never does.
 """
@@ -44,9 +45,9 @@ class AppRunnerHost:
             raise EnvironmentUnavailable("App Runner is there: this is AWS itself")
         port = environment.free_port()
         folder = environment.scratch / f"apprunner-{port}"
-        spec = _spec(
-            environment.scratch, folder, {"emulator": endpoint.url, "port": port, "folder": str(folder)}
-        )
+        about = {"emulator": endpoint.url, "port": port, "folder": str(folder)}
+        engine: dict[str, str] = getattr(environment, "engine_for_images", dict)()  # of those that have one
+        spec = _spec(environment.scratch, folder, {**about, **({"engine": engine} if engine else {})})
         host = cls(Keeper.start(spec, within=environment.guardian), port)
         try:
             host._wait()
@@ -109,7 +110,7 @@ class AppRunnerHost:
         self.keeper.stop()
 
 
-def _spec(scratch: Path, folder: Path, about: dict[str, str | int]) -> KeeperSpec:
+def _spec(scratch: Path, folder: Path, about: dict[str, Any]) -> KeeperSpec:
     return KeeperSpec(
         name="the stand-in for App Runner",
         scratch=scratch,

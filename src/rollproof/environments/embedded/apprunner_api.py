@@ -15,7 +15,7 @@ from botocore import xform_name
 from rollproof.environments.embedded.apprunner_images import ARCHITECTURE, RefusedError, call, client
 from rollproof.environments.embedded.apprunner_instances import Health
 from rollproof.environments.embedded.apprunner_model import ApiError
-from rollproof.environments.embedded.apprunner_workload import Wanted, Workload
+from rollproof.environments.embedded.apprunner_workload import PORT, Wanted, Workload
 
 INVALID, STATE, MISSING = "InvalidRequestException", "InvalidStateException", "ResourceNotFoundException"
 EVENTS = "events"
@@ -113,6 +113,7 @@ def wanted_of(configuration: Mapping[str, Any]) -> Wanted:
         health,
         ARCHITECTURE,
         tuple(about.get("StartCommand", "").split()),
+        port=int(about.get("Port", PORT)),
         env=about.get("RuntimeEnvironmentVariables", {}),
         secrets=about.get("RuntimeEnvironmentSecrets", {}),
     )

@@ -20,7 +20,7 @@ from botocore import xform_name
 from rollproof.environments.embedded.apprunner_images import RefusedError, call, client
 from rollproof.environments.embedded.apprunner_instances import Health
 from rollproof.environments.embedded.apprunner_model import ApiError
-from rollproof.environments.embedded.apprunner_workload import Wanted, Workload
+from rollproof.environments.embedded.apprunner_workload import PORT, Wanted, Workload
 from rollproof.waiting import rest
 
 CLIENT, MISSING = "ClientException", "ServiceNotFoundException"
@@ -263,6 +263,7 @@ class Ecs:
             ARCHITECTURES[family],
             tuple(container.get("command", ())),
             service.desired,
+            port=next((one["containerPort"] for one in container.get("portMappings", ())), PORT),
             env={one["name"]: one.get("value", "") for one in container.get("environment", ())},
             secrets={one["name"]: one["valueFrom"] for one in container.get("secrets", ())},
         )

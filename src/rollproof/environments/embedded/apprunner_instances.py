@@ -1,4 +1,4 @@
-"""Instances of a release, each a process, and what stands before them: requests go to those that are well."""
+"""Instances of a release, and what stands before them: requests go to those that are well."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,47 +47,37 @@ class Health:
 
 
 @dataclass
-class Instance:
-    """One process of a release, with a port and a copy of the image's files of its own.
+class Instance(ABC):
+    """One copy of a release that runs, with a port of its own on the loopback address.
 
-    As in a container, what one instance changes in them is gone with it.
+    As in a container, what one instance changes in the image's files is gone with it.
     """
 
     pulled: Pulled
-    folder: Path
     port: int
-    log: Path
-    process: subprocess.Popen[bytes]
-    under_way: int = 0
-
-    @classmethod
-    def start(cls, pulled: Pulled, *, argv: tuple[str, ...], env: Mapping[str, str], place: Path) -> Instance:
-        """Starts it in `place`, a folder that is made for it. Raises RefusedError: it cannot be started."""
-        port, log = free_port(), place.with_suffix(".log")
-        shutil.copytree(pulled.folder, place, symlinks=True)
-        own = {"PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-        known = inherited_environment("LANG", "VIRTUAL_ENV") | {"PATH": path, **pulled.env, **env, **own}
-        known |= {name: os.environ[name] for name in (MARKER,) if name in os.environ}
-        words = [word.replace("{port}", str(port)).replace("{python}", sys.executable) for word in argv]
-        try:
-            with log.open("ab") as output:
-                process = subprocess.Popen(
-                    words,
-                    cwd=place / pulled.workdir,
-                    env=known,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise RefusedError(f"its command {words[0]} cannot be started: {error.strerror}") from error
-        return cls(pulled, place, port, log, process)
+    under_way: int = field(default=0, init=False)
 
     @property
-    def alive(self) -> bool:
-        return self.process.poll() is None
+    @abstractmethod
+    def alive(self) -> bool: ...
+
+    @property
+    @abstractmethod
+    def exit_code(self) -> int | None:
+        """None while it runs, and when nobody knows."""
+
+    @property
+    @abstractmethod
+    def seen(self) -> Mapping[str, object]:
+        """Where to look at it from outside: `pid`, and the `folder` that it works in."""
+
+    @abstractmethod
+    def last_words(self) -> str:
+        """The end of what it said, in one line."""
+
+    @abstractmethod
+    async def _stop(self) -> None:
+        """Asks it to end, sees to it, and removes what it leaves."""
 
     async def wait_until_well(self, health: Health, http: httpx.AsyncClient) -> None:
         """Raises RefusedError: it ended, or was not well in time; with the end of its log."""
@@ -94,14 +85,14 @@ class Instance:
         said = "it was never asked"
         while well < health.successes:
             if not self.alive:
-                self._refuse(f"it ended with exit code {self.process.returncode}")
+                self._refuse(f"it ended with exit code {self.exit_code}")
             said = await self._ask(health, http)
             well = 0 if said else well + 1
             if well < health.successes and asyncio.get_running_loop().time() > deadline:
                 self._refuse(f"its health check failed for {health.within:.0f} s: {said}")
             await rest(ASK_SECONDS)
         if not self.alive:  # somebody else's program has answered on its port
-            self._refuse(f"it ended with exit code {self.process.returncode}")
+            self._refuse(f"it ended with exit code {self.exit_code}")
 
     async def _ask(self, health: Health, http: httpx.AsyncClient) -> str:
         """Empty when it is well, else what was found."""
@@ -120,21 +111,90 @@ class Instance:
     def _refuse(self, found: str) -> NoReturn:
         raise RefusedError(f"{found}; last it said: {self.last_words()}")
 
-    def last_words(self) -> str:
-        lines = self.log.read_bytes()[-4096:].decode(errors="replace").strip().splitlines()[-3:]
-        return " | ".join(line.strip() for line in lines) or "nothing"
-
     async def end(self) -> None:
         """Lets requests under way finish, asks it to end, and sees to it."""
-        await _until(lambda: self.under_way <= 0 or not self.alive, DRAIN_SECONDS)
+        await until(lambda: self.under_way <= 0 or not self.alive, DRAIN_SECONDS)
+        await self._stop()
+
+
+Starter = Callable[[Pulled, tuple[str, ...], Mapping[str, str], int, Path], Instance]
+"""Starts an instance of an image: with a command, variables, the port that its service
+names, and a path for what it needs on this machine.
+Raises RefusedError when it cannot be started. It may take long, and is called in a thread."""
+
+
+@dataclass
+class ProcessInstance(Instance):
+    """A process of this machine, with a copy of the image's files of its own."""
+
+    folder: Path
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(
+        cls, pulled: Pulled, argv: tuple[str, ...], env: Mapping[str, str], port: int, place: Path
+    ) -> Instance:
+        """Starts it in `place`, a folder that is made for it, on a free port: others use this machine too.
+
+        Raises RefusedError: it cannot be started.
+        """
+        port, log = free_port(), place.with_suffix(".log")
+        shutil.copytree(pulled.folder, place, symlinks=True)
+        own = {"PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+        known = inherited_environment("LANG", "VIRTUAL_ENV") | {"PATH": path, **pulled.env, **env, **own}
+        known |= {name: os.environ[name] for name in (MARKER,) if name in os.environ}
+        words = command_in(argv, port=port, python=sys.executable)
+        try:
+            with log.open("ab") as output:
+                process = subprocess.Popen(
+                    words,
+                    cwd=place / pulled.workdir,
+                    env=known,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise RefusedError(f"its command {words[0]} cannot be started: {error.strerror}") from error
+        return cls(pulled, port, place, log, process)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        return self.process.returncode
+
+    @property
+    def seen(self) -> Mapping[str, object]:
+        return {"pid": self.process.pid, "folder": str(self.folder)}
+
+    def last_words(self) -> str:
+        return last_lines(self.log.read_bytes())
+
+    async def _stop(self) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
-            await _until(lambda: not self.alive, END_SECONDS)
+            await until(lambda: not self.alive, END_SECONDS)
         await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
 
 
-async def _until(condition: Callable[[], bool], seconds: float) -> None:
+def command_in(argv: tuple[str, ...], *, port: int, python: str) -> list[str]:
+    """A command with its port and its interpreter filled in."""
+    return [word.replace("{port}", str(port)).replace("{python}", python) for word in argv]
+
+
+def last_lines(said: bytes) -> str:
+    lines = said[-4096:].decode(errors="replace").strip().splitlines()[-3:]
+    return " | ".join(line.strip() for line in lines) or "nothing"
+
+
+async def until(condition: Callable[[], bool], seconds: float) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     while not condition() and loop.time() < deadline:

@@ -1,8 +1,9 @@
 """The stand-in for App Runner as a program: its API on one port, each service on a port of its own.
 
 Run as a module with one line of JSON as its only argument: where the emulator is, in which folder images
-are kept, and the port of the API. HTTP is hypercorn's and httpx', the API's shapes are botocore's; what is
-written here is what App Runner does between them. Everything listens on the loopback address.
+are kept, the port of the API, and which engine runs the images, if one does. HTTP is hypercorn's and
+httpx', the API's shapes are botocore's; what is written here is what App Runner does between them.
+Everything listens on the loopback address.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from rollproof.environments.embedded.apprunner_ecs import Ecs, EcsService
 from rollproof.environments.embedded.apprunner_images import Registry
 from rollproof.environments.embedded.apprunner_instances import (
     Front,
+    ProcessInstance,
     Receive,
     Scope,
     Send,
+    Starter,
     answer,
     lifespan,
     listener,
@@ -55,6 +58,7 @@ class Host:
     folder: Path
     stopped: asyncio.Event
     http: httpx.AsyncClient
+    start: Starter = ProcessInstance.start
     accounts: dict[tuple[str, str, str], AppRunner | Ecs] = field(default_factory=dict)
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
@@ -68,7 +72,7 @@ class Host:
     async def open_service(self, runner: AppRunner | Ecs) -> tuple[Workload, str]:
         """A workload and the address that its instances are asked at."""
         registry = Registry(self.emulator, self.folder)
-        workload = Workload(registry, self.http, runner.account, runner.region)
+        workload = Workload(registry, self.http, runner.account, runner.region, self.start)
         return workload, self.listen(Front(workload.next, self.http))
 
     def listen(self, app: Callable[..., Any], socket_: socket.socket | None = None) -> str:
@@ -151,6 +155,15 @@ def _config(opened: socket.socket) -> Config:
     return config
 
 
+def _starter(engine: dict[str, str] | None) -> Starter:
+    """In containers where an engine is named, as processes of this machine elsewhere."""
+    if engine is None:
+        return ProcessInstance.start
+    from rollproof.environments.containers.instances import Containers
+
+    return Containers(**engine).start
+
+
 async def run(about: dict[str, Any]) -> None:
     """Serves until it is asked to end."""
     asked = asyncio.Event()
@@ -158,7 +171,8 @@ async def run(about: dict[str, Any]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     limits = httpx.Limits(max_keepalive_connections=0)
     http = httpx.AsyncClient(trust_env=False, timeout=30.0, limits=limits)
-    host = Host(about["emulator"], Path(about["folder"]), asyncio.Event(), http)
+    start = _starter(about.get("engine"))
+    host = Host(about["emulator"], Path(about["folder"]), asyncio.Event(), http, start)
     own = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     own.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     own.bind((LOOPBACK, about["port"]))

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 import httpx
 
 from rollproof.environments.embedded.apprunner_images import Pulled, RefusedError, Registry, call, client
-from rollproof.environments.embedded.apprunner_instances import Health, Instance
+from rollproof.environments.embedded.apprunner_instances import (
+    Health,
+    Instance,
+    ProcessInstance,
+    Starter,
+)
+
+PORT = 8080
+"""App Runner's, for a service that names none (API Reference, ImageConfiguration)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +29,7 @@ class Wanted:
         image: `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG` or `@DIGEST`.
         secrets: ARNs of secrets or parameters by the variable that holds their value.
         command: in place of the image's own; empty: the image's.
+        port: that it is to listen on, and learns from the variable PORT.
     """
 
     image: str
@@ -28,6 +37,7 @@ class Wanted:
     architecture: str
     command: tuple[str, ...] = ()
     count: int = 1
+    port: int = PORT
     env: Mapping[str, str] = field(default_factory=dict, repr=False)
     secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -37,6 +47,7 @@ class Workload:
     """The instances of one service.
 
     Attributes:
+        start: starts an instance: a process of this machine, or a container.
         serving: those that get requests, in turn.
         every: all that run, also those that are not well yet or are being drained.
     """
@@ -45,6 +56,7 @@ class Workload:
     http: httpx.AsyncClient = field(repr=False)
     account: str
     region: str
+    start: Starter = ProcessInstance.start
     serving: list[Instance] = field(default_factory=list)
     every: list[Instance] = field(default_factory=list)
     _turn: int = 0
@@ -74,7 +86,7 @@ class Workload:
         new: list[Instance] = []
         try:
             for _ in range(wanted.count):
-                new.append(self._start(pulled, wanted, env))  # noqa: PERF401  those that started must be ended
+                new.append(await asyncio.to_thread(self._start, pulled, wanted, env))  # noqa: PERF401  what started must be ended
             await asyncio.gather(*(one.wait_until_well(wanted.health, self.http) for one in new))
         except BaseException:
             await self._end(new)
@@ -84,7 +96,7 @@ class Workload:
 
     def _start(self, pulled: Pulled, wanted: Wanted, env: Mapping[str, str]) -> Instance:
         place = self.registry.folder / f"instance-{secrets.token_hex(6)}"
-        instance = Instance.start(pulled, argv=wanted.command or pulled.argv, env=env, place=place)
+        instance = self.start(pulled, wanted.command or pulled.argv, env, wanted.port, place)
         self.every.append(instance)
         return instance
 
@@ -114,9 +126,8 @@ class Workload:
         """What runs, for whoever wants to look at the processes themselves."""
         return [
             {
-                "pid": one.process.pid,
                 "digest": one.pulled.digest,
-                "folder": str(one.folder),
+                **one.seen,
                 "port": one.port,
                 "serving": one in self.serving,
             }
