@@ -179,8 +179,8 @@ def test_a_snapshot_is_restored_and_said_to_be_as_old_as_it_is(
 @pytest.mark.parametrize(
     ("declared", "port", "says"),
     [
-        ({"cluster": "another"}, 0, "there is no cluster another"),
-        ({"cluster": SOURCE, "take": "snapshot"}, 0, "has no snapshot"),
+        pytest.param({"cluster": "another"}, 0, "there is no cluster another", marks=pytest.mark.slow),
+        pytest.param({"cluster": SOURCE, "take": "snapshot"}, 0, "has no snapshot", marks=pytest.mark.slow),
         ({"cluster": SOURCE}, 1, "none of the endpoints of cluster"),
     ],
 )
@@ -194,6 +194,7 @@ def test_a_cluster_that_is_not_the_databases_own_is_refused_before_anything_is_m
     assert aurora.rds.asked == []
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_marked_as_production_is_refused(aurora: Aurora, declare: Any) -> None:
     arn = aurora.client.describe_db_clusters(DBClusterIdentifier=SOURCE)["DBClusters"][0]["DBClusterArn"]
     aurora.client.add_tags_to_resource(ResourceName=arn, Tags=[{"Key": "environment", "Value": "production"}])
@@ -214,6 +215,7 @@ def test_a_copy_that_answers_where_its_source_does_is_refused_and_deleted(
     assert len(aurora.rds.asked) == 1
 
 
+@pytest.mark.slow
 def test_a_copy_that_is_marked_as_production_is_refused_and_deleted(
     aurora: Aurora, declare: Any, twin: StandIn, session: DrillSession
 ) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from standin import APP, DATABASE, StandIn, clients_of, write_system
+from standin import APP, DATABASE, DSN, StandIn, clients_of, write_system
 
 from rollproof.components.postgres.admin import connected, databases
 from rollproof.components.postgres.templates import Templates
@@ -60,7 +60,9 @@ def dumps(place: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     place.run(f"CREATE DATABASE {OTHER} TEMPLATE {DATABASE}")
     place.run("UPDATE migrations SET migration_name = 'x' || migration_name", database=OTHER)
     dump(place, folder / "of another system", "-Fc", database=OTHER)
-    place.run("ALTER TABLE migrations RENAME TO others", database=OTHER)
+    place.run("CREATE FOREIGN DATA WRAPPER w", "CREATE SERVER live FOREIGN DATA WRAPPER w", database=OTHER)
+    dump(place, folder / "that leads elsewhere", "-Fc", database=OTHER)
+    place.run("DROP SERVER live", "ALTER TABLE migrations RENAME TO others", database=OTHER)
     dump(place, folder / "without a ledger", "-Fc", database=OTHER)
     place.run(f"DROP DATABASE {OTHER}")
     made = {
@@ -142,7 +144,7 @@ def copying(tmp_path: Path, place: StandIn, monkeypatch: pytest.MonkeyPatch) -> 
     ("name", "form"),
     [
         ("custom", "custom"),
-        ("directory", "directory"),
+        pytest.param("directory", "directory", marks=pytest.mark.slow),
         pytest.param("tar", "tar", marks=pytest.mark.slow),
         ("plain", "plain"),
         pytest.param("inserts", "plain", marks=pytest.mark.slow),
@@ -194,7 +196,7 @@ def test_a_broken_newest_one_is_not_passed_over_for_an_older_one(
     ("name", "says"),
     [
         ("cut off", "end of file"),
-        ("plain cut off", "it is cut off"),
+        pytest.param("plain cut off", "it is cut off", marks=pytest.mark.slow),
         ("openssl", "it is encrypted (openssl)"),
         ("for another database", "CREATE DATABASE, which reaches beyond the database"),
         pytest.param("without rows", "it was taken without the rows of shop.orders", marks=pytest.mark.slow),
@@ -204,7 +206,8 @@ def test_a_broken_newest_one_is_not_passed_over_for_an_older_one(
         ),
         pytest.param("of nothing", "lists no migration", marks=pytest.mark.slow),
         ("of another system", "does not list the first 2 migrations: see x001_create_shop.sql"),
-        ("without a ledger", "public.migrations"),
+        pytest.param("without a ledger", "public.migrations", marks=pytest.mark.slow),
+        ("that leads elsewhere", "it has the foreign server live"),
     ],
 )
 def test_a_backup_that_is_of_no_use_is_one_clear_error_and_leaves_nothing(
@@ -215,6 +218,14 @@ def test_a_backup_that_is_of_no_use_is_one_clear_error_and_leaves_nothing(
     assert f"{dumps / name}: " in said
     assert says in said, said
     assert databases(copying.place.server) == before
+
+
+def test_a_server_that_has_nothing_of_the_system_can_be_restored_to(
+    dumps: Path, place: StandIn, copying: Copying, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(DSN, place.server.conninfo("postgres"))
+    copied = copying(dumps / "custom", name="postgres")
+    assert copied.rows("SELECT count(*) FROM shop.orders") == (50,)
 
 
 def test_what_was_refused_once_is_not_read_again_for_every_scenario(
@@ -258,7 +269,7 @@ def bucket(place: StandIn) -> Iterator[tuple[Any, str]]:
     s3.delete_bucket(Bucket=name)
 
 
-@pytest.mark.parametrize("form", ["packed", "directory"])
+@pytest.mark.parametrize("form", ["packed", pytest.param("directory", marks=pytest.mark.slow)])
 def test_the_newest_backup_in_s3_is_restored_and_its_copy_here_goes_away(
     form: str, dumps: Path, bucket: tuple[Any, str], copying: Copying
 ) -> None:
