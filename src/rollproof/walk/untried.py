@@ -1,4 +1,4 @@
-"""Statements that were to change or delete rows and found none: of those nothing is proven.
+"""Statements that found no row to change, and those whose effect is not compared: nothing is proven of them.
 
 Made-up rows are plausible, and no more. A migration that deletes what is older than a year, or the second
 of two rows that are alike, finds nothing among them; its rollback then has nothing to bring back, and looks
@@ -22,19 +22,29 @@ _WRITES = re.compile(
     re.IGNORECASE,
 )
 """Cheap, and true for more texts than need be: the whole history is parsed only where it is true."""
+_SECRETS = re.compile(
+    r"\bALTER\s+(?:ROLE|USER)\b[^;]*?\bPASSWORD\b|\bALTER\s+USER\s+MAPPING\b|\bON\s+PARAMETER\b",
+    re.IGNORECASE,
+)
+_UNSEEN = "line {}: passwords, users' options at foreign servers and grants on parameters are not compared"
 _CODE = "RunPython"
 _FOUND_NONE = "line {0.line}: {0.statement} found no row of {0.about} to {1}, so what it does was not tried"
 _CODE_FOUND_NONE = "line {0.line}: {0.statement} changed no row here, so what it does was not tried"
 
 
 def untried(history: MigrationHistory, migration: Migration, up: Changes) -> tuple[str, ...]:
-    """A sentence for each statement of a migration that says it writes rows from before, and wrote none.
+    """A sentence for each statement of a migration that says it writes rows from before, and wrote none, or
+    that does what a fingerprint leaves out.
 
     Args:
         up: what applying it changed, with rows compared.
     """
-    if migration.stated is None and not _WRITES.search(migration.up.text):
-        return ()
+    text = migration.up.text
+    left_out = tuple(
+        _UNSEEN.format(text.count("\n", 0, found.start()) + 1) for found in _SECRETS.finditer(text)
+    )
+    if migration.stated is None and not _WRITES.search(text):
+        return left_out
     read = history.classification(migration)
     said = [
         _FOUND_NONE.format(reason, _verb(reason))
@@ -43,7 +53,7 @@ def untried(history: MigrationHistory, migration: Migration, up: Changes) -> tup
     ]
     if not up.rows and not _adds_places(up):
         said += [_CODE_FOUND_NONE.format(reason) for reason in read.reasons if reason.statement == _CODE]
-    return tuple(dict.fromkeys(said))
+    return tuple(dict.fromkeys((*said, *left_out)))
 
 
 def _did(reason: Reason, read: Classification, rows: Iterable[RowChanges]) -> bool:

@@ -40,8 +40,8 @@ EXPLAINED = {
 UNTOUCHED = "they changed nothing here, so that nothing is proven of their rollbacks"
 """Of migrations that found nothing to change, such as rows of a certain kind."""
 HALF_TRIED = (
-    "a part of them was to add, change or delete rows and found none that it fits, so that it is not proven "
-    "that their rollbacks bring those back"
+    "a part of them found no row that it fits, or does what is not compared, so that it is not proven that "
+    "their rollbacks undo it"
 )
 """Of migrations that did only a part of what their text says."""
 _MISSING = ("42P01", "3F000", "42704", "42883", "42703")

@@ -71,3 +71,30 @@ def test_code_that_changed_nothing_is_said_unless_it_may_have_filled_what_is_new
         "line 7: RunPython changed no row here, so what it does was not tried",
     )
     assert untried(*where, Changes(rows=(RowChanges("public.t", changed=1),))) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("ALTER TABLE t ADD x int;\nALTER ROLE app\n  PASSWORD 'b';", 2),
+        ("alter user app with encrypted password 'b'", 1),
+        ("ALTER USER MAPPING FOR PUBLIC SERVER s OPTIONS (SET password 'b')", 1),
+        ("GRANT SET ON PARAMETER log_statement TO app", 1),
+    ],
+)
+def test_what_no_look_compares_is_said(text: str, line: int) -> None:
+    (said,) = untried(*history(text), Changes())
+    assert said.startswith(f"line {line}: ")
+    assert "not compared" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE ROLE app PASSWORD 'a'",
+        "ALTER ROLE app NOLOGIN; ALTER TABLE t ADD password text",
+        "ALTER TABLE t ADD parameter int",
+    ],
+)
+def test_what_is_compared_is_not_said_to_be_left_out(text: str) -> None:
+    assert untried(*history(text), Changes()) == ()
