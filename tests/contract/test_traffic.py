@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from rollproof.workload import Limits, Traffic, find_lost_writes, operations_fro
 from rollproof.workload.availability import outages
 from rollproof.workload.operations import Operation
 from rollproof.workload.sqlclient import SqlClient
+from rollproof.workload.traffic import TRIES
 
 WRITE = Spec(
     name="note",
@@ -236,6 +238,17 @@ def test_settling_means_an_operation_begun_since_has_ended(made: Start) -> None:
         before = {name: acknowledged(traffic, name) for name in ("note", "count")}
         assert traffic.settle(within=10)
         assert all(acknowledged(traffic, name) > count for name, count in before.items())
+
+
+def test_settling_asks_again_after_a_refusal_and_gives_up_after_some(
+    made: Start, admin: psycopg.Connection
+) -> None:
+    with made(WRITE) as traffic:
+        admin.execute("ALTER TABLE public.notes RENAME TO elsewhere")
+        now = time.monotonic_ns()
+        assert traffic.settle(within=10)
+        since = [o for o in traffic.operations() if o.started_ns >= now]
+        assert [o.outcome for o in since[:TRIES]] == ["failed"] * TRIES
 
 
 def test_an_outage_shows_and_the_clients_come_back(made: Start, admin: psycopg.Connection) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from types import TracebackType
 
 from rollproof.errors import AttemptFailed, PreconditionNotMet
@@ -16,6 +17,9 @@ from rollproof.waiting import eventually
 from rollproof.workload.client import Client, connect
 from rollproof.workload.limits import Limits
 from rollproof.workload.operations import Operation, operations_to_json
+
+TRIES = 3
+"""operations refused one after another until a client is not waited for any longer"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,9 @@ class Traffic:
         self._writes_allowed.set()
 
     def settle(self, *, within: float) -> bool:
-        """Waits until each client that may work has ended an operation that it began after now.
+        """Waits until each client that may work was served by an operation that it began after now.
+
+        Or until it was refused `TRIES` times: one refusal, by chance, says nothing of the service.
 
         Returns:
             False when some had not within that many seconds; how theirs ended is on record later.
@@ -168,8 +174,9 @@ class Traffic:
 
     def _has_settled(self, client: Client, since_ns: int) -> bool:
         resting = client.writes and not self._writes_allowed.is_set()
-        newest = client.done[-1].started_ns if client.done else 0
-        return resting or not client.alive or newest >= since_ns
+        since = list(takewhile(lambda one: one.started_ns >= since_ns, reversed(client.done)))
+        served = any(operation.outcome == "ok" for operation in since)
+        return resting or not client.alive or served or len(since) >= TRIES
 
     def _end(self) -> list[str]:
         """Ends all threads; says which would not end."""
