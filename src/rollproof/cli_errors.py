@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec
@@ -11,9 +12,15 @@ from rollproof.errors import RollproofError
 
 P = ParamSpec("P")
 
+_THEIR_OWN = frozenset({"typer", "click"})
+"""Whose exceptions are ways to end a command."""
+
 
 def explained(command: Callable[P, None]) -> Callable[P, None]:
-    """One clear error and its exit code instead of a traceback, unless --debug asks for it."""
+    """One clear error and its exit code instead of a traceback, unless --debug asks for it.
+
+    What nobody foresaw is shown as Python shows it, without what a server says in it of rows and secrets.
+    """
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -29,5 +36,12 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             said = cut_all(f"error: {error}")
             Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
             sys.exit(error.exit_code)
+        except Exception as error:
+            if kwargs.get("debug") or type(error).__module__.partition(".")[0] in _THEIR_OWN:
+                raise
+            from rollproof.journal.redaction import cut_all
+
+            print(cut_all(traceback.format_exc()), file=sys.stderr, end="")  # noqa: T201
+            sys.exit(1)
 
     return run

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +15,7 @@ import pytest
 from drilling import LONGEST, own_environment
 from validate_docbr import CPF
 
+from rollproof.journal import read_journal
 from rollproof.seal.result import Reason, Result, Trust
 from rollproof.seal.verifying import verify_bundle
 
@@ -179,6 +183,32 @@ def test_the_lost_rows_are_named_all_the_same_by_keyed_digests(drilled):
     home, _ = drilled
     kept = b"".join(path.read_bytes() for path in (home / "reports").rglob("attachments/*.json"))
     assert b'"cpf=#' in kept
+
+
+def test_marks_of_one_drill_cannot_be_joined_with_another_s_nor_be_found_by_trying(drilled):
+    """Both systems hold the same rows. Whoever has the bundle can try every CPF there is, but has no key."""
+    home, _ = drilled
+    history = read_journal((home / "reports" / "latest").resolve() / "journal.ndjson")
+    marks, digests = {}, {}
+    for event in history.events:
+        scenario = event.actor.partition("/")[0]
+        if "changes" in event.data:
+            said = json.dumps(history.attachment(event.data["changes"]))
+            marks.setdefault(scenario, set()).update(re.findall(r"#[0-9a-f]{12}", said))
+        if event.act == "observe" and "kept" in event.data:
+            kept = history.attachment(event.data["kept"])
+            digests.setdefault(scenario, set()).update(one["digest"] for one in kept if one["rows"])
+    assert sum(map(bool, marks.values())) == 2 == len(digests)
+    assert not set.intersection(*filter(None, marks.values()))
+    assert not set.intersection(*digests.values())
+    assert all(one.startswith("#") for some in digests.values() for one in some)
+    tried = {
+        way(f"{before}{cpf}".encode()).hexdigest()[:12]
+        for cpf, *_ in people()
+        for before in ("", "cpf=", "#")
+        for way in (hashlib.sha256, hashlib.md5, hashlib.sha1, hashlib.blake2b)
+    }
+    assert not tried & {mark[1:] for some in marks.values() for mark in some}
 
 
 def test_the_run_is_sealed_and_intact(drilled):

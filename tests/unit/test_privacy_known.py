@@ -187,6 +187,21 @@ def test_no_command_tells_a_secret_in_its_error(capsys):
     assert not [value for value in ("lua15", "lua16") if value in said]
 
 
+def test_an_error_that_nobody_foresaw_tells_nothing_either(capsys):
+    @explained
+    def command() -> None:
+        remember("lua19-nova22")
+        told = "Key (nome)=(Ana Maria) already exists: lua19-nova22"
+        raise KeyError(told)
+
+    with pytest.raises(SystemExit) as ended:
+        command()
+    said = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert "KeyError" in said
+    assert not [value for value in ("Ana", "lua19-nova22 ", "exists: lua") if value in said]
+
+
 def test_a_system_shows_nothing_of_what_its_programs_are_given():
     service = {"command": ["x", "--token", "lua17-nova22"], "env": {"API_TOKEN": "lua18-nova22"}}
     system = System.model_validate({"system": {"name": "shop"}, "service": {"api": service}})

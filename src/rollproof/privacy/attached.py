@@ -111,11 +111,12 @@ def _names_a_secret(name: Json) -> bool:
 
 
 def _suspicious(body: bytes) -> bool:
-    """Whether anything is to be looked at closely: hardly ever, so that the rest costs little."""
+    """Whether every text is to be looked at by itself; the quickest way of telling first."""
+    if _WORDS.search(body):
+        return True
     text = body.decode("utf-8", "replace")
     return (
-        any(not measured(text, hit) for hit in find(text))
+        without_known(text) != text
+        or any(not measured(text, hit) for hit in find(text))
         or any(find(one.plain) for one in spellings(text))
-        or bool(_WORDS.search(body))
-        or without_known(text) != text
     )
