@@ -67,6 +67,11 @@ class Bounds:
             remedy=f"add it to `{kind}s` there if the drill may touch it, or leave the scenario out",
         )
 
+    def refuse(self, found: str, *, doing: str, where: str, remedy: str) -> OutOfBounds:
+        """The error for what no drill may do, whatever is declared; the scenario proves nothing then."""
+        self.refused.append(f"{found}, while {doing}")
+        return OutOfBounds(found, doing=doing, where=where, remedy=remedy)
+
     def expect_tenants(self, count: int) -> None:
         """Raises OutOfBounds when a run is to drill more systems than a limit allows."""
         for one in self.declared:
