@@ -342,6 +342,20 @@ def test_a_target_is_written_as_url_dsn_and_variables(monkeypatch: pytest.Monkey
     assert NOWHERE.url == "postgres://rollproof@127.0.0.1:1/rollproof"
 
 
+def test_made_up_settings_that_do_not_do_are_not_taken_for_the_projects_fault(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DJANGO_SETTINGS_MODULE", raising=False)
+    shop(project)
+    (project.root / "manage.py").unlink()
+    (project.root / "shop" / "models.py").write_text("from django.conf import settings\nsettings.SHOP_URL\n")
+    survey.cache_clear()
+    with project.opened() as source, pytest.raises(MigrationError, match="SHOP_URL") as caught:
+        source.load()
+    assert "settings are made up" in caught.value.remedy
+    assert "DJANGO_SETTINGS_MODULE" in caught.value.remedy
+
+
 def test_settings_for_a_library_are_a_json_object(tmp_path: Path) -> None:
     options = {"installed_apps": "django.contrib.sites", "settings": "SITE_ID = 1"}
     with pytest.raises(MigrationError, match="no JSON object"):

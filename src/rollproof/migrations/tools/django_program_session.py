@@ -174,6 +174,12 @@ def _plan(executor: Any, apps: list[str]) -> list[Any]:
     return [migration for migration, _ in executor.migration_plan(leaves, clean_start=True)]
 
 
+_CORRECT = "correct it, or give the project the variables that it needs as `environment`"
+_MADE_UP = (
+    "no project was found, so the settings are made up: name the project's own in DJANGO_SETTINGS_MODULE, "
+    "or say what else the apps need with the options `installed_apps` and `settings`"
+)
+
 _current: list[Session] = []
 _refused: list[Refused] = []
 
@@ -186,7 +192,8 @@ def session_for(order: Mapping[str, Any]) -> Session:
         try:
             _current.append(_bring_up(order["project"]))
         except BaseException as error:
-            refusal = error if isinstance(error, Refused) else _cannot(error)
+            made_up = bool(order["project"]["installed_apps"])
+            refusal = error if isinstance(error, Refused) else _cannot(error, made_up=made_up)
             _refused.append(refusal)
             raise refusal from error
     if order.get("target"):
@@ -199,12 +206,16 @@ def _bring_up(project: Mapping[str, Any]) -> Session:
     return Session(alias, list(project["apps"]))
 
 
-def _cannot(error: BaseException) -> Refused:
-    """Any error on the way there, as one refusal that names its place."""
+def _cannot(error: BaseException, *, made_up: bool) -> Refused:
+    """Any error on the way there, as one refusal that names its place.
+
+    Args:
+        made_up: the settings are Rollproof's own, for no project was found.
+    """
     said = rollproof_worker.describe(error)
     kind, message = said["type"], said["message"].split("\n")[0]
     where = ":".join(str(part) for part in (said["file"], said["line"]) if part)
-    remedy = "correct it, or give the project the variables that it needs as `environment`"
+    remedy = _MADE_UP if made_up else _CORRECT
     if kind in ("NodeNotFoundError", "CircularDependencyError", "BadMigrationError"):
         return Refused(message, "correct the migrations' dependencies: Django cannot order them", "")
     if kind == "OperationalError" or said["sqlstate"]:
