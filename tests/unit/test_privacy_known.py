@@ -158,10 +158,12 @@ def test_an_attachment_tells_nothing_and_yet_what_differs_differs(tmp_path):
 def test_the_value_of_a_setting_that_is_called_a_secret_is_not_attached(tmp_path):
     with Journal(tmp_path / "journal.ndjson", run="r") as journal:
         fact = ["setting", "app.jwt_secret for role app", {"value": "lua"}, "database current"]
-        difference = {"name": "app.jwt_secret", "attribute": "value", "before": "lua", "after": None}
+        difference = {"kind": "setting", "name": "app.jwt_secret", "before": "lua", "after": None}
         role = ["role", "app", {"settings": ["app.api_key=lua", "search_path=x"]}, ""]
-        kept = journal.attachments.get(journal.attachments.put([fact, difference, role]))
+        function = {"kind": "function", "name": "rotate-secret", "before": "128 MB", "after": "256 MB"}
+        kept = journal.attachments.get(journal.attachments.put([fact, difference, role, function]))
         assert "lua" not in str(kept)
+        assert function in kept
         assert "search_path=x" in str(kept)
         other = ["setting", "app.jwt_secret", {"value": "nova"}, "database current"]
         assert journal.attachments.put([fact]) != journal.attachments.put([other])

@@ -22,6 +22,8 @@ _SECRET_NAME = re.compile(
     r"(?!_encryption)[\w.-]*(?: for role .*)?\Z"
 )
 _ASSIGNED = re.compile(r"([\w.\"-]{1,128})=(.+)\Z", re.DOTALL)
+_SETTINGS = ("setting", "variable", "tag")
+"""Kinds of facts whose value is somebody's own text, under a name of their own."""
 _VALUES = ("value", "before", "after")
 _NUMERAL = re.compile(r"-?\d{1,40}")
 _WORDS = re.compile(rb"(?i)passw|pwd|passphrase|secret|token|api[_-]?key|\"settings?\"|\"variable\"")
@@ -56,7 +58,7 @@ class Cleaner:
             case str():
                 return self._text(value)
             case Mapping():
-                secret = _names_a_secret(value.get("name"))
+                secret = value.get("kind") in _SETTINGS and _names_a_secret(value.get("name"))
                 return {self._text(name): self._field(name, item, secret) for name, item in value.items()}
             case list() | tuple():
                 return self._fact(value) or [self._walk(item) for item in value]
@@ -75,7 +77,9 @@ class Cleaner:
 
     def _fact(self, value: Sequence[Json]) -> list[Json] | None:
         """A fact in a fingerprint, `[kind, name, attributes, parent]`, whose name is of a secret."""
-        if len(value) < 3 or not isinstance(value[2], Mapping) or not _names_a_secret(value[1]):
+        if len(value) < 3 or value[0] not in _SETTINGS or not _names_a_secret(value[1]):
+            return None
+        if not isinstance(value[2], Mapping):
             return None
         attributes = {name: self._field(name, item, secret=True) for name, item in value[2].items()}
         return [self._walk(value[0]), self._walk(value[1]), attributes, *map(self._walk, value[3:])]
