@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,7 +15,7 @@ from rollproof.evidence.standing.badge import badge_of
 from rollproof.evidence.standing.claims import Claim, is_critical, scenario_key
 from rollproof.evidence.standing.readiness import CAP, DEFAULT_INTERVAL, Level, Readiness, readiness_of
 from rollproof.evidence.standing.states import KEPT, Standing, standings_of
-from rollproof.evidence.standing.trend import trend_of
+from rollproof.evidence.standing.trend import _jump, _shift, trend_of
 from rollproof.model.verdict import Outcome
 
 OUTCOMES = st.sampled_from([Outcome.PROVEN, Outcome.REFUTED, Outcome.UNKNOWN])
@@ -172,16 +173,43 @@ STEADY = (10.0, 10.4, 9.8, 10.1, 9.9, 10.2)
         ((*STEADY, 10.3), Outcome.PROVEN),
         ((*STEADY, 12.6), Outcome.REFUTED),
         ((*STEADY, 11.9), Outcome.PROVEN),
+        ((*STEADY, 12.4, 12.3, 12.5), Outcome.REFUTED),
+        ((10.0, 16.0, 10.2, 9.9, 16.3, 10.1, 16.5), Outcome.PROVEN),
+        ((8.0, 12.5, 9.0, 7.6, 10.4, 14.6), Outcome.PROVEN),
+        ((10.0, 10.1, 90.0, 10.2, 9.9, 10.0, 10.1, 9.8, 20.0), Outcome.REFUTED),
         ((5.0, 15.0, 7.0, 13.0, 6.0, 14.0, 16.0), Outcome.PROVEN),
         ((10.0, 10.5, 11.0, 11.5, 12.0, 12.5, 13.0, 13.5, 14.0), Outcome.REFUTED),
         ((0.01, 0.01, 0.01, 0.01, 0.01, 0.04), Outcome.PROVEN),
         ((14.0, 13.0, 12.0, 11.0, 10.0, 9.0), Outcome.PROVEN),
         ((10.0, 10.0, 10.0, 10.0, 10.0, 90.0, 10.0, 10.0), Outcome.PROVEN),
     ],
-    ids="few steady jump below-gate noisy creep tiny faster outlier-past".split(),
+    ids=[
+        *("few", "steady", "jump", "below-gate", "shift", "two-kinds", "scattered", "outlier-before"),
+        *("noisy", "creep", "tiny", "faster", "outlier-past"),
+    ],
 )
 def test_a_regression_is_told_from_noise(seconds: tuple[float, ...], outcome: Outcome) -> None:
     assert trend_of(measured(*seconds), 0.2).outcome is outcome
+
+
+def test_times_of_another_machine_are_not_held_against_this_one_s() -> None:
+    one = measured(*STEADY, 20.0)
+    moved = [replace(time, machine="Linux x86_64, 2 processors") for time in one.measured[:-1]]
+    found = trend_of(replace(one, measured=(*moved, replace(one.measured[-1], machine="slower"))), 0.2)
+    assert (found.outcome, "on a machine like this" in found.reason) == (Outcome.UNKNOWN, True)
+    again = [replace(time, machine="slower") for time in one.measured[:-1]]
+    assert trend_of(replace(one, measured=(*again, *moved, again[0])), 0.2).outcome is Outcome.PROVEN
+    assert Standing.from_json(replace(one, measured=tuple(moved)).to_json()).measured == tuple(moved)
+
+
+def test_steady_times_that_scatter_seldom_are_an_alarm() -> None:
+    """By a fixed draw: recovery times vary by factors."""
+    drawn = random.Random(5)  # noqa: S311  # the same times each time
+    alarms = sum(
+        bool(_jump(times[-1], times[:-1], 0.2) or _shift(times, 0.2))
+        for times in ([drawn.lognormvariate(2, 0.2) for _ in range(10)] for _ in range(300))
+    )
+    assert alarms <= 9
 
 
 def test_only_so_many_recovery_times_are_kept() -> None:

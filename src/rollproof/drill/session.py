@@ -102,7 +102,7 @@ class DrillSession:
             "versions": {name: version(name) for name in ("rollproof", "pytest", "pytest-bdd", "psycopg")},
             "git": git_head(systems[0].root if systems else Path.cwd()),
             "python": platform.python_version(),
-            "platform": f"{platform.system()} {platform.machine()}",
+            "platform": f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors",
             "command": list(command),
         }
 
@@ -199,6 +199,10 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def command_line() -> list[str]:
-    """How this process was called, the program by its bare name."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+def command_line(called: Sequence[str] = ()) -> list[str]:
+    """How this process, or the one with these arguments, was called: what a person would type again."""
+    program, *arguments = called or sys.argv
+    path = Path(program)
+    if path.name == "__main__.py":
+        return ["python", "-m", path.parent.name, *arguments]
+    return [path.name, *arguments]

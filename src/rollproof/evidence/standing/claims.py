@@ -49,6 +49,7 @@ class Claim:
         titles: by check, what it claims.
         operator: who ran it.
         basis: what a proof of this run rests on that a reader would want to know, of `BASES`.
+        machine: what it ran on; recovery times of another machine are not held against it.
     """
 
     place: Place
@@ -68,6 +69,7 @@ class Claim:
     titles: tuple[tuple[str, str], ...] = ()
     operator: str = ""
     basis: tuple[str, ...] = ()
+    machine: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -86,6 +88,7 @@ class Claim:
             "rpo_objective_seconds": self.rpo_target,
             "interval_seconds": self.interval,
             **({"basis": list(self.basis)} if self.basis else {}),
+            **({"machine": self.machine} if self.machine else {}),
         }
 
     @classmethod
@@ -111,6 +114,7 @@ class Claim:
             _number(get("interval_seconds")),
             operator=operator,
             basis=reading.texts(data, "basis"),
+            machine=reading.text(data, "machine"),
         )
 
 
@@ -164,6 +168,7 @@ def _claim(one: ScenarioSummary, summary: RunSummary) -> Claim:
         titles,
         summary.facts.operator,
         tuple(_basis(summary.facts)),
+        summary.facts.platform,
     )
 
 

@@ -16,12 +16,16 @@ KEPT = 20
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one run measured, in seconds; `at` and `run` as in the claim."""
+    """What one run measured, in seconds; `at`, `run` and `machine` as in the claim."""
 
     at: str
     run: str
     rto: float
     rpo: float | None = None
+    machine: str = ""
+
+    def to_json(self) -> list[Json]:
+        return [self.at, self.run, self.rto, self.rpo, *([self.machine] if self.machine else [])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Standing:
             "rto_objective_seconds": self.rto_target,
             "rpo_seconds": self.rpo,
             "rpo_objective_seconds": self.rpo_target,
-            "measured": [[one.at, one.run, one.rto, one.rpo] for one in self.measured],
+            "measured": [one.to_json() for one in self.measured],
             **({"basis": list(self.basis)} if self.basis else {}),
         }
 
@@ -105,8 +109,9 @@ class Standing:
 
 
 def _measured(value: Json) -> Measured:
-    at, run, rto, rpo = reading.items(value)
-    return Measured(str(at), str(run), float(str(rto)), None if rpo is None else float(str(rpo)))
+    at, run, rto, rpo, *machine = reading.items(value)
+    seconds = None if rpo is None else float(str(rpo))
+    return Measured(str(at), str(run), float(str(rto)), seconds, "".join(map(str, machine)))
 
 
 def standings_of(
@@ -153,7 +158,9 @@ def _after(before: Standing | None, claim: Claim) -> Standing:
 
 def _proven(before: Standing | None, claim: Claim) -> Standing:
     earlier = before.measured if before else ()
-    measured = () if claim.rto is None else (Measured(claim.at, claim.run, claim.rto, claim.rpo),)
+    measured = (
+        () if claim.rto is None else (Measured(claim.at, claim.run, claim.rto, claim.rpo, claim.machine),)
+    )
     interval = claim.interval if claim.interval is not None or before is None else before.interval
     return Standing(
         claim.place,
