@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,6 +15,7 @@ import pytest
 
 from rollproof.environments.base import AwsEndpoint
 from rollproof.environments.staging.facts import AwsFacts, Facts, Marker, ProfileFacts, ServerFacts
+from rollproof.environments.staging.guard import Guard
 from rollproof.environments.staging.judge import judged
 from rollproof.environments.staging.markers import smells
 from rollproof.environments.staging.sources import operator
@@ -21,7 +23,9 @@ from rollproof.environments.staging.target import read_target
 from rollproof.errors import WrongPlace
 from rollproof.fidelity.registry import ITSELF, Fidelity
 from rollproof.model.environments import Staging
+from rollproof.model.planfile import read_plan
 from rollproof.model.system import System
+from rollproof.model.systemfile import read_system
 
 CASES = tomllib.loads((Path(__file__).parent / "guard_cases.toml").read_text())["case"]
 DSN = "postgresql://drill:x@db.staging.example/shop_staging"
@@ -191,6 +195,21 @@ def test_what_was_done_may_be_undone_after_the_list_has_expired_but_only_there()
     assert judged(facts_of(late), declared(late["declared"]), healing=True) == []
     elsewhere = {**late, "server": {"system_identifier": "7"}}
     assert judged(facts_of(elsewhere), declared(late["declared"]), healing=True)
+
+
+@pytest.mark.parametrize("plan", ["staging", "game-day"])
+def test_the_plans_that_ship_say_all_that_is_missing(plan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parents[2])
+    for name in [*os.environ]:
+        if name.startswith(("ALQUIMISTA_", "PG", "AWS_")):
+            monkeypatch.delenv(name)
+    read = read_plan(Path("drills") / f"{plan}.toml")
+    [file] = read.system_files
+    with pytest.raises(WrongPlace) as caught:
+        Guard(read_system(Path(file)), read.plan.environment).verify()
+    for name in ("KEY", "SECRET", "TOKEN", "DSN", "APP_PASSWORD"):
+        assert f"ALQUIMISTA_STAGING_{name}" in caught.value.found
+    assert "docs/how-to/staging.md" in caught.value.remedy
 
 
 def test_nobody_becomes_an_operator_by_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
