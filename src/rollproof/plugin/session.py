@@ -57,7 +57,8 @@ def _begin(config: pytest.Config, session: DrillSession) -> None:
     try:
         about = {**about_plan(config), **about_run(config)}
         enter_run(config, session.run)
-        session.start(systems=declared_systems(config), command=command_line(), about=about)
+        called = getattr(config, "workerinput", {}).get("mainargv", ())  # a worker's own says nothing
+        session.start(systems=declared_systems(config), command=command_line(called), about=about)
         note_plan(config, session)
         guard(config, session)
         note_standing(config, session)
