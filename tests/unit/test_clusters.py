@@ -131,7 +131,7 @@ def test_by_the_stubber_both_are_waited_for(stubbed: tuple[Aws, Stubber]) -> Non
     aws, stub = stubbed
     for status in ("creating", "available"):
         look(stub, "available", status)
-    assert wait_until_available(aws, NAME, limit=5)["Status"] == "available"
+    assert wait_until_available(lambda: aws, NAME, limit=5)["Status"] == "available"
 
 
 @pytest.mark.parametrize("status", ["failed", "incompatible-network", "inaccessible-encryption-credentials"])
@@ -141,7 +141,7 @@ def test_by_the_stubber_what_will_never_be_available_is_not_waited_for(
     aws, stub = stubbed
     look(stub, "available", status)
     with pytest.raises(AttemptFailed, match=f"it is in {status}"):
-        wait_until_available(aws, NAME, limit=5)
+        wait_until_available(lambda: aws, NAME, limit=5)
 
 
 def test_by_the_stubber_a_cluster_that_is_being_made_is_asked_again_until_it_goes(

@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from rollproof.environments.staging.facts import ClusterFacts, Facts, Marker, ServerFacts
+from rollproof.environments.staging.guard import Verified
 from rollproof.environments.staging.judge import judged, judged_copy
 from rollproof.environments.staging.target import Target
+from rollproof.environments.staging.touched import say
 from rollproof.model.environments import Aurora, Staging
+from rollproof.model.system import System
 
 NOW = datetime(2026, 11, 22, 5, 0, tzinfo=UTC)
 HOST = "shop-staging.cluster-abc123.eu-central-1.rds.amazonaws.com"
@@ -148,6 +151,22 @@ def test_a_copy_that_is_not_what_was_asked_for_is_refused(
 ) -> None:
     said = of_copy(replace(COPIED, **change), **declared)
     assert any(says in one for one in said), said
+
+
+@pytest.mark.parametrize(
+    ("database", "says"),
+    [
+        ({}, "cluster   rollproof-<run>-…: made as a copy (clone) of cluster shop-staging"),
+        ({"clone": "backup", "backup": "/b/*", "aurora": None}, "backup    /b/*: the newest is read"),
+    ],
+)
+def test_what_is_shown_before_a_drill_says_what_copies_are_made_of(
+    database: dict[str, Any], says: str
+) -> None:
+    declared = {"system": {"name": "shop"}, "database": {"migrations": {"path": "."}}}
+    shown = say(System.model_validate(declared), Verified(facts(), allowed(database=database), None))
+    assert any(says in line for line in shown), shown
+    assert any("never written to" in line for line in shown)
 
 
 @pytest.mark.parametrize(

@@ -7,28 +7,42 @@ account by its number; whoever heals in a new process verifies the environment a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from rollproof.environments.base import AwsEndpoint, PostgresServer
+from rollproof.errors import RollproofError
 from rollproof.journal import Event
 from rollproof.model.json import JsonObject
 
 _SERVERS: dict[str, PostgresServer] = {}
 _ENDPOINTS: dict[str, AwsEndpoint] = {}
+_RENEW: dict[str, Callable[[], AwsEndpoint]] = {}
 Opener = Callable[[Sequence[Event]], None]
 _OPENERS: list[Opener] = []
 LOCAL = ("embedded", "containers")
 """Kinds of undo data: scratch folders and processes, containers."""
 
 
-def remember(*, server: PostgresServer | None = None, endpoint: AwsEndpoint | None = None) -> None:
+def remember(
+    *,
+    server: PostgresServer | None = None,
+    endpoint: AwsEndpoint | None = None,
+    renew: Callable[[], AwsEndpoint] | None = None,
+) -> None:
     """Keeps what was verified for as long as the process lives: the last healer may come after the close.
 
     A copy of a cluster is kept by the copy's name, for it may have its source's identifier.
+
+    Args:
+        renew: the same account with credentials that hold now: a healer may come after hours.
     """
     if server is not None:
         _SERVERS[server.cluster or server.system_identifier] = server
     if endpoint is not None:
         _ENDPOINTS[endpoint.account] = endpoint
+        _RENEW.pop(endpoint.account, None)
+        if renew is not None:
+            _RENEW[endpoint.account] = renew
 
 
 def verified_server(name: str) -> PostgresServer | None:
@@ -37,7 +51,10 @@ def verified_server(name: str) -> PostgresServer | None:
 
 
 def verified_account(account: str) -> AwsEndpoint | None:
-    """The account; None when this process has not verified it."""
+    """The account, with credentials that hold now if there are any; None when it was not verified here."""
+    if renew := _RENEW.get(account):
+        with suppress(RollproofError):  # then the old ones are tried, and what AWS says of them is said
+            return renew()
     return _ENDPOINTS.get(account)
 
 

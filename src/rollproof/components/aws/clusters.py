@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rollproof.components.aws.clients import Aws, calling, code_of, verified_aws
@@ -126,14 +126,18 @@ def copy_cluster(
         )
 
 
-def wait_until_available(aws: Aws, name: str, *, limit: float) -> dict[str, Any]:
+def wait_until_available(aws: Callable[[], Aws], name: str, *, limit: float) -> dict[str, Any]:
     """The cluster once it and its instance are available.
+
+    Args:
+        aws: asked at each look, for a session may end while a cluster is made.
 
     Raises AttemptFailed when they are not within `limit` seconds, or will never be.
     """
 
     def available() -> dict[str, Any] | None:
-        cluster, instance = cluster_of(aws, name), instance_of(aws, f"{name}-1")
+        now = aws()
+        cluster, instance = cluster_of(now, name), instance_of(now, f"{name}-1")
         said = [str((cluster or {}).get("Status", "")), str((instance or {}).get("DBInstanceStatus", ""))]
         for status in said:
             if status.startswith(_LOST):

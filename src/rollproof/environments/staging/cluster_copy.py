@@ -50,6 +50,7 @@ class ClusterCopy:
         self._endpoint = endpoint
         self._where = where
         self._lock = threading.Lock()
+        self._using: Aws | None = None
         self._server: PostgresServer | None = None
         self._error: RollproofError | None = None
 
@@ -72,10 +73,9 @@ class ClusterCopy:
             return self._server
 
     def _make(self) -> PostgresServer:
-        from rollproof.components.aws.clients import Aws
         from rollproof.components.aws.clusters import undo_cluster
 
-        aws, declared, facts = Aws(self._endpoint()), self._declared, self.verified.facts
+        aws, declared, facts = self._aws(), self._declared, self.verified.facts
         assert facts.cluster is not None
         run = self.recorder.journal.run
         name = f"rollproof-{run.lower()}-{secrets.token_hex(2)}"
@@ -86,7 +86,7 @@ class ClusterCopy:
             "undo": undo_cluster(aws, name, run=run, limit=declared.limit),
         }
         with self.recorder.acting("cluster.clone", announced) as result:
-            target = self._copied(aws, name, run)
+            target = self._copied(name, run)
             server = self._look(target)
             if found := judged_copy(facts, target, server, self.verified.allowed):
                 raise refused(found, self._where)
@@ -110,19 +110,28 @@ class ClusterCopy:
         assert spec.aurora is not None
         return spec.aurora
 
-    def _copied(self, aws: Aws, name: str, run: str) -> Target:
+    def _aws(self) -> Aws:
+        """With credentials that hold now; another object only when they are others."""
+        from rollproof.components.aws.clients import Aws
+
+        endpoint = self._endpoint()
+        if self._using is None or self._using.endpoint != endpoint:
+            self._using = Aws(endpoint)
+        return self._using
+
+    def _copied(self, name: str, run: str) -> Target:
         """Where the copy answers: host and port of its endpoint; all else is as in the source's DSN."""
         from rollproof.components.aws.clusters import cluster_of, copy_cluster, wait_until_available
 
         declared, facts = self._declared, self.verified.facts
         assert facts.cluster is not None
         assert facts.target is not None
-        source = cluster_of(aws, declared.cluster)
+        source = cluster_of(self._aws(), declared.cluster)
         if source is None:
             raise AttemptFailed("the cluster is gone", doing=_DOING, where=declared.cluster)
         snapshot, chosen = facts.cluster.snapshot, declared.instance_class
-        copy_cluster(aws, source, name, run=run, snapshot=snapshot, instance_class=chosen)
-        made = wait_until_available(aws, name, limit=declared.limit)
+        copy_cluster(self._aws(), source, name, run=run, snapshot=snapshot, instance_class=chosen)
+        made = wait_until_available(self._aws, name, limit=declared.limit)
         host, port = str(made["Endpoint"]), str(made["Port"])
         known = eventually(lambda: addresses_of(host), within=NAME_SECONDS, what=f"{host} has an address")
         return replace(

@@ -160,7 +160,7 @@ class OpenStaging:
         self._server = server_there(verified)
         self._copy = self._copied_cluster(recorder)
         self.facts = _facts(verified)
-        remember(server=self._server, endpoint=self._endpoint)
+        remember(server=self._server, endpoint=self._endpoint, renew=self._current)
 
     @property
     def values(self) -> Mapping[str, str]:
@@ -199,6 +199,10 @@ class OpenStaging:
         when a renewed session is of another account.
         """
         self._expect_open()
+        return self._current()
+
+    def _current(self) -> AwsEndpoint:
+        """The same for healers, which come when it is closed."""
         with self._lock:
             if self._endpoint is None:
                 raise EnvironmentUnavailable(
@@ -226,7 +230,7 @@ class OpenStaging:
         if found := judged(replace(self.verified.facts, aws=aws), allowed, healing=True):
             raise refused(found, f"[environments.{self.name}] of {self.system.source}")
         self._endpoint, self._endpoint_since = endpoint, time.monotonic()
-        remember(endpoint=endpoint)
+        remember(endpoint=endpoint, renew=self._current)
 
     def free_port(self) -> int:
         """A port on 127.0.0.1 that nothing listens on."""

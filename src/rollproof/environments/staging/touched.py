@@ -63,9 +63,7 @@ def _copies(verified: Verified) -> Touched | None:
             "backup", spec.backup, "the newest is read, and restored into databases of the drill's"
         )
     if spec is not None and spec.aurora is not None:
-        how = (
-            f"made as copy ({spec.aurora.take}) of cluster {spec.aurora.cluster}, and deleted with all in it"
-        )
+        how = f"made as a copy ({spec.aurora.take}) of cluster {spec.aurora.cluster}, deleted with all in it"
         return Touched("cluster", "rollproof-<run>-…", how)
     return None
 

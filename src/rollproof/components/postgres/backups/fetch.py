@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,17 +20,22 @@ BLOCK = 2**20
 DOING = "reading the newest backup"
 
 
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """A backup on this machine.
 
     Attributes:
         sha256: of the file; of a folder, of its files' names and sums, one line each, by name.
+        stamp: of each file of this machine, what changes when it is written to.
     """
 
     found: Found
     path: Path
     sha256: str
+    stamp: Stamp = ()
 
 
 def fetch(found: Found, *, folder: Path, aws: Callable[[], Aws]) -> Fetched:
@@ -38,7 +44,8 @@ def fetch(found: Found, *, folder: Path, aws: Callable[[], Aws]) -> Fetched:
     Raises EnvironmentUnavailable: no room, it cannot be read, or it is not any more what was found.
     """
     if found.path is not None:
-        return Fetched(found, found.path, _digest(found.path, found.name))
+        stamp = _stamp(found.path, found.name)
+        return Fetched(found, found.path, _digest(found.path, found.name), stamp)
     _expect_room(found, folder)
     if len(found.parts) == 1 and not found.parts[0].key.endswith("toc.dat"):
         file = folder / "backup"
@@ -53,7 +60,7 @@ def fetch(found: Found, *, folder: Path, aws: Callable[[], Aws]) -> Fetched:
 def expect_unchanged(fetched: Fetched) -> None:
     """Raises EnvironmentUnavailable when a file of this machine was written to while it was restored."""
     found = fetched.found
-    if found.path is not None and _digest(found.path, found.name) != fetched.sha256:
+    if found.path is not None and _stamp(found.path, found.name) != fetched.stamp:
         raise unusable("it was written to while it was read", found.name, TAKE_AGAIN, doing=DOING)
 
 
@@ -68,15 +75,28 @@ def _expect_room(found: Found, folder: Path) -> None:
         )
 
 
-def _digest(path: Path, name: str) -> str:
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
     try:
-        if path.is_file():
-            return _sum(path)
-        lines = [f"{file.name} {_sum(file)}\n" for file in _files(path)]
+        yield
     except OSError as error:
         raise unusable(
             f"it cannot be read ({error.strerror})", name, "let whoever drills read it", doing=DOING
         ) from error
+
+
+def _stamp(path: Path, name: str) -> Stamp:
+    with _readable(name):
+        files = [path] if path.is_file() else list(_files(path))
+        seen = [(file.name, file.stat()) for file in files]
+    return tuple((name, said.st_ino, said.st_size, said.st_mtime_ns) for name, said in seen)
+
+
+def _digest(path: Path, name: str) -> str:
+    with _readable(name):
+        if path.is_file():
+            return _sum(path)
+        lines = [f"{file.name} {_sum(file)}\n" for file in _files(path)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
