@@ -139,6 +139,16 @@ def test_what_a_transform_had_made_is_known_after_the_creation_was_rolled_back(
     assert (said.data["count"], said.data["items"], said.data["unread"]) == (2, [], [])
 
 
+def test_what_validation_found_before_it_began_is_named(session: DrillSession, tmp_path: Path) -> None:
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "taken-already"}}
+    drill = shop(session, tmp_path, {"Front": bucket})
+    client(drill, "s3").create_bucket(Bucket="taken-already")
+    failed = deploy(drill)
+    assert failed is not None
+    assert "Front (AWS::S3::Bucket)" in failed.found
+    assert "already exists" in failed.found
+
+
 def test_a_protected_stack_is_not_deleted(session: DrillSession, tmp_path: Path) -> None:
     drill = shop(session, tmp_path, {"Level": parameter("1")})
     bad = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "http://127.0.0.1/no/where"}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -204,7 +204,10 @@ def deploy(
             ChangeSetName=name, StackName=source.name, ClientRequestToken=token, **more
         )
     ended = wait_until_settled(cloud, source.name, limit=source.limit)
-    return Operation(source.name, change, ended, time.monotonic() - started, told(cloud, source.name, token))
+    events = told(cloud, source.name, token)
+    if ended not in WELL and first_failure(events) is None:
+        events += tuple(_refused_beforehand(cloud, source.name, token))
+    return Operation(source.name, change, ended, time.monotonic() - started, events)
 
 
 def _change_set(
@@ -299,6 +302,24 @@ def told(cloud: Cloud, name: str, token: str) -> tuple[StackEvent, ...]:
         if event.kind == NESTED and event.status.endswith("_FAILED") and not event.own and event.physical:
             found += _within(cloud, event, since=events[0].at)
     return tuple(found)
+
+
+def _refused_beforehand(cloud: Cloud, name: str, token: str) -> Iterator[StackEvent]:
+    """What CloudFormation's validation found before it began: a name that is taken, a property it does not
+    know. Only DescribeEvents tells (CloudFormation User Guide, "Validate stack deployments")."""
+    client = cloud.client("cloudformation")
+    if not hasattr(client, "describe_events"):  # boto3 has it since November 2025
+        return
+    try:
+        with calling("reading what validation found", where=name):
+            found = client.describe_events(StackName=name).get("OperationEvents", [])
+    except AttemptFailed:
+        return
+    for item in found:
+        reason = item.get("ValidationStatusReason")
+        if reason and item.get("ValidationStatus") == "FAILED" and item.get("LogicalResourceId"):
+            said = {**item, "ResourceStatus": "VALIDATION_FAILED", "ResourceStatusReason": reason}
+            yield StackEvent.of({"ResourceType": "", **said, "ClientRequestToken": token})
 
 
 def _within(cloud: Cloud, nested: StackEvent, *, since: str) -> list[StackEvent]:
