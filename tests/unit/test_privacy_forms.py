@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from rollproof.journal.redaction import allowed, cut_all
 from rollproof.privacy import Kind, find, search_folder
+from rollproof.privacy.quoted import raised, statement
 
 SECRET = "hunter2x"  # noqa: S105  made up
 CPF = "52998224725"
@@ -210,3 +211,25 @@ def test_a_refusal_names_the_field_and_never_the_value(tmp_path: Path) -> None:
     assert (leak.line, leak.field, leak.kind) == (2, "found", Kind.CPF)
     assert str(leak).startswith('journal.ndjson:2, field "found": a CPF number (#')
     assert MASKED not in str(leak)
+
+
+RAISED = {
+    "cannot migrate person 'Ana Maria'": "cannot migrate person '…'",
+    "password is k9Zq77Lw": "password is …",
+    "the token s3nha-Do-Servico-9931 is bad": "the token … is bad",
+    "account 4815162342 is bad": "account … is bad",
+    "3 rows of orders_2024 would be lost": "3 rows of orders_2024 would be lost",
+    "table v2_orders.items2 is in use": "table v2_orders.items2 is in use",
+    'no "id" in "orders"': 'no "id" in "orders"',
+    "no DDL on fridays, says event trigger no_ddl": "no DDL on fridays, says event trigger no_ddl",
+}
+
+
+@pytest.mark.parametrize(("said", "shown"), RAISED.items())
+def test_of_what_a_database_s_code_raises_the_words_are_shown(said, shown):
+    assert raised(said) == shown
+
+
+def test_a_statement_is_shown_without_its_data():
+    text = "INSERT INTO people (\"Full Name\", kind) VALUES ('Ana Maria', 'x', 'ana@x.br')"
+    assert statement(text) == "INSERT INTO people (\"Full Name\", kind) VALUES ('…', 'x', '…')"

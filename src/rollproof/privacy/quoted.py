@@ -66,3 +66,35 @@ def literals(text: str) -> Iterator[Hit]:
             for literal in _LITERAL.finditer(text, *match.span(1)):
                 if literal.group(1):
                     yield Hit(Kind.ROW, *literal.span(1))
+
+
+_IN_QUOTES = re.compile(r"'(?:[^'\n]|'')*'|\"[^\"\n]*\"")
+_TELLING = re.compile(r"[0-9@ ]|.{18}")
+_MIXED = re.compile(
+    r"(?<![\w./-])(?=[\w.!@#$%&*+/~-]{6,})(?:[A-Za-z_.-]*\d+[A-Za-z!@#$%&*+/~][\w.!@#$%&*+/~-]*)(?!\w)"
+)
+"""Letters behind digits: `k9Zq77Lw`; not `orders_2024`, nor a name of several such parts."""
+_NAME = re.compile(r"(?:[A-Za-z]+\d*|\d+)(?:[_.-](?:[A-Za-z]+\d*|\d+))*[.]?\Z")
+_LONG_NUMBER = re.compile(r"(?<![\w.])\d{5,}(?![\w])")
+
+
+def raised(text: str) -> str:
+    """What code of the database's own raised, in its words, without what it may have put into them of rows.
+
+    Texts in quotes that look like data, words of letters behind digits, and long numbers become `…`.
+    """
+    text = _IN_QUOTES.sub(
+        lambda match: "'…'" if _TELLING.search(match.group()[1:-1]) else match.group(), text
+    )
+    text = _MIXED.sub(lambda match: match.group() if _NAME.match(match.group()) else "…", text)
+    return _LONG_NUMBER.sub("…", text)
+
+
+def statement(text: str) -> str:
+    """A statement without those of its texts that look like data."""
+    return _IN_QUOTES.sub(_shown, text)
+
+
+def _shown(match: re.Match[str]) -> str:
+    quoted = match.group()
+    return "'…'" if quoted[0] == "'" and _TELLING.search(quoted[1:-1]) else quoted

@@ -14,6 +14,7 @@ from rollproof.environments.base import PostgresServer
 from rollproof.environments.staging.verified import expect_verified
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, RollproofError
 from rollproof.model.json import Json, JsonObject
+from rollproof.privacy.quoted import raised
 from rollproof.waiting import eventually
 
 MAINTENANCE = "postgres"
@@ -51,10 +52,15 @@ def connected(
         yield connection
 
 
+RAISED = ("P0", "38", "39", "F0", "HV")
+"""Classes of SQLSTATE whose messages are made up by functions and wrappers (manual, appendix A)."""
+
+
 def first_line(error: psycopg.Error) -> str:
     """SQLSTATE and primary message; never DETAIL, which quotes rows.
 
-    Messages of classes 22 and 23 quote values too: of those, only the names of what was violated.
+    Messages of classes 22 and 23 quote values too: of those, only the names of what was violated. What
+    code of the database raised may hold anything: of that, the words.
     """
     state = error.sqlstate or ""
     if state[:2] in ("22", "23"):
@@ -62,7 +68,7 @@ def first_line(error: psycopg.Error) -> str:
         names = [name for name in (diag.table_name, diag.column_name, diag.constraint_name) if name]
         return f"{state} {type(error).__name__} {' '.join(names)}".strip()
     message = error.diag.message_primary or (str(error).splitlines() or [type(error).__name__])[0]
-    return f"{state} {message}".strip()
+    return f"{state} {raised(message) if state.startswith(RAISED) else message}".strip()
 
 
 def create_database(server: PostgresServer, name: str, *, template: str | None = None) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from rollproof.errors import AttemptFailed, EnvironmentUnavailable, MigrationError, RollproofError
 from rollproof.model.durations import say_duration
+from rollproof.privacy.quoted import raised, statement
 
 __all__ = ["Answer", "NativeWorker"]
 
@@ -280,13 +281,15 @@ def failed(error: Mapping[str, Any], order: Mapping[str, Any]) -> RollproofError
             "sqlstate": error.get("sqlstate") or None,
             "file": error.get("file") or None,
             "line": error.get("line"),
-            "statement": error.get("statement_head") or None,
+            "statement": statement(str(error.get("statement_head") or "")) or None,
         },
     )
 
 
 def _said(error: Mapping[str, Any]) -> str:
-    message = str(error.get("message") or "")
-    if error.get("sqlstate") or error.get("refused"):
+    message, state = str(error.get("message") or ""), str(error.get("sqlstate") or "")
+    if state.startswith("P0"):
+        message = raised(message)
+    if state or error.get("refused"):
         return message
     return f"{error.get('type')}: {message}" if message else str(error.get("type"))
