@@ -152,6 +152,7 @@ def _status_json(
         "runs": runs.count,
         "newest_run": runs.last,
         "left_out": list(whole.left_out),
+        "skipped": dict(whole.skipped),
         "missed": dict(runs.missed),
         "readiness": [_readiness_json(one) for one in found],
         "findings": _counts(findings, moment),
@@ -212,6 +213,9 @@ def _show_status(
         f"findings: {counts['open']} open, {counts['overdue']} overdue, {counts['accepted']} accepted"
     )
     lines += [f"missed: {plan} {count_of(times, 'time')}" for plan, times in sorted(runs.missed.items())]
+    lines += [
+        f"in no score: {many} scenarios of the newest run, {why}" for why, many in whole.skipped.items()
+    ]
     lines += [f"not counted: {line}" for line in whole.left_out]
     lines.append(badge_of(found, moment).message)
     for line in lines:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from contextlib import redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -14,12 +17,14 @@ from typer.testing import CliRunner
 from rollproof.cli import app
 from rollproof.evidence.register import Register, read_index
 from rollproof.evidence.standing import whole
-from rollproof.evidence.standing.claims import BASES, Claim
+from rollproof.evidence.standing.claims import BASES, Claim, claims_of
 from rollproof.evidence.standing.findings import Act
 from rollproof.evidence.standing.ledger import read_ledger
 from rollproof.evidence.standing.readiness import Level, Readiness, readiness_of
 from rollproof.evidence.standing.states import standings_of
 from rollproof.evidence.standing.whole import whole_of
+from rollproof.evidence.summary import summarise
+from rollproof.journal import Journal, Recorder
 from rollproof.model.verdict import Outcome
 from rollproof.seal.history import verify_folder
 from rollproof.seal.result import Trust
@@ -199,3 +204,36 @@ def test_when_all_is_retired_nothing_is_ready(here):
     one = ready(here / "reports")
     assert (one.level, len(one.retired)) == (Level.NONE, 1)
     assert run("status").exit_code == 1
+
+
+def test_what_the_newest_run_skipped_is_told_for_no_score_knows_of_it(reports):
+    path = reports / "two" / "result.json"
+    assert json.loads(path.read_bytes())["skipped"] == {"not proven here": 0, "not applicable": 0}
+    found = replace(whole_of(reports), skipped={"not applicable": 7})
+    assert "in no score: 7 scenarios of the newest run, not applicable" in shown(found)
+
+
+def shown(found: whole.Whole) -> str:
+    from rollproof.cli_status import _show_status
+
+    with redirect_stdout(StringIO()) as out:
+        _show_status(found, [], [], NOW)
+    return out.getvalue()
+
+
+def test_a_scenario_that_others_interfered_with_proves_nothing():
+    """As with the hook by which saboteurs get in; what it refutes stays."""
+    events = {}
+    for outcome in ("proven", "refuted"):
+        with Journal(Path(outcome) / "journal.ndjson", run=outcome) as journal:
+            own = Recorder(journal, "run")
+            own.note("run.started", {"system": ["mini"], "environment": "embedded"})
+            one = Recorder(journal, "a.feature::one")
+            about = {"name": "one", "system": "mini", "feature": "F", "interventions": ["Kind"]}
+            one.note("scenario.started", about)
+            said = {"check": "rows", "title": "rows", "params": {}, "numbers": {}, "findings": []}
+            one.note("verify", {**said, "outcome": outcome, "reason": "r"})
+            one.note("scenario.concluded", {"outcome": outcome, "reason": "r"})
+            own.note("run.finished", {"outcome": outcome, "findings": []})
+        events[outcome] = claims_of(summarise(journal.history))
+    assert {name: len(found) for name, found in events.items()} == {"proven": 0, "refuted": 1}

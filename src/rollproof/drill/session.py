@@ -146,9 +146,15 @@ class DrillSession:
         about: dict[str, Json],
         interventions: Sequence[Intervention] = (),
     ) -> Drill:
-        """Begins a scenario. `about` is what `scenario.started` says of it."""
+        """Begins a scenario. `about` is what `scenario.started` says of it.
+
+        What others put around its acts is named there: a scenario that was interfered with proves nothing.
+        """
         recorder = Recorder(self.journal, scenario)
-        recorder.note("scenario.started", {"scenario": scenario, "system": system.name, **about})
+        said: dict[str, Json] = {"scenario": scenario, "system": system.name, **about}
+        if interventions:
+            said["interventions"] = [type(one).__name__ for one in interventions]
+        recorder.note("scenario.started", said)
         return Drill(scenario, system, self, recorder, list(interventions))
 
     def unsteady(self) -> list[str]:

@@ -178,6 +178,7 @@ class ScenarioSummary:
         outcome: the recorded one, or a worse one when the journal contradicts it; never better.
         recorded: what the journal itself concluded; None when it never did.
         problems: what is wrong with this scenario's evidence.
+        interventions: what was put around its acts by others, such as saboteurs.
     """
 
     id: str
@@ -203,6 +204,7 @@ class ScenarioSummary:
     problems: tuple[str, ...] = ()
     reliances: tuple[Reliance, ...] = ()
     compatibility: CompatibilityTable | None = None
+    interventions: tuple[str, ...] = ()
 
     @cached_property
     def acts(self) -> tuple[ActResult, ...]:

@@ -71,6 +71,7 @@ def summarise_scenario(history: History, *, attempt: int, objectives: Objectives
         problems=problems,
         reliances=tuple(dict.fromkeys(_reliances(history))),
         compatibility=table,
+        interventions=reading.texts(data, "interventions"),
     )
 
 

@@ -39,7 +39,7 @@ FIELDS = frozenset(
     operator seal declared
     undo healed private pid created port host user major server_version system_identifier versions
     git python platform packages argv worker plan approval shard objectives components seed parts head cause
-    severity decision unread left_out attribute variables language
+    severity decision unread left_out attribute variables language interventions
     """.split()
 )
 

@@ -135,11 +135,13 @@ def claims_of(summary: RunSummary) -> tuple[Claim, ...]:
     """One claim for each scenario that claims anything, in the order of the run.
 
     Of several attempts the worst counts. A run that did not finish, or whose evidence is damaged, proves
-    nothing: what it calls proven is left out, what it refutes or leaves open stays.
+    nothing, nor does a scenario that others interfered with: what it calls proven is left out, what it
+    refutes or leaves open stays.
     """
-    sound = summary.finished and not summary.problems
+    whole = summary.finished and not summary.problems
     found: dict[Place, Claim] = {}
     for one in summary.scenarios:
+        sound = whole and not one.interventions
         if one.outcome.skipped or (one.outcome is Outcome.PROVEN and not sound):
             continue
         claim = _claim(one, summary)
@@ -237,6 +239,11 @@ def result_json(claims: Iterable[Claim], summary: RunSummary) -> dict[str, Json]
         "plan": reading.text(facts.plan, "name"),
         "operator": facts.operator,
         "journal": summary.heads[0].hash if summary.heads else None,
+        "skipped": {
+            outcome.value: sum(one.outcome is outcome for one in summary.scenarios)
+            for outcome in Outcome
+            if outcome.skipped
+        },
         "claims": [claim.to_json() for claim in claims],
     }
 

@@ -123,6 +123,15 @@ def _claims(folder: Path, entry: Entry) -> tuple[Claim, ...]:
     return _of_result(folder, digests[RESULT])
 
 
+def skipped_of(folder: Path) -> dict[str, int]:
+    """How many scenarios a run skipped, by why; nothing for a run whose result does not say."""
+    try:
+        found = json.loads((folder / RESULT).read_bytes())["skipped"]
+        return {str(why): many for why, many in found.items() if type(many) is int and many}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
 def _sealed(folder: Path, digest: str) -> dict[str, str]:
     """Name and SHA-256 of the files under the seal that the index knows of."""
     from rollproof.seal.statement import digest_of_bytes

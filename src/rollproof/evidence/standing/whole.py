@@ -8,7 +8,7 @@ a run that was removed, nor one whose clock was ahead, makes a score better.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from rollproof.evidence.register import INDEX, Entered, Entry, read_index
 from rollproof.evidence.standing.claims import Claim, Place
 from rollproof.evidence.standing.earlier import earlier_of
 from rollproof.evidence.standing.findings import Finding
-from rollproof.evidence.standing.folder import Runs, read_runs
+from rollproof.evidence.standing.folder import Runs, read_runs, skipped_of
 from rollproof.evidence.standing.ledger import read_ledger
 from rollproof.evidence.standing.readiness import moment
 from rollproof.evidence.standing.retired import Retired, retired_of
@@ -32,12 +32,18 @@ _APART = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class Whole:
-    """All runs together. `left_out`: what was not counted, or not as it was claimed, one line each."""
+    """All runs together.
+
+    Attributes:
+        left_out: what was not counted, or not as it was claimed, one line each.
+        skipped: how many scenarios the newest run skipped, by why: no score knows of them.
+    """
 
     runs: Runs
     standings: Mapping[Place, Standing]
     retired: tuple[Retired, ...] = ()
     left_out: tuple[str, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
 
 def whole_of(reports: Path, *, as_of: datetime | None = None, until: str = "") -> Whole:
@@ -59,7 +65,8 @@ def whole_of(reports: Path, *, as_of: datetime | None = None, until: str = "") -
     if runs.gone or runs.expired:
         standings = _remembered(standings, reports, runs, entries, until)
     left_out = (*runs.left_out, *late, *ahead, *_behind(entries, as_of))
-    return Whole(runs, standings, retired_of(entries), left_out)
+    skipped = skipped_of(reports / runs.last) if runs.last else {}
+    return Whole(runs, standings, retired_of(entries), left_out, skipped)
 
 
 def _dated(claims: Sequence[Claim], entries: Sequence[Entry]) -> tuple[list[Claim], list[str]]:
