@@ -39,6 +39,15 @@ _NAME = rb'(?:"(?:[^"]|"")*"|[\w$\x80-\xff]+)'
 _COPY = re.compile(rb"\s*COPY\s+(?:ONLY\s+)?(" + _NAME + rb"\." + _NAME + rb")?", re.IGNORECASE)
 _STDIN = re.compile(rb"\bFROM\s+stdin\b[^;]*$", re.IGNORECASE)
 _INSERT = re.compile(rb"\s*INSERT\s+INTO\s+(" + _NAME + rb"\." + _NAME + rb")", re.IGNORECASE)
+_OUTSIDE = rb"(?:[^'\";\\$/-]|-(?!-)|/(?!\*))*+"
+_ONE_ROW = re.compile(
+    rb"INSERT INTO ([\w\x80-\xff]+\.[\w\x80-\xff]+) "
+    + _OUTSIDE
+    + rb"(?:'[^'\\]*'"
+    + _OUTSIDE
+    + rb")*+;\r?\n?\Z"
+)
+"""A row in a line of its own, as `pg_dump --inserts` writes most: seen at once, for there are many."""
 _NONCONFORMING = re.compile(rb"\s*SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?off", re.IGNORECASE)
 
 
@@ -90,9 +99,18 @@ class Look:
         if self._copying:
             self._copying = line.rstrip(b"\r\n") != b"\\."
             return
+        if self._between and (found := _ONE_ROW.match(line)):
+            self.inserted.add(found[1])
+            return
         at = 0
         while at < len(line) and not self.stray:
             at = self._leave(line, at) if self._inside or self._depth else self._go_on(line, at)
+
+    @property
+    def _between(self) -> bool:
+        """Whether the line before ended a statement, or was none."""
+        inside = self._inside or self._depth or self._brackets or self._atomic or self._escapes
+        return not (inside or self._head.strip())
 
     def _go_on(self, line: bytes, at: int) -> int:
         """Outside of quotes and comments: up to what comes next, and into it. Returns where to go on."""
