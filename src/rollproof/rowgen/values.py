@@ -140,10 +140,17 @@ class Values:
         return f"CAST(ARRAY[{first}, {second}] AS {kind.name})" if first and second else None
 
 
+def _words(n: int) -> str:
+    """Every third is written carelessly: trimmed, or taken apart at blanks and commas, it is not the same."""
+    return f"Value {number(n)},  b " if n % 3 == 2 else f"Value {number(n)}"
+
+
 def _varchar(modifier: int, n: int) -> str:
     """Text that fits into `modifier` - 4 characters; two rows' are the same only below three."""
     room = modifier - 4 if modifier >= 4 else 1000
-    long, short = f"Value {number(n)}", f"V{number(n)}"
+    longest, long, short = _words(n), f"Value {number(n)}", f"V{number(n)}"
+    if room >= len(longest):
+        return longest
     if room >= len(long):
         return long
     if room >= len(short):
@@ -218,8 +225,8 @@ _PLAIN: Mapping[str, Callable[[int], str]] = {
     "float8": lambda n: f"{number(n)}.123456789",
     "money": lambda n: f"{number(n)}.25",
     "bool": lambda n: "true" if n % 2 else "false",
-    "text": lambda n: f"Value {number(n)}",
-    "citext": lambda n: f"Value {number(n)}",
+    "text": _words,
+    "citext": _words,
     "name": lambda n: f"Value {number(n)}",
     "char": lambda n: _LETTERS[n % 26],
     "bytea": lambda n: f"\\x00deadbeef{number(n):08x}",

@@ -35,6 +35,30 @@ def test_made_up_doubles_show_what_a_narrower_type_costs(pg: PostgresServer, nar
     )
 
 
+@pytest.mark.parametrize(
+    ("there", "back"),
+    [
+        (
+            "ALTER TABLE t ADD x int; UPDATE t SET name = trim(name) WHERE name <> trim(name)",
+            "ALTER TABLE t DROP x",
+        ),
+        (
+            "ALTER TABLE t ALTER name TYPE text[] USING string_to_array(name, ' ')",
+            "ALTER TABLE t ALTER name TYPE text USING name[1] || ' ' || name[2]",
+        ),
+        (
+            "ALTER TABLE t ALTER tags TYPE text USING array_to_string(tags, ',')",
+            "ALTER TABLE t ALTER tags TYPE text[] USING string_to_array(tags, ',')",
+        ),
+    ],
+)
+def test_made_up_texts_show_what_is_lost_by_trimming_and_taking_apart(
+    pg: PostgresServer, there: str, back: str
+) -> None:
+    table = ("CREATE TABLE t (id serial PRIMARY KEY, name varchar(40), tags text[])", "DROP TABLE t")
+    assert last(pg, [table, (there, back)]).outcome is Outcome.LOSES_DATA
+
+
 def test_a_table_without_its_rows_is_lost_data(pg: PostgresServer) -> None:
     result = last(
         pg,
