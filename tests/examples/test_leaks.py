@@ -67,6 +67,7 @@ Feature: Steps that say too much
 """
 STEPS = """
 import logging
+import warnings
 from pathlib import Path
 import psycopg
 from pytest_bdd import when
@@ -89,6 +90,7 @@ def _(drill):
 def _(drill):
     print("row", ROWS[5][0], ROWS[5][2], ROWS[5][3])
     logging.warning("cpf %s", ROWS[6][0])
+    warnings.warn(f"row {ROWS[8][0]} of {ROWS[8][2]}")
     raise ValueError(f"no such token: {ROWS[7][4]!r} of {ROWS[7][0]}")
 """
 

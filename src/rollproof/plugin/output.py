@@ -7,6 +7,7 @@ assertion, captured output, and with --showlocals every variable. A step's varia
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Generator
 from typing import Any
 
@@ -129,3 +130,19 @@ def _replace_error(call: pytest.CallInfo[None]) -> None:
     base = AssertionError if isinstance(error, AssertionError | pytest.fail.Exception) else Exception
     kind = type(type(error).__name__, (base,), {"__module__": type(error).__module__})
     call.excinfo = ExceptionInfo.from_exc_info((kind, kind(said(str(error), error)), call.excinfo.tb))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Only where there are drills: other projects' warnings are their own."""
+    if settings(session.config).in_use:
+        session.config.pluginmanager.register(_Warnings(), "rollproof_warnings")
+
+
+class _Warnings:
+    """What is warned of is shown in a summary, at the end of the terminal's output."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        told = str(warning_message.message)
+        if (shown := clean(told)) != told:
+            warning_message.message = Warning(shown)
