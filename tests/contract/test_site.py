@@ -34,6 +34,7 @@ from rollproof.errors import (
 from rollproof.faults.site import MISSING_ASSET, NO_PAGE, SCRIPT_ERROR, BrokenBuild
 from rollproof.fidelity import cloudfront as experiments
 from rollproof.fidelity.registry import all_experiments
+from rollproof.fingerprint import compare
 from rollproof.model.verdict import Outcome
 from tests.contract.site_support import NAME, Shop, shop
 
@@ -100,6 +101,31 @@ class TestReading:
         after = read_sites(made.cloud)
         assert before.digest != after.digest
         assert after.facts["object", f"{NAME}: a.js"].attributes["metadata"] == {"by": "hand"}
+
+    def test_what_expires_files_and_what_a_behaviour_refers_to_count_too(self, make: Making) -> None:
+        made = make()
+        front = made.cloudfront
+        config = {"Name": "headers", "SecurityHeadersConfig": {"ContentTypeOptions": {"Override": True}}}
+        policy = front.create_response_headers_policy(ResponseHeadersPolicyConfig=config)
+        about = front.get_distribution_config(Id=made.distribution)
+        named = {"ResponseHeadersPolicyId": policy["ResponseHeadersPolicy"]["Id"]}
+        about["DistributionConfig"]["DefaultCacheBehavior"].update(named)
+        front.update_distribution(
+            Id=made.distribution, IfMatch=about["ETag"], DistributionConfig=about["DistributionConfig"]
+        )
+        before = read_sites(made.cloud)
+        expires = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+        made.s3.put_bucket_lifecycle_configuration(
+            Bucket=made.bucket, LifecycleConfiguration={"Rules": [expires]}
+        )
+        frames = {"FrameOptions": {"Override": True, "FrameOption": "DENY"}}
+        front.update_response_headers_policy(
+            Id=named["ResponseHeadersPolicyId"],
+            IfMatch=policy["ETag"],
+            ResponseHeadersPolicyConfig={**config, "SecurityHeadersConfig": frames},
+        )
+        found = {(one.kind, one.attribute) for one in compare(before, read_sites(made.cloud))}
+        assert found == {("bucket", "lifecycle"), ("distribution", "Policies")}
 
     @pytest.mark.parametrize("versions", [True, False])
     def test_more_objects_than_one_page_lists_are_all_read(self, make: Making, versions: bool) -> None:

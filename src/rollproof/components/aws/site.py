@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
@@ -38,7 +39,25 @@ _SETTINGS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "cors": ("get_bucket_cors", ("CORSRules",)),
     "ownership": ("get_bucket_ownership_controls", ("OwnershipControls",)),
     "encryption": ("get_bucket_encryption", ("ServerSideEncryptionConfiguration",)),
+    "lifecycle": ("get_bucket_lifecycle_configuration", ("Rules",)),
+    "access": ("get_bucket_acl", ("Grants",)),
+    "logging": ("get_bucket_logging", ("LoggingEnabled",)),
+    "notifications": (
+        "get_bucket_notification_configuration",
+        (
+            "TopicConfigurations",
+            "QueueConfigurations",
+            "LambdaFunctionConfigurations",
+            "EventBridgeConfiguration",
+        ),
+    ),
 }
+_POLICIES = {
+    "CachePolicyId": ("get_cache_policy_config", "CachePolicyConfig"),
+    "OriginRequestPolicyId": ("get_origin_request_policy_config", "OriginRequestPolicyConfig"),
+    "ResponseHeadersPolicyId": ("get_response_headers_policy_config", "ResponseHeadersPolicyConfig"),
+}
+"""What a behaviour of a distribution refers to, and how it is asked for."""
 
 
 @reader("site")
@@ -97,8 +116,48 @@ def _distribution_facts(cloud: Cloud, place: Place) -> Iterator[Fact]:
     yield Fact(
         "distribution",
         f"{place.name}: {place.distribution}",
-        {**{name: _without_order(part) for name, part in parts.items()}, "AccessControls": access},
+        {
+            **{name: _without_order(part) for name, part in parts.items()},
+            "AccessControls": access,
+            "Policies": dict(_policies(cloud, place)),
+            "Functions": dict(_edge_functions(cloud, place)),
+        },
     )
+
+
+def _behaviours(place: Place) -> list[Mapping[str, Any]]:
+    first = place.config.get("DefaultCacheBehavior") or {}
+    return [first, *((place.config.get("CacheBehaviors") or {}).get("Items") or [])]
+
+
+def _policies(cloud: Cloud, place: Place) -> Iterator[tuple[str, Json]]:
+    """What the policies that its behaviours name say. An emulator may not have those that AWS manages."""
+    wanted = {(key, one[key]) for one in _behaviours(place) for key in _POLICIES if one.get(key)}
+    for key, policy in sorted(wanted):
+        operation, said = _POLICIES[key]
+        try:
+            with calling("reading a policy of a distribution", where=policy):
+                answer = getattr(cloud.client("cloudfront"), operation)(Id=policy)
+        except AttemptFailed as error:
+            if not code_of(error).startswith("NoSuch"):
+                raise
+            continue
+        yield policy, _without_order(_plain(answer[said]))
+
+
+def _edge_functions(cloud: Cloud, place: Place) -> Iterator[tuple[str, Json]]:
+    """Digests of the code of CloudFront functions that its behaviours name."""
+    listed = [(one.get("FunctionAssociations") or {}).get("Items") or [] for one in _behaviours(place)]
+    for arn in sorted({item["FunctionARN"] for items in listed for item in items}):
+        name = arn.rpartition("/")[2]
+        try:
+            with calling("reading the code of a CloudFront function", where=name):
+                code = cloud.client("cloudfront").get_function(Name=name, Stage="LIVE")["FunctionCode"].read()
+        except AttemptFailed as error:
+            if not code_of(error).startswith("NoSuch"):
+                raise
+            continue
+        yield arn, hashlib.sha256(code).hexdigest()
 
 
 def _without_order(part: Json) -> Json:
