@@ -142,7 +142,15 @@ def drilled(tmp_path_factory):
     done = subprocess.run(
         [
             *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", "--showlocals"),
-            *("--junitxml=junit.xml", "--alluredir=allure", "--log-level=INFO", "--rootdir", str(home)),
+            *(
+                "--junitxml=junit.xml",
+                "--log-file=log.txt",
+                "--alluredir=allure",
+                "--log-level=INFO",
+                "--log-cli-level=INFO",
+                "--rootdir",
+                str(home),
+            ),
             *("--system=loses/system.toml", "--system=breaks/system.toml", f"--reports={home / 'reports'}"),
             *("-k", "additive and its_script or telling", "features/telling.feature", str(feature)),
         ],
@@ -171,7 +179,12 @@ def needles() -> list[str]:
 
 def test_nothing_of_a_row_is_in_any_file_or_line_of_output(drilled):
     home, said = drilled
-    places = [*(home / "reports").rglob("*"), home / "junit.xml", *(home / "allure").rglob("*")]
+    places = [
+        *(home / "reports").rglob("*"),
+        home / "junit.xml",
+        home / "log.txt",
+        *(home / "allure").rglob("*"),
+    ]
     texts = {str(path): path.read_bytes() for path in places if path.is_file()}
     assert len(texts) > 15
     texts["the terminal"] = said.encode()

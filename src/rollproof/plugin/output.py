@@ -6,6 +6,7 @@ assertion, captured output, and with --showlocals every variable. A step's varia
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Generator
@@ -136,6 +137,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Only where there are drills: other projects' warnings are their own."""
     if settings(session.config).in_use:
         session.config.pluginmanager.register(_Warnings(), "rollproof_warnings")
+        _clean_logs(session.config.pluginmanager.get_plugin("logging-plugin"))
+
+
+def _clean_logs(plugin: Any) -> None:
+    """What is logged is shown at once with `--log-cli-level`, and goes into the file of `--log-file`."""
+    for name in ("log_cli_handler", "log_file_handler"):
+        handler = getattr(plugin, name, None)
+        if isinstance(handler, logging.Handler) and handler.formatter is not None:
+            handler.setFormatter(_Clean(handler.formatter))
+
+
+class _Clean(logging.Formatter):
+    """Another's lines, without what must not be told."""
+
+    def __init__(self, theirs: logging.Formatter) -> None:
+        super().__init__()
+        self._theirs = theirs
+
+    def format(self, record: logging.LogRecord) -> str:
+        return clean(self._theirs.format(record))
 
 
 class _Warnings:
