@@ -82,6 +82,7 @@ def test_a_sam_template_is_a_stack_with_all_that_it_names(tmp_path: Path) -> Non
     assert api.functions == ("orders",)
     assert system.site["front"].bucket == "front-{account}"
     assert system.site["front"].distribution == "EdgeId"
+    assert "name their folder within a release: builds" in adopted.system
     assert system.secret["db"].kind == "postgres"
     assert system.alarm["errors"].name == "shop-errors"
     assert system.settings["parameters"].path == "/shop/limits/"

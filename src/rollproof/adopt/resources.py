@@ -18,6 +18,7 @@ from rollproof.adopt.templates import StackFile
 _UNNAMED = "the template gives it no fixed name; give it one there ({}), or here once it is deployed"
 _NO_ALIAS = "the template gives it no alias, so going back means deploying the release before"
 _UNMET = "the template has it under the condition {}, which a drill on this machine does not meet"
+_BUILDS = "To have its files published, name their folder within a release: builds = ..."
 _NO_OUTPUT = "no output of the template holds its URL; add one there and name it as `output`"
 _HEALTH = re.compile(r"(?i)^/?(?:[\w/-]*/)?(?:health[\w-]*|ping|status|ready|live)/?$")
 _NAMED = {
@@ -217,8 +218,8 @@ class Resources:
             if table(raw).get("Value") == {"Ref": logical}:
                 entries.append(Entry("distribution", output, self._line_of_output(output)))
                 break
-        off = "" if name else _UNNAMED.format("BucketName")
-        return Block(("site", self.key("site", bucket)), tuple(entries), off=self._unmet(logical) or off)
+        off = self._unmet(logical) or ("" if name else _UNNAMED.format("BucketName"))
+        return Block(("site", self.key("site", bucket)), tuple(entries), (_BUILDS,), off=off)
 
     def _settings(self) -> Iterator[Block]:
         names = [
