@@ -77,7 +77,7 @@ def additive(sample: Sample) -> None:
         ),
         (
             "Then the service is back within its recovery time objective",
-            "served-within-rto",
+            "within-rto",
             "served within the recovery time objective",
             proven("served again after 664 ms", rto_seconds=0.664, objective_seconds=5.0),
         ),
@@ -91,7 +91,7 @@ def additive(sample: Sample) -> None:
     story.tick("before.cause", "The cause is known and written down", Outcome.PROVEN, user="A. Souza")
     story.tick("during.order", "The steps ran in the planned order", Outcome.PROVEN, "procedure-in-order")
     story.tick("after.rows", "No data was lost", Outcome.PROVEN, "rows-unchanged")
-    story.tick("after.smoke", "The smoke tests pass", Outcome.PROVEN, "served-within-rto")
+    story.tick("after.smoke", "The smoke tests pass", Outcome.PROVEN, "within-rto")
     story.act("heal", {"name": "database.clone", "kind": "postgres.database"}, 0.05)
     story.conclude(Outcome.PROVEN, "4 checks, all proven")
 
@@ -180,7 +180,7 @@ def destructive(sample: Sample) -> None:
             ),
         )
     story.verify(
-        "served-within-rto",
+        "within-rto",
         "served within the recovery time objective",
         refuted("served again after 7 s, the objective is 5 s", rto_seconds=7.024, objective_seconds=5.0),
     )

@@ -226,7 +226,7 @@ def test_the_first_table_says_which_rollbacks_are_proven(whole: str) -> None:
         "column order",
         "missed: 140.5% of 5.0 s",
         "met: 13.3% of 5.0 s",
-        "never verified",
+        "not asked for",
         "psql -v ON_ERROR_STOP=1 -1 -f database/migrations/015_rollback_014.sql",
         "pytest features/migration.feature -k &#39;an additive migration&#39;",
         "9b1f0c7f5a0e4c1c8f1d2b3a4958675a0c1b2d3e",

@@ -100,3 +100,16 @@ def test_what_a_person_left_out_or_overrode_and_a_missed_objective_are_exception
         ("part", "1 / 4", ""),
         ("override", "weekly", "the board asked"),
     ]
+
+
+def test_an_objective_is_met_only_where_a_check_was_asked_and_missed_whoever_asks() -> None:
+    early, late = whole().scenarios[:2]
+    unasked_of = [replace(one, checks=()) for one in (early, late)]
+    assert [one.rto_outcome for one in recoveries(replace(whole(), scenarios=(early, late)))] == [
+        "proven",
+        "refuted",
+    ]
+    assert [one.rto_outcome for one in recoveries(replace(whole(), scenarios=tuple(unasked_of)))] == [
+        None,
+        "refuted",
+    ]

@@ -21,8 +21,8 @@ from rollproof.evidence.wording import one_line
 from rollproof.model.verdict import Outcome
 
 MOST_SCENARIOS, MOST_DETAILED, MOST_ROWS, MOST_FINDINGS, MOST_ACROSS = 200, 60, 150, 8, 16
-_SHORT, _SHORT_NAME = 16, 34
-"""Letters of a column that is as wide as it needs: any, and the first"""
+_LINE, _LONGEST_WORD = 84, 24
+"""Letters that a line of a table holds, and of a word that is not broken"""
 _EPOCH = [1970, 1, 1, 0, 0, 0]
 
 
@@ -215,16 +215,16 @@ def _section(section: Section, t: Words) -> dict[str, Any]:
         "title": section.title,
         "lead": section.lead,
         "facts": section.facts,
-        "series": [_series(one) for one in section.series],
+        "series": [_series(one, t) for one in section.series],
         "tables": [_table(one, t) for one in section.tables],
     }
 
 
-def _series(series: Series) -> dict[str, Any]:
+def _series(series: Series, t: Words) -> dict[str, Any]:
     scale = series.scale
     return {
         "title": series.title,
-        "target": series.target_said,
+        "target": t("incident.with_objective", duration=series.target_said) if series.target_said else "",
         "goal": None if series.target is None else round(100 * series.target / scale, 2),
         "points": [
             {
@@ -247,21 +247,33 @@ def _series(series: Series) -> dict[str, Any]:
 def _table(table: Table, t: Words) -> dict[str, Any]:
     return {
         "header": table.header,
-        "widths": _widths(table),
+        "widths": _widths(table, t),
         "rows": [[_cell(cell) for cell in row] for row in table.rows[:MOST_ROWS]],
         "cut": _cut(t, "report.not_shown", len(table.rows) - MOST_ROWS),
     }
 
 
-def _widths(table: Table) -> list[float]:
-    """A share of the page for each column that holds sentences; 0 for those that are as wide as they need."""
-    widths = []
-    for column, name in enumerate(table.header):
-        lengths = [len(row[column]) if isinstance(row[column], str) else 0 for row in table.rows] or [0]
-        limit = _SHORT if column else _SHORT_NAME
-        short = max(lengths) <= limit and len(name) <= limit
-        widths.append(0.0 if short else round(max(len(name), sum(lengths) / len(lengths)) ** 0.5, 2))
-    return widths if any(widths) else [0.0] * (len(widths) - 1) + [1.0]
+def _widths(table: Table, t: Words) -> list[float]:
+    """The columns' shares of the page; 0 for those that are as wide as they need, where all fit side by side.
+
+    A share is that of the longest word, which must not be broken, and a third of what else there is; what a
+    row is called is kept whole where it is short.
+    """
+    columns = [[_plain(row[column], t) for row in table.rows] for column in range(len(table.header))]
+    told = [[name, *cells] for name, cells in zip(table.header, columns, strict=True)]
+    longest = [max(map(len, texts)) for texts in told]
+    if sum(longest) + 2 * len(longest) <= _LINE:
+        return [1.0 if column == len(longest) - 1 else 0.0 for column in range(len(longest))]
+    kept = [max((len(word) for text in texts for word in text.split()), default=1) for texts in told]
+    kept[0] = max(kept[0], longest[0]) if longest[0] <= _LONGEST_WORD else kept[0]
+    return [
+        round(min(word, _LONGEST_WORD) + 2 + 0.35 * max(0, min(whole, _LINE) - word), 1)
+        for word, whole in zip(kept, longest, strict=True)
+    ]
+
+
+def _plain(cell: Cell, t: Words) -> str:
+    return f"----{t.outcome(cell).replace(' ', '-')}" if isinstance(cell, Outcome) else cell
 
 
 def _cell(cell: Cell) -> str | dict[str, str]:

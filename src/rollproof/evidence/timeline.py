@@ -184,10 +184,10 @@ def _gauge(scenario: ScenarioSummary, incident: Incident, t: Words) -> Gauge | N
         )
         for phase in incident.phases
     )
-    met = t("objectives.met" if actual <= objective else "objectives.missed")
     share = t("objectives.share", share=t.percent(actual / objective), target=t.duration(objective))
-    said = f"{met}: {share}"
-    return Gauge(segments, round(100 * objective / scale, 2), said)
+    met = t("objectives.met" if actual <= objective else "objectives.missed")
+    judged = scenario.recovery_claimed or actual > objective
+    return Gauge(segments, round(100 * objective / scale, 2), f"{met}: {share}" if judged else share)
 
 
 @dataclass(frozen=True, slots=True)
