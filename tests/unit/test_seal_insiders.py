@@ -10,16 +10,21 @@ from dataclasses import replace
 
 import pytest
 from fleet_support import run_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from seal_support import new_key, reasons, sealed_run, trusting, write_run
 from test_seal_forging import RUNS, reseal, signer, told, write_seal
 from test_seal_forging import keys as keys  # noqa: PLC0414  a fixture
 from test_seal_forging import made as made  # noqa: PLC0414
 from test_seal_forging import reports as reports  # noqa: PLC0414
+from test_seal_tampering import ANYTHING, places, put
 
 from rollproof.drill.recovery import JOURNAL
-from rollproof.errors import BadInput
+from rollproof.errors import BadInput, JournalError
 from rollproof.evidence.register import INDEX, Register, read_index
+from rollproof.evidence.standing.whole import whole_of
 from rollproof.fleet.merge import merge_runs
+from rollproof.journal.attachments import Attachments
 from rollproof.journal.event import GENESIS, Event
 from rollproof.model.seal import Seal
 from rollproof.seal.envelope import Envelope, sealed
@@ -242,3 +247,74 @@ def test_nothing_of_the_last_seal_is_missed(reports, keys):
     assert verify_bundle(reports / RUNS[0], replace(trusting(keys[0]), index=entries)).findings == []
     assert sealed_run(reports, "20261125T050312Z-000005", key=keys[0])
     assert verify_folder(reports, trusting(keys[0])).findings == []
+
+
+def rechained(folder, change):
+    """The journal with `change` made to its events, and every hash worked out anew; its head."""
+    events = change([Event.from_line(line) for line in (folder / JOURNAL).read_bytes().splitlines()])
+    chained, previous = [], GENESIS
+    for event in events:
+        chained.append(replace(event, prev=previous))
+        previous = chained[-1].hash
+    (folder / JOURNAL).write_bytes(b"".join(event.line() + b"\n" for event in chained))
+    return previous
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_a_journal_that_says_anything_at_all_is_no_crash_whoever_sealed_it(
+    made, keys, tmp_path_factory, data
+):
+    copy = tmp_path_factory.mktemp("any") / RUNS[0]
+    shutil.copytree(made / RUNS[0], copy)
+
+    def change(events):
+        said = [dict(event.data) for event in events]
+        there = data.draw(st.sampled_from([path for path in places(said) if len(path) > 1]))
+        put(said, there, data.draw(ANYTHING))
+        return [replace(event, data=one) for event, one in zip(events, said, strict=True)]
+
+    head = rechained(copy, change)
+    reseal_journal(copy, keys[0], head)
+    found = verify_bundle(copy, replace(trusting(keys[0]), index=read_index(made / INDEX), oscal=findings_of))
+    assert found.to_json()
+
+
+def findings_of(body, history):
+    from rollproof.evidence.oscal_references import oscal_findings
+
+    return oscal_findings(body, history)
+
+
+def reseal_journal(folder, key, head):
+    statement = verify_bundle(folder, Trust()).statement
+    digest = hashlib.sha256((folder / JOURNAL).read_bytes()).hexdigest()
+    reseal(folder, key, head=head, files={**statement.files, JOURNAL: digest})
+
+
+EARLIER = [b"[" * 100_000, b"null", b"{}", b"\xff", b'{"format":"rollproof-earlier/1"}']
+
+
+@pytest.mark.parametrize("body", EARLIER, ids=range(len(EARLIER)))
+def test_what_was_known_of_earlier_runs_may_be_anything_and_is_no_crash(reports, keys, body):
+    name, folder = hashlib.sha256(body).hexdigest(), reports / RUNS[0]
+    (folder / "attachments" / f"{name}.json").write_bytes(body)
+    head = rechained(
+        folder,
+        lambda events: [
+            replace(event, act="evidence.earlier", data={"history": name})
+            if event.act == "run.planned"
+            else event
+            for event in events
+        ],
+    )
+    reseal_journal(folder, keys[0], head)
+    assert verify_bundle(folder, trusting(keys[0])).result is Result.FAILED
+    assert verify_folder(reports, trusting(keys[0])).result is Result.FAILED
+    assert whole_of(reports).left_out
+
+
+@pytest.mark.parametrize("name", ["../../x", "/dev/x", "", "0" * 63, "../" * 20 + "a.b."])
+def test_an_attachment_is_never_looked_for_elsewhere(tmp_path, name):
+    with pytest.raises(JournalError, match="no digest"):
+        Attachments(tmp_path).get(name)

@@ -71,7 +71,12 @@ class Attachments:
             raise
 
     def get(self, name: str) -> Json:
-        """The value under a digest. Raises JournalError when it is missing or is not what its name says."""
+        """The value under a digest.
+
+        Raises JournalError when it is missing or is not what its name says, ValueError when it is no JSON.
+        """
+        if not (len(name) == 64 and name.isalnum()):
+            raise JournalError("the journal names an attachment by no digest", where=str(self.folder))
         path = self.folder / f"{name}.json"
         try:
             body = path.read_bytes()
@@ -81,5 +86,8 @@ class Attachments:
             ) from error
         if hashlib.sha256(body).hexdigest() != name:
             raise JournalError("an attachment's content does not match its digest", where=str(path))
-        value: Json = json.loads(body)
+        try:
+            value: Json = json.loads(body)
+        except RecursionError as error:
+            raise JournalError("an attachment nests too deeply to be read", where=str(path)) from error
         return value
