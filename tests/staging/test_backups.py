@@ -163,6 +163,11 @@ def test_a_backup_is_restored_whatever_its_format_and_its_name(
     if (dumps / name).is_file():
         assert said["digest"] == "sha256:" + hashlib.sha256((dumps / name).read_bytes()).hexdigest()
     assert said["left_out"] == []
+    newest, older = copied.templates.origin(2), copied.templates.origin(1)
+    assert newest is not None
+    assert newest.what == said["found"]
+    assert older is not None
+    assert "made from nothing" in older.what
 
 
 def put(folder: Path, dumps: Path, **names: tuple[str, float]) -> None:

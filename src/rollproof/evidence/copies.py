@@ -5,32 +5,18 @@ The words are those of the journal: whoever made the copy knew what it was.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from rollproof.evidence import reading
 from rollproof.journal import History, Kind
+from rollproof.model.workingcopy import WorkingCopy
 
+ORIGIN = "database.origin"
+"""Noted by each scenario: what the rows of its database are those of."""
 CLUSTER = "cluster.clone"
-MADE = ("template.load", "template.clone", CLUSTER)
-"""Acts that copy what was there before the run."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkingCopy:
-    """One copy.
-
-    Attributes:
-        what: which it is, in words.
-        but: in what it may be otherwise than what it is a copy of; empty when nothing is known of the kind.
-    """
-
-    what: str
-    but: str = ""
 
 
 def copies_of(history: History) -> tuple[WorkingCopy, ...]:
-    """Every copy that was made of something that was there before the run, each once."""
-    made = [event for event in history.events if event.kind is Kind.OK and event.act in MADE]
-    whole = [event for event in made if event.act == CLUSTER] or made  # what is cloned in it is of it
-    found = [WorkingCopy(reading.text(one.data, "found"), reading.text(one.data, "reason")) for one in whole]
+    """What its scenarios worked on, each once; a copy that none of them began with is not among it."""
+    events = [one for one in history.events if one.act == CLUSTER and one.kind is Kind.OK]
+    events += history.all(ORIGIN)
+    found = [WorkingCopy(reading.text(one.data, "found"), reading.text(one.data, "reason")) for one in events]
     return tuple(dict.fromkeys(copy for copy in found if copy.what))

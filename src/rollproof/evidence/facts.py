@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from rollproof.evidence.compatibility import CompatibilityTable
-from rollproof.evidence.copies import WorkingCopy
 from rollproof.evidence.standing.earlier import Earlier
 from rollproof.model.fingerprint import Difference
 from rollproof.model.json import JsonObject
 from rollproof.model.rows import RowChanges
 from rollproof.model.verdict import Outcome, Verdict
+from rollproof.model.workingcopy import WorkingCopy
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +179,7 @@ class ScenarioSummary:
         recorded: what the journal itself concluded; None when it never did.
         problems: what is wrong with this scenario's evidence.
         interventions: what was put around its acts by others, such as saboteurs.
+        copies: what its database was a copy of; empty where the drill made one from nothing.
     """
 
     id: str
@@ -205,6 +206,7 @@ class ScenarioSummary:
     reliances: tuple[Reliance, ...] = ()
     compatibility: CompatibilityTable | None = None
     interventions: tuple[str, ...] = ()
+    copies: tuple[WorkingCopy, ...] = ()
 
     @cached_property
     def acts(self) -> tuple[ActResult, ...]:

@@ -8,6 +8,7 @@ from rollproof.errors import JournalError
 from rollproof.evidence import reading
 from rollproof.evidence.acts import act_tree, since, unfinished
 from rollproof.evidence.compatibility import compatibility_table
+from rollproof.evidence.copies import copies_of
 from rollproof.evidence.facts import (
     ActResult,
     ChecklistItem,
@@ -72,6 +73,7 @@ def summarise_scenario(history: History, *, attempt: int, objectives: Objectives
         reliances=tuple(dict.fromkeys(_reliances(history))),
         compatibility=table,
         interventions=reading.texts(data, "interventions"),
+        copies=copies_of(history),
     )
 
 

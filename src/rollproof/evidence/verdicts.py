@@ -100,6 +100,7 @@ def _scenario(one: ScenarioSummary) -> dict[str, Json]:
         "relies_on": [
             {"name": relied.name, "how": relied.how, "found": relied.found} for relied in one.reliances
         ],
+        "worked_on": [{"what": copy.what, "but": copy.but} for copy in one.copies],
     }
 
 

@@ -47,6 +47,7 @@ from rollproof.migrations.source import open_source
 from rollproof.model.durations import say_duration
 from rollproof.model.json import Json
 from rollproof.model.system import Database, Seed, System
+from rollproof.model.workingcopy import WorkingCopy
 
 COPIES = 6
 """Copies of the database that one scenario may have at the same time, backups and listings included."""
@@ -74,6 +75,7 @@ class Templates:
         self._numbers = itertools.count(1)
         self._templates: dict[int, str] = {}
         self._kept: dict[str, KeptRows] = {}
+        self._copied = WorkingCopy("")
         self.seen_kinds: dict[str, Kind] = {}
         self._roles = self._make_roles()
         self.seed_at = self._position_of_seed()
@@ -155,7 +157,9 @@ class Templates:
                 count = self._release_of(name, found)
                 self._keep(name)
                 rows = sum(table.digest.rows for table in self._kept[name].tables)
-                result.update({**restored.said(rows=rows, now=datetime.now(UTC)), "migrations": count})
+                told = restored.said(rows=rows, now=datetime.now(UTC))
+                result.update({**told, "migrations": count})
+                self._copied = WorkingCopy(str(told["found"]), str(told["reason"]))
             self._expect_room(name)
         self._templates[count] = name
         return count
@@ -220,11 +224,18 @@ class Templates:
         scratch = self.session.open(self.system).scratch
         with self.session.recorder.acting("template.clone", data) as result, self._gone_if_it_fails(name):
             how = clone_database(self.server, source, name, scratch=scratch)
-            result.update({"kind": how, "found": said.cloned(source, how, datetime.now(UTC))})
+            self._copied = said.cloned(source, how, datetime.now(UTC), cluster=self.server.cluster)
+            result.update({"kind": how, "found": self._copied.what})
             self.expect_listed(name, self.history.migrations[:count])
             self._keep(name)
         self._expect_room(name)
         self._templates[count] = name
+
+    def origin(self, count: int) -> WorkingCopy | None:
+        """What the rows of a template are those of; None where drills make all databases themselves."""
+        if self._real is None:
+            return None
+        return self._copied if self._has_real_rows(count) else said.MADE
 
     def _nearest(self, count: int) -> int:
         """The newest template that is older; 0 when there is none."""

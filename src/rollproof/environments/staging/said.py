@@ -6,9 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rollproof.model.durations import say_duration
+from rollproof.model.workingcopy import WorkingCopy
 
 MOST = 5
 """tables without rows that one sentence names"""
+MADE = WorkingCopy(
+    "a database that the migrations made from nothing, with the seed's rows",
+    "it is no copy: what copies are made of is past the release that the scenario begins at",
+)
+"""What a scenario works on that begins at an older release than the one that was copied."""
 
 
 def moment(at: datetime) -> str:
@@ -38,10 +44,15 @@ def rows_of(taken: datetime, seconds: float, rows: int, lacking: Sequence[str], 
     return "; ".join(said)
 
 
-def cloned(source: str, how: str, at: datetime) -> str:
-    """A clone of the environment's own database; `how` is `template` or `dump`."""
+def cloned(source: str, how: str, at: datetime, *, cluster: str = "") -> WorkingCopy:
+    """A clone of the environment's own database, or of that in a copy of its cluster.
+
+    Args:
+        how: `template` or `dump`.
+    """
     way = {"template": "file by file", "dump": "by pg_dump"}.get(how, how)
-    return f"a clone of database {source}, made {way} at {moment(at)}"
+    where = f" in cluster {cluster}" if cluster else ""
+    return WorkingCopy(f"a clone of database {source}{where}, made {way} at {moment(at)}")
 
 
 def cluster(source: str, at: datetime) -> str:

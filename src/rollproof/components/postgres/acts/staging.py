@@ -97,6 +97,8 @@ class Staging(Act):
         else:
             create_database(bench.server, bench.name, template=template)
         bench.expected = tuple(migration.id for migration in bench.templates.history.migrations[:applied])
+        if origin := bench.templates.origin(applied):
+            drill.recorder.note("database.origin", {"found": origin.what, "reason": origin.but})
         there = bench.critical_tables_there()
         bench.critical = bench.spec.critical_tables if self.lacks_a_migration else there
 
