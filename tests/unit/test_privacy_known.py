@@ -54,6 +54,12 @@ def test_a_short_secret_is_cut_as_a_word_and_left_within_one():
     assert cut_all(f"x{SHORT}x") == f"x{SHORT}x"
 
 
+def test_a_secret_of_joined_words_is_left_within_a_name():
+    remember("palavra-fraca")
+    assert cut_all("it said palavra-fraca.") == "it said [cut]."
+    assert cut_all("function palavra-fraca-list") == "function palavra-fraca-list"
+
+
 @pytest.mark.parametrize("value", ["true", "5432", "postgres", "dev", "", None, "abc1"])
 def test_what_anything_may_be_called_is_no_secret(value):
     remember(value)

@@ -32,6 +32,7 @@ _NAMES_ONLY = re.compile(
     r"(?i)v?\d+(?:\.\d+)+\Z|[a-z]+(?:[-_./:](?:[a-z]+\d{0,2}|\d{1,4}))+\d{0,2}\Z|[a-z]+\d?\Z"
 )
 """What a variable that is called a secret often holds: joined words, which name one."""
+_JOINED = re.compile(r"[A-Za-z]+(?:[-_.][A-Za-z]+)*")
 _MAY_NAME = re.compile(r"(?i)(?:secret|credentials?|dsn|_key)$")
 _ELSEWHERE = re.compile(r"(?i)arn:|[/~.]|\{\w*\}\Z|\$|#")
 """Where a secret is kept: an ARN, a path, a placeholder."""
@@ -49,9 +50,9 @@ class _Known:
     def of(cls, values: Iterable[str]) -> _Known:
         """Longest first: one may be a part of another."""
         kept = frozenset(values)
-        short = {one: len(value) < SHORT for value in sorted(kept) for one in known_spellings(value)}
-        spelt = sorted(short, key=lambda one: (-len(one), one))
-        words = (_word(one) if short[one] else re.escape(one) for one in spelt)
+        alone = {one: _counts_alone(value) for value in sorted(kept) for one in known_spellings(value)}
+        spelt = sorted(alone, key=lambda one: (-len(one), one))
+        words = (_word(one) if alone[one] else re.escape(one) for one in spelt)
         return cls(kept, tuple(spelt), re.compile("|".join(words) or r"(?!)"))
 
 
@@ -153,6 +154,11 @@ class Wanted:
         """Where they are, however they are spelt."""
         if any(one in text for one in self._known.spelt):
             yield from (match.span() for match in self._known.pattern.finditer(text))
+
+
+def _counts_alone(value: str) -> bool:
+    """Whether it counts only as a word of its own: short ones, and what may be a part of others' names."""
+    return len(value) < SHORT or bool(_JOINED.fullmatch(value))
 
 
 def _word(value: str) -> str:
