@@ -48,7 +48,7 @@ def test_a_draft_in_portuguese_stands_beside_the_other(run: Path) -> None:
     [
         (("--scenario", "nothing happens"), "has an incident"),
         (("--scenario", "unknown"), "has an incident"),
-        (("--language", "fr"), "no post-mortem is written in 'fr'"),
+        (("--language", "fr"), "there are no reports in 'fr'"),
     ],
 )
 def test_what_cannot_be_drafted_is_said_in_one_error(

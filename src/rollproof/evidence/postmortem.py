@@ -12,11 +12,11 @@ from hashlib import sha256
 from itertools import pairwise
 
 from rollproof.errors import BadInput
-from rollproof.evidence import reading
+from rollproof.evidence import phrases, reading
+from rollproof.evidence.facts import CheckResult
 from rollproof.evidence.postmortem_words import LANGUAGES, Words
-from rollproof.evidence.wording import one_line, printable, say_act
+from rollproof.evidence.wording import one_line, printable
 from rollproof.journal import Event, History, Kind
-from rollproof.model.durations import say_duration
 from rollproof.model.json import JsonObject
 from rollproof.model.verdict import Outcome
 from rollproof.workload.operations import Operation, operations_from_json
@@ -77,7 +77,7 @@ class PostMortem:
     decision: str
     deeds: tuple[Deed, ...]
     impact: Impact | None
-    verdicts: tuple[tuple[str, Outcome, str], ...]
+    verdicts: tuple[CheckResult, ...]
     waiting: tuple[str, ...]
 
     def mark(self, name: str) -> Moment | None:
@@ -144,10 +144,10 @@ def _deeds(history: History) -> Iterator[Deed]:
             yield Deed(event.at, event.act, end.kind.value if end else "open", found)
 
 
-def _verdicts(history: History) -> Iterator[tuple[str, Outcome, str]]:
+def _verdicts(history: History) -> Iterator[CheckResult]:
     for event in history.all("verify"):
-        title = reading.text(event.data, "title", reading.text(event.data, "check"))
-        yield title, reading.outcome(event.data.get("outcome")), reading.text(event.data, "reason")
+        check = reading.text(event.data, "check")
+        yield CheckResult(check, reading.text(event.data, "title", check), reading.verdict(event.data))
 
 
 def _waiting(history: History) -> Iterator[str]:
@@ -217,7 +217,7 @@ def _summary(found: PostMortem, words: Words) -> Iterator[str]:
     yield "| --- | --- |"
     for since, until in (*pairwise(MARKS), ("fault", "verified")):
         seconds = found.seconds(since, until)
-        took = words.not_recorded if seconds is None else say_duration(seconds)
+        took = words.not_recorded if seconds is None else words.t.duration(seconds)
         yield f"| {words.marks[since]} → {words.marks[until]} | {took} |"
     yield ""
 
@@ -245,7 +245,8 @@ def _impact_table(found: PostMortem, words: Words) -> Iterator[str]:
     seen = found.impact
     yield f"| {words.measure} | {words.value} |"
     yield "| --- | --- |"
-    yield f"| {words.failed} | {seen.failed} {words.of} {seen.asked}{_share(seen.failed, seen.asked)} |"
+    share = words.t.numeral(_share(seen.failed, seen.asked))
+    yield f"| {words.failed} | {seen.failed} {words.of} {seen.asked}{share} |"
     for name, count in sorted(seen.failures.items()):
         yield f"| – {_cell(name)} | {count} |"
     yield f"| {words.failed_after} | {seen.failed_after} {words.of} {seen.asked_after} |"
@@ -279,7 +280,7 @@ def _done(found: PostMortem, words: Words) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for deed in found.deeds:
         ended = f"{words.status[deed.status]}{': ' if deed.found else ''}{_cell(deed.found)}"
-        yield f"| {deed.at} | {_cell(say_act(deed.act, deed.status))} (`{deed.act}`) | {ended} |"
+        yield f"| {deed.at} | {_cell(phrases.act(words.t, deed.act, deed.status))} (`{deed.act}`) | {ended} |"
     yield ""
 
 
@@ -293,15 +294,17 @@ def _went(found: PostMortem, words: Words) -> Iterator[str]:
 
 
 def _well(found: PostMortem, words: Words) -> Iterator[str]:
-    yield from (_plain(title) for title, outcome, _ in found.verdicts if outcome is Outcome.PROVEN)
+    proven = [one for one in found.verdicts if one.verdict.outcome is Outcome.PROVEN]
+    yield from (_plain(phrases.claim(words.t, one)) for one in proven)
     if found.impact is not None and found.impact.lost == 0:
         yield words.none_lost
 
 
 def _poorly(found: PostMortem, words: Words) -> Iterator[str]:
-    for title, outcome, reason in found.verdicts:
-        if outcome in (Outcome.REFUTED, Outcome.UNKNOWN):
-            yield f"{_plain(title)}: {words.outcomes[outcome.value]}: {_plain(reason)}"
+    for one in found.verdicts:
+        if (outcome := one.verdict.outcome) in (Outcome.REFUTED, Outcome.UNKNOWN):
+            claim = _plain(phrases.claim(words.t, one))
+            yield f"{claim}: {words.outcomes[outcome.value]}: {_plain(one.verdict.reason)}"
     for deed in found.deeds:
         if deed.status != "ok":
             yield f"`{deed.act}`: {words.status[deed.status]}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from rollproof.evidence.language import Words as Texts
+from rollproof.evidence.language import words
+
 
 @dataclass(frozen=True, slots=True)
 class Words:
@@ -64,9 +67,16 @@ class Words:
     outcomes: Mapping[str, str] = field(
         default_factory=lambda: {"refuted": "refuted", "unknown": "unknown", "proven": "proven"}
     )
+    language: str = "en"
+
+    @property
+    def t(self) -> Texts:
+        """What reports in this language say of acts, claims and numbers."""
+        return words(self.language)
 
 
 _PORTUGUESE = Words(
+    language="pt",
     title="Post-mortem",
     draft="Rascunho feito a partir do registro de um ensaio. Uma pessoa o completa: veja as últimas seções.",
     system="Sistema",
