@@ -6,19 +6,21 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rollproof.checks import functions as checks
 from rollproof.checks.resources import resources_restored
-from rollproof.components.aws import aliases
+from rollproof.components.aws import aliases, aliasundo
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.function import Functions
 from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
+from rollproof.environments import access
 from rollproof.environments.embedded import EmbeddedEnvironment
-from rollproof.errors import PreconditionNotMet
+from rollproof.errors import PreconditionNotMet, RollproofError
 from rollproof.journal import Kind
 from rollproof.model.aws import Function
 from rollproof.model.verdict import Outcome
@@ -220,3 +222,24 @@ def test_an_emulator_that_dies_half_way_leaves_unknown_verdicts_and_nothing_else
     finally:
         session.finish("unknown")
     assert not scratch.exists()
+
+
+def test_in_an_account_that_stays_the_aliases_point_where_they_did_also_after_a_kill(
+    pair: Drill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud, functions = pair.use(Cloud), pair.use(Functions)
+    broken = {key: serving.version for key, serving in functions.there().items()}
+    monkeypatch.setattr(cloud, "endpoint", replace(cloud.endpoint, private=False))
+    undo = aliases.RollBackFunctions().undo(pair)
+    assert undo is not None
+    pair.attempt(aliases.RollBackFunctions())
+    assert {key: serving.version for key, serving in functions.there().items()} != broken
+    aliasundo._HERE.clear()
+    with pytest.raises(RollproofError, match="nobody here has credentials"):
+        aliasundo.put_back(undo)
+    access.remember(endpoint=cloud.endpoint)
+    assert aliasundo.put_back(undo) == "2 of 2 aliases moved back"
+    assert {key: serving.version for key, serving in functions.there().items()} == broken
+    assert aliasundo.put_back(undo) == "0 of 2 aliases moved back"
+    gone = {"name": "pair-gone", "label": "LIVE", "version": "1", "weights": {}}
+    assert aliasundo.put_back({**undo, "items": [gone]}) == "0 of 1 aliases moved back"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -356,6 +357,18 @@ def test_no_secret_is_written_anywhere_or_shown(
         assert not [path for path in files if canary.encode() in path.read_bytes()]
         assert canary not in said.out + said.err
         assert canary not in repr(vars(drill)) + repr(vars(drill.use(Secrets)))
+
+
+def test_on_a_server_of_others_no_password_is_changed_by_hand(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stands in two places: killed between them, nobody could say which one to put back."""
+    drill = make(function=None, source="")
+    cloud = drill.use(Cloud)
+    RotateSecrets().prepare(drill)
+    monkeypatch.setattr(cloud, "endpoint", replace(cloud.endpoint, private=False))
+    with pytest.raises(NotApplicable, match="no function rotates shop/embedded/database"):
+        RotateSecrets().prepare(drill)
 
 
 def test_the_emulator_is_found_out(make: Make, session: DrillSession) -> None:

@@ -1,6 +1,14 @@
 """Importing this registers every healer, so that any journal can be healed."""
 
-from rollproof.components.aws import buckets, clusters, reopening, serviceundo, site_undo, stack_undo
+from rollproof.components.aws import (
+    aliasundo,
+    buckets,
+    clusters,
+    reopening,
+    serviceundo,
+    site_undo,
+    stack_undo,
+)
 from rollproof.components.postgres import admin
 from rollproof.components.postgres.acts import access
 from rollproof.environments import healers, staging
@@ -8,6 +16,7 @@ from rollproof.environments import healers, staging
 __all__ = [
     "access",
     "admin",
+    "aliasundo",
     "buckets",
     "clusters",
     "healers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rollproof.components.aws.aftermath import read_metrics
+from rollproof.components.aws.aliasundo import undo_aliases
 from rollproof.components.aws.api import Apis
 from rollproof.components.aws.clients import Aws, calling, code_of
 from rollproof.components.aws.cloud import BEFORE, Cloud
@@ -107,6 +108,10 @@ class RollBackFunctions(Act):
     def prepare(self, drill: Drill) -> None:
         if not any(spec.alias for spec in drill.system.function.values()):
             raise NotApplicable(f"system {drill.system.name} declares no function with an alias")
+
+    def undo(self, drill: Drill) -> JsonObject | None:
+        cloud = drill.use(Cloud)
+        return None if cloud.endpoint.private else undo_aliases(cloud, drill.use(Functions).there().values())
 
     def describe(self, drill: Drill) -> JsonObject:
         before = drill.use(Functions).before

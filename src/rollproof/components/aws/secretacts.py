@@ -34,7 +34,7 @@ from rollproof.components.postgres.passwords import (
 )
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
-from rollproof.errors import AttemptFailed, PreconditionNotMet
+from rollproof.errors import AttemptFailed, NotApplicable, PreconditionNotMet
 from rollproof.fidelity.registry import Fidelity
 from rollproof.model.json import Json, JsonObject
 
@@ -135,6 +135,22 @@ class RotateSecrets(Act):
     """
 
     name = "secret.rotate"
+
+    def prepare(self, drill: Drill) -> None:
+        """By hand a password is changed in two places: killed in between, nobody could put it back."""
+        held = drill.use(Secrets)
+        by_hand = [
+            key
+            for key, spec in held.declared().items()
+            if spec.kind == "postgres"
+            and not held.cloud.endpoint.private
+            and not rotates_by_function(held, key)
+        ]
+        if by_hand:
+            raise NotApplicable(
+                f"no function rotates {held.name(by_hand[0])}; by hand a drill changes passwords of its own "
+                "servers only"
+            )
 
     def run(self, drill: Drill) -> JsonObject:
         held = drill.use(Secrets)
