@@ -19,6 +19,7 @@ from test_seal_forging import made as made  # noqa: PLC0414
 from test_seal_forging import reports as reports  # noqa: PLC0414
 from test_seal_tampering import ANYTHING, places, put
 
+from rollproof.drill.lease import Lease
 from rollproof.drill.recovery import JOURNAL
 from rollproof.errors import BadInput, JournalError
 from rollproof.evidence.register import INDEX, Register, read_index
@@ -318,3 +319,20 @@ def test_what_was_known_of_earlier_runs_may_be_anything_and_is_no_crash(reports,
 def test_an_attachment_is_never_looked_for_elsewhere(tmp_path, name):
     with pytest.raises(JournalError, match="no digest"):
         Attachments(tmp_path).get(name)
+
+
+def test_a_run_that_is_going_on_is_no_gap(reports, keys, tmp_path):
+    folder = write_run(reports, "20261124T050312Z-000004")
+    lease = Lease.take(folder)
+    try:
+        found = verify_folder(reports, trusting(keys[0]))
+    finally:
+        lease.give_back()
+    assert (found.findings, [note for note in found.notes if "going on" in note]) == (
+        [],
+        ["20261124T050312Z-000004: it is going on"],
+    )
+    (tmp_path / "precious").write_text("x")
+    (folder / ".lease").symlink_to(tmp_path / "precious")
+    assert told(verify_folder(reports, trusting(keys[0]))) == {(Reason.GAP, folder.name)}
+    assert (tmp_path / "precious").read_text() == "x"

@@ -12,7 +12,7 @@ from rollproof.evidence.register import INDEX, Entered, Entry, read_index
 from rollproof.evidence.write import JOURNAL
 from rollproof.model.json import Json
 from rollproof.seal.declared import moment_of
-from rollproof.seal.layout import SEAL
+from rollproof.seal.layout import LEASE, SEAL
 from rollproof.seal.ledgers import check_ledger
 from rollproof.seal.result import Finding, Reason, Result, Trust, Verification
 from rollproof.seal.verifying import verify_bundle
@@ -62,6 +62,12 @@ def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> 
     trust = replace(trust, index=entries or None)
     found.bundles = [verify_bundle(folder, trust) for folder in _sealed(reports)]
     found.findings += _gaps(found.bundles, entries, trust.anchors or {})
+    for entry in _unended(entries):
+        if _going_on(reports, entry.run):
+            found.notes.append(f"{entry.run}: it is going on")
+        else:
+            told = f"it was planned at {entry.at} and never came to its end"
+            found.findings.append(Finding(Reason.GAP, entry.run, told))
     found.findings += _sealed_twice(entries)
     found.findings += check_ledger(reports, found.bundles)
     strangers = _strangers(reports, entries)
@@ -100,10 +106,24 @@ def _gaps(
         yield Finding(Reason.GAP, run, "a copy of its head was kept elsewhere, and the index has no such run")
     for run in sorted(here - set(sealed)):
         yield Finding(Reason.INDEX, run, "it is here, and the index has no seal of it")
+
+
+def _unended(entries: Sequence[Entry]) -> list[Entry]:
     closed = {entry.run for entry in entries if entry.kind in _CLOSING}
-    for entry in entries:
-        if entry.kind is Entered.PLANNED and entry.run not in closed:
-            yield Finding(Reason.GAP, entry.run, f"it was planned at {entry.at} and never came to its end")
+    return [entry for entry in entries if entry.kind is Entered.PLANNED and entry.run not in closed]
+
+
+def _going_on(reports: Path, run: str) -> bool:
+    """Whether some process holds the run's lease, or that of a part. No link is followed to ask for it."""
+    if "/" in run or run in {"", ".", ".."}:
+        return False
+    leases = [reports / run / LEASE, *(reports / run).glob(f"parts/*/{LEASE}")]
+    plain = [one for one in leases if one.is_file() and not one.is_symlink() and not one.stat().st_size]
+    if not plain or (reports / run).is_symlink():
+        return False
+    from rollproof.drill.lease import is_running
+
+    return any(is_running(one.parent) for one in plain)
 
 
 def _sealed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
