@@ -20,6 +20,7 @@ from rollproof.waiting import eventually
 
 PROGRAM = """\
 import os, signal, subprocess, sys
+import rollproof_worker
 from rollproof_worker import Refused, note, running
 
 def answer(order):
@@ -51,6 +52,8 @@ def fail(order):
             raise Server("duplicate key value violates unique constraint\\nDETAIL: Key (id)=(4711)")
         except Server as error:
             raise RuntimeError("4711 again") from error
+    if how == "through a module of the program":
+        rollproof_worker.beside("helper.py").fail()
     raise ValueError("plain")
 
 ORDERS = {"answer": answer, "wait": wait, "fail": fail}
@@ -193,6 +196,20 @@ def test_closing_it_leaves_no_process_and_may_be_done_twice(worker: NativeWorker
     worker.close()
     worker.close()
     assert gone(pid)()
+
+
+def test_an_error_is_placed_in_the_projects_code_and_not_in_the_programs(
+    worker: NativeWorker, program: Path, tmp_path: Path
+) -> None:
+    (program.parent / "helper.py").write_text(
+        "import runpy\n\ndef fail():\n    runpy.run_path('project/a.py')\n"
+    )
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "a.py").write_text("import no_such_module\n")
+    with pytest.raises(AttemptFailed, match="no_such_module") as caught:
+        worker.ask({"do": "fail", "how": "through a module of the program"}, limit=60)
+    assert "helper.py" not in caught.value.where
+    assert caught.value.where == "project/a.py:1"
 
 
 def test_settings_that_are_looked_for_beside_the_started_script_are_the_projects(

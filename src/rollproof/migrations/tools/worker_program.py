@@ -210,17 +210,22 @@ def _place(error: BaseException, file: str | None) -> tuple[str, int | None]:
     for found in chain(error):
         if isinstance(found, SyntaxError) and found.filename:
             return found.filename, found.lineno
-    wanted = os.path.realpath(file) if file else None
+    wanted, own = os.path.realpath(file) if file else None, _own_folders()
     frames = [frame for found in chain(error) for frame in traceback.extract_tb(found.__traceback__)]
-    frames = [frame for frame in frames if os.path.realpath(frame.filename) not in _own_files()]
+    frames = [frame for frame in frames if _folder(frame.filename) not in own]
     best = [frame for frame in frames if os.path.realpath(frame.filename) == wanted]
     best = best or [frame for frame in frames if not _library(frame.filename)] or frames
     return (best[-1].filename, best[-1].lineno) if best else ("", None)
 
 
-def _own_files() -> tuple[str, ...]:
+def _own_folders() -> set[Path]:
+    """Those of the worker and of the tool's program, whose other modules lie beside it."""
     modules = (sys.modules.get(name) for name in ("rollproof_worker", "rollproof_program"))
-    return tuple(os.path.realpath(m.__file__) for m in modules if m is not None and m.__file__)
+    return {_folder(module.__file__) for module in modules if module is not None and module.__file__}
+
+
+def _folder(filename: str) -> Path:
+    return Path(filename).resolve().parent
 
 
 def _library(filename: str) -> bool:
