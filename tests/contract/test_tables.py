@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rollproof.checks import resources, tables
+from rollproof.components.aws import tableundo
 from rollproof.components.aws.cloud import Cloud
 from rollproof.components.aws.table import Tables, table_facts
 from rollproof.components.aws.tableacts import (
@@ -23,6 +25,7 @@ from rollproof.components.aws.tableacts import (
 from rollproof.components.aws.tablebackup import put_items, restore_beside, take_backup
 from rollproof.drill.drill import Drill
 from rollproof.drill.session import DrillSession
+from rollproof.environments import access
 from rollproof.environments.embedded import EmbeddedEnvironment
 from rollproof.errors import AttemptFailed, BadInput, NotApplicable, PreconditionNotMet
 from rollproof.faults.table import ItemsLost, TableDropped
@@ -243,6 +246,31 @@ def test_a_backup_is_proven_by_restoring_it_and_leaves_nothing_beside(make: Make
     drill.require(BackUpTables())
     assert drill.require(ProveTableBackups())["count"] == 60
     assert client(drill).list_tables()["TableNames"] == ["orders-embedded"]
+
+
+def test_in_an_account_that_stays_backups_and_copies_are_removed_also_after_a_kill(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drill = make()
+    drill.require(FillTables())
+    cloud, tables = drill.use(Cloud), drill.use(Tables)
+    dynamo = client(drill)
+    dynamo.create_backup(TableName="orders-embedded", BackupName="the team's own")
+    monkeypatch.setattr(cloud, "endpoint", replace(cloud.endpoint, private=False))
+    drill.require(BackUpTables())
+    proving = ProveTableBackups()
+    proving.prepare(drill)
+    undo = proving.undo(drill)
+    assert undo is not None
+    [side] = tables.beside.values()
+    restore_beside(dynamo, tables.backups["orders-embedded"], side)  # then it was killed
+    tableundo._HERE.clear()
+    access.remember(endpoint=cloud.endpoint)
+    assert tableundo.remove_beside(undo) == "0 backups and 1 copies of tables removed"
+    assert drill.heal() == []
+    assert dynamo.list_tables()["TableNames"] == ["orders-embedded"]
+    left = dynamo.list_backups(TableName="orders-embedded")["BackupSummaries"]
+    assert [one["BackupName"] for one in left] == ["the team's own"]
 
 
 def test_a_backup_taken_while_items_were_written_is_found_out(make: Make) -> None:

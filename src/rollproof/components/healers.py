@@ -8,6 +8,7 @@ from rollproof.components.aws import (
     serviceundo,
     site_undo,
     stack_undo,
+    tableundo,
 )
 from rollproof.components.postgres import admin
 from rollproof.components.postgres.acts import access
@@ -25,4 +26,5 @@ __all__ = [
     "site_undo",
     "stack_undo",
     "staging",
+    "tableundo",
 ]

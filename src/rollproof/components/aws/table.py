@@ -40,6 +40,8 @@ class Tables:
         self.seen: dict[str, dict[str, SeenItems]] = {}
         self.backups: dict[str, str] = {}
         self.settings: dict[str, Any] = {}
+        self.backup_name = f"rollproof-{secrets.token_hex(4)}"
+        self.beside: dict[str, str] = {}
 
     @property
     def client(self) -> Any:

@@ -24,6 +24,7 @@ from rollproof.components.aws.tablebackup import (
 from rollproof.components.aws.tableitems import changes
 from rollproof.components.aws.tableseed import expect_private, has_items, made_up, seed_of
 from rollproof.components.aws.tablesettings import TableSettings, protect
+from rollproof.components.aws.tableundo import undo_beside
 from rollproof.drill.act import Act
 from rollproof.drill.drill import Drill, observer
 from rollproof.errors import AttemptFailed, PreconditionNotMet
@@ -63,13 +64,18 @@ class BackUpTables(Act):
 
     name = "table.backup"
 
+    def undo(self, drill: Drill) -> JsonObject | None:
+        """In an account that stays they would cost for ever."""
+        tables = drill.use(Tables)
+        return undo_beside(tables.cloud, backup=tables.backup_name, of=tables.critical())
+
     def run(self, drill: Drill) -> JsonObject:
         tables = drill.use(Tables)
         seen = tables.look("backup")
         tables.cloud.look(BEFORE, "table")
         for name in seen:
             tables.settings[name] = TableSettings.read(tables.client, name)
-            tables.backups[name] = take_backup(tables.client, name, f"rollproof-{secrets.token_hex(4)}")
+            tables.backups[name] = take_backup(tables.client, name, tables.backup_name)
         count = sum(len(items.items) for items in seen.values())
         if not count:
             raise PreconditionNotMet("the critical tables are empty", remedy="declare a `seed` for them")
@@ -82,10 +88,18 @@ class ProveTableBackups(Act):
 
     name = "table.verify-backup"
 
+    def prepare(self, drill: Drill) -> None:
+        tables = drill.use(Tables)
+        tables.beside = {name: _beside(name) for name in tables.backups}
+
+    def undo(self, drill: Drill) -> JsonObject | None:
+        tables = drill.use(Tables)
+        return undo_beside(tables.cloud, copies=list(tables.beside.values()))
+
     def run(self, drill: Drill) -> JsonObject:
         tables = drill.use(Tables)
         for name, backup in tables.backups.items():
-            side = _beside(name)
+            side = tables.beside[name]
             try:
                 restore_beside(tables.client, backup, side)
                 _expect_same(tables, side, name)
