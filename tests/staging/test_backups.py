@@ -148,7 +148,7 @@ def copying(tmp_path: Path, place: StandIn, monkeypatch: pytest.MonkeyPatch) -> 
         pytest.param("tar", "tar", marks=pytest.mark.slow),
         ("plain", "plain"),
         pytest.param("inserts", "plain", marks=pytest.mark.slow),
-        ("packed", "plain, gzip"),
+        pytest.param("packed", "plain, gzip", marks=pytest.mark.slow),
         pytest.param("packed custom", "custom, gzip", marks=pytest.mark.slow),
     ],
 )
@@ -225,6 +225,7 @@ def test_a_backup_that_is_of_no_use_is_one_clear_error_and_leaves_nothing(
     assert databases(copying.place.server) == before
 
 
+@pytest.mark.slow
 def test_a_server_that_has_nothing_of_the_system_can_be_restored_to(
     dumps: Path, place: StandIn, copying: Copying, monkeypatch: pytest.MonkeyPatch
 ) -> None:
