@@ -121,6 +121,7 @@ def test_findings_are_shown_and_written_and_no_failure(endpoint: AwsEndpoint, tm
         ("appconfig-stop", True),
         ("appconfig-served", True),
         ("function-version-variables", True),
+        ("http-api-body", False),
     ],
 )
 def test_the_embedded_emulator_is_what_the_docs_say_of_it(

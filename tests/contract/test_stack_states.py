@@ -139,6 +139,29 @@ def test_what_a_transform_had_made_is_known_after_the_creation_was_rolled_back(
     assert (said.data["count"], said.data["items"], said.data["unread"]) == (2, [], [])
 
 
+def test_an_http_api_of_a_sam_template_has_its_routes_here_as_well(
+    session: DrillSession, tmp_path: Path
+) -> None:
+    event = {"Type": "HttpApi", "Properties": {"Path": "/well", "Method": "get"}}
+    function = {
+        "Runtime": "python3.12",
+        "Handler": "index.handler",
+        "InlineCode": "def handler(event, context): return {}",
+        "Events": {"Well": event},
+    }
+    serverless = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"F": {"Type": "AWS::Serverless::Function", "Properties": function}},
+    }
+    drill = shop(session, tmp_path, {"Level": parameter("1")})
+    write(tmp_path, "1/main.json", serverless)
+    assert deploy(drill) is None
+    front = client(drill, "apigatewayv2")
+    (api,) = front.get_apis()["Items"]
+    assert [route["RouteKey"] for route in front.get_routes(ApiId=api["ApiId"])["Items"]] == ["GET /well"]
+    assert any("HTTP APIs" in str(event.data["name"]) for event in drill.history.all("provided"))
+
+
 def test_what_validation_found_before_it_began_is_named(session: DrillSession, tmp_path: Path) -> None:
     bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "taken-already"}}
     drill = shop(session, tmp_path, {"Front": bucket})

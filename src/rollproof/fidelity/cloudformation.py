@@ -49,6 +49,38 @@ def sam_transform(aws: Aws, prefix: str) -> Finding:
         client.delete_stack(StackName=prefix)
 
 
+@experiment(
+    "http-api-body",
+    "CloudFormation makes the routes of an HTTP API that a template writes as one OpenAPI body",
+    source="AWS CloudFormation User Guide, AWS::ApiGatewayV2::Api: Body",
+)
+def http_api_body(aws: Aws, prefix: str) -> Finding:
+    client, integration = aws.client("cloudformation"), "x-amazon-apigateway-integration"
+    behind = {
+        "type": "http_proxy",
+        "httpMethod": "GET",
+        "uri": "http://127.0.0.1/",
+        "payloadFormatVersion": "1.0",
+    }
+    body = {
+        "openapi": "3.0.1",
+        "info": {"title": prefix, "version": "1"},
+        "paths": {"/well": {"get": {integration: behind, "responses": {}}}},
+    }
+    api = {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"Body": body}}
+    client.create_stack(StackName=prefix, TemplateBody=json.dumps({"Resources": {"Api": api}}))
+    try:
+        status = _settled(client, prefix)
+        if status != "CREATE_COMPLETE":
+            return Finding(None, f"a stack with such an API ended in {status}")
+        made = _resources(client, prefix)[0]["PhysicalResourceId"]
+        routes = aws.client("apigatewayv2").get_routes(ApiId=made).get("Items", [])
+        found = [item["RouteKey"] for item in routes]
+        return Finding(found == ["GET /well"], f"a body with one path became an API with {len(found)} routes")
+    finally:
+        client.delete_stack(StackName=prefix)
+
+
 def _settled(client: Any, name: str, *, within: float = 60.0) -> str:
     """The status of a stack once nothing goes on in it."""
 

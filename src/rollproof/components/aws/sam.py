@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 from rollproof.components.aws.assembly import StackSource
 from rollproof.components.aws.cloud import Cloud
+from rollproof.components.aws.httpbody import EXPERIMENT as BODY
+from rollproof.components.aws.httpbody import has_bodies, spelled_out
 from rollproof.components.aws.templates import SAM, Template, transforms
 from rollproof.drill.drill import Drill
 from rollproof.errors import BadInput
@@ -19,15 +21,27 @@ def transformed(drill: Drill, template: Template, source: StackSource) -> Templa
     """The template as it is sent: AWS transforms a SAM template itself, and so do some emulators.
 
     Where an experiment finds that the endpoint does not, the reference implementation does it here,
-    and the journal says so. Raises BadInput for a template that cannot be transformed.
+    and the journal says so; likewise for an HTTP API that is one body. Raises BadInput for a template that cannot be transformed.
     """
-    if SAM not in transforms(template):
-        return template
-    found = drill.session.use(Fidelity, drill.system).finding(EXPERIMENT)
-    if found.holds:
-        return template
-    drill.recorder.note("provided", {"name": "the transform of SAM templates", "found": found.said})
-    return transform(template, where=str(source.path), region=drill.use(Cloud).endpoint.region)
+    endpoint = drill.use(Cloud).endpoint
+    bodies = (
+        endpoint.private  # what stays is never deployed otherwise than it is written
+        and has_bodies(template)
+        and _is_missing(drill, BODY, "the routes of HTTP APIs written as one body")
+    )
+    if SAM in transforms(template) and (
+        bodies or _is_missing(drill, EXPERIMENT, "the transform of SAM templates")
+    ):
+        template = transform(template, where=str(source.path), region=endpoint.region)
+    return spelled_out(template) if bodies else template
+
+
+def _is_missing(drill: Drill, experiment: str, provided: str) -> bool:
+    """Whether the endpoint does not do what AWS does; the journal then says what the suite provides."""
+    found = drill.session.use(Fidelity, drill.system).finding(experiment)
+    if not found.holds:
+        drill.recorder.note("provided", {"name": provided, "found": found.said})
+    return not found.holds
 
 
 def transform(template: Template, *, where: str, region: str) -> Template:
