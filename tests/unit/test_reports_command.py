@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import evidence_stories as stories
 import pytest
@@ -11,8 +12,11 @@ from report_support import long_run, whole
 from typer.testing import CliRunner
 
 from rollproof.cli import app
-from rollproof.evidence import summarise
+from rollproof.evidence import render_html, summarise
+from rollproof.evidence.language import words
 from rollproof.evidence.limits import limits_of
+from rollproof.evidence.markdown import render_markdown
+from rollproof.evidence.paper import paper
 from rollproof.evidence.recoveries import recoveries, unasked
 from rollproof.evidence.write import REPORTS
 
@@ -81,6 +85,17 @@ def test_recoveries_are_held_against_objectives() -> None:
     assert (first.rto_outcome, first.share, first.goal) == ("proven", pytest.approx(0.1328), 100.0)
     assert (second.rto_outcome, second.bar, second.goal) == ("refuted", 100.0, pytest.approx(71.18, abs=0.1))
     assert unasked(whole()) == 1
+
+
+@pytest.mark.parametrize("chosen", [{"picked": ("-k additive",)}, {"parts": (1, 4)}])
+def test_a_run_that_is_not_whole_says_so_on_top(chosen: dict[str, Any]) -> None:
+    said = "Not all scenarios: some were left out of this run."
+    part = replace(whole(), facts=replace(whole().facts, **chosen))
+    for render in (render_html, render_markdown):
+        assert said in str(render(part))[:80_000]
+        assert said not in str(render(whole()))
+    assert paper(part, words())["partial"] == said
+    assert not paper(whole(), words())["partial"]
 
 
 def test_what_a_person_left_out_or_overrode_and_a_missed_objective_are_exceptions() -> None:

@@ -294,6 +294,11 @@ class RunFacts:
     copies: tuple[WorkingCopy, ...] = ()
 
     @property
+    def partial(self) -> bool:
+        """Whether scenarios are missing that the features or the plan hold, as whoever ran it chose."""
+        return bool(self.picked) or self.parts is not None
+
+    @property
     def seal_said(self) -> str:
         """How the run's evidence is protected, in one sentence, for every report."""
         if not self.key:

@@ -81,6 +81,9 @@ def _head(run: RunSummary, t: Words) -> Iterator[str]:
     yield " · ".join(filter(None, [escaped(where), escaped(say_utc(facts.started_at)), took]))
     yield ""
     yield " · ".join(counts)
+    if facts.partial:
+        yield ""
+        yield f"**{t('report.partial')}**"
     if run.problems:
         yield ""
         yield f"> **{t('report.not_trusted' if run.finished else 'report.did_not_finish')}**"

@@ -42,6 +42,7 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
         "run": t("report.run", run=facts.run),
         "where": _where(run, t),
         "rehearsed": t("report.rehearsed"),
+        "partial": t("report.partial") if facts.partial else "",
         "problems": _problems(run, t),
         "scenarios": [_row(number, one, t) for number, one in shown],
         "cut": _cut(t, "overview.cut", len(run.scenarios) - len(shown)),
