@@ -84,6 +84,41 @@ BAD = {
         'tls = "none"\nuser_env = "U"\npassword_env = "P"\n',
         "notify[0].tls: a password would be sent in the clear",
     ),
+    "name that ends in a hyphen": (SOUND.replace("weekly", "weekly-"), "expected no - at the end"),
+    "zone of one machine alone": (SOUND + 'timezone = "localtime"\n', "plan.timezone: found 'localtime'"),
+    "nothing in the place of a system": (
+        SOUND.replace("system.toml", " "),
+        "weekly.toml:3: plan.systems[0]: it is empty",
+    ),
+    "nothing in the place of a feature": (
+        SOUND.replace('"features"', '""'),
+        "weekly.toml:4: plan.features[0]: it is empty",
+    ),
+    "tags that are no expression": (
+        SOUND + 'tags = "slow and ("\n',
+        "weekly.toml:5: plan.tags: 'slow and (' is no marker expression",
+    ),
+    "no time to start in": (
+        SOUND + '[schedule]\nstart_within = "0s"\n',
+        "schedule.start_within: nothing starts in no time",
+    ),
+    "alarms without a pause": (
+        SOUND + '[abort]\nalarms = ["errors"]\nevery = "0s"\n',
+        "abort.every: alarms cannot be looked at all the time",
+    ),
+    "header that goes on": (
+        SOUND + '[[notify]]\nwho = "us"\nchannel = "ses"\nsender = "a@b\\nBcc: c@d"\nto = ["e@f"]\n',
+        "notify[0].sender: found 'a@b\\nBcc: c@d', expected one line",
+    ),
+    "port that is none": (
+        SOUND
+        + '[[notify]]\nwho = "us"\nchannel = "email"\nserver = "mx:70000"\nsender = "a@b"\nto = ["c@d"]\n',
+        "notify[0].server: found 'mx:70000'",
+    ),
+    "endpoint that is a file": (
+        SOUND + '[[notify]]\nwho = "us"\nchannel = "sns"\ntopic = "t"\nendpoint = "file:///x"\n',
+        "notify[0].endpoint: found 'file:///x'",
+    ),
     "secret": (
         SOUND + 'description = "postgresql://u:pass@h/d"\n',
         "this looks like a connection address with a password",

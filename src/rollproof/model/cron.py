@@ -96,7 +96,7 @@ def zone_named(name: str) -> ZoneInfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         from rollproof.model.mistakes import suggestion  # which knows system files, and those know time zones
 
-        close = suggestion(name, sorted(available_timezones()))
+        close = suggestion(name, sorted(available_timezones() - _NO_ZONES))
         raise ValueError(
             f"found {name!r}, expected a time zone of the IANA database, such as America/Sao_Paulo{close}"
         ) from None

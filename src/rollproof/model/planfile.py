@@ -48,21 +48,46 @@ def read_plan(path: Path) -> Plan:
 def plan_mistakes(plan: Plan) -> Iterator[Mistake]:
     """Everything that is wrong with a plan whose shape is right."""
     yield from _missing(plan)
+    yield from _tags(plan)
+    yield from _times(plan)
     yield from _dates(plan)
     yield from _windows(plan)
     for number, one in enumerate(plan.notify):
         yield from _channel(one, ("notify", number))
 
 
+def _tags(plan: Plan) -> Iterator[Mistake]:
+    """As `pytest -m` would say, but with the plan's line, and before anything is collected."""
+    if not plan.plan.tags:
+        return
+    from _pytest.mark.expression import Expression  # there is no public way
+
+    try:
+        Expression.compile(plan.plan.tags)
+    except SyntaxError as error:
+        yield Mistake(("plan", "tags"), f"{plan.plan.tags!r} is no marker expression: {error.msg}")
+
+
+def _times(plan: Plan) -> Iterator[Mistake]:
+    if not plan.schedule.start_within:
+        yield Mistake(("schedule", "start_within"), "nothing starts in no time; say how late it may be, 1h")
+    if not plan.abort.every:
+        yield Mistake(("abort", "every"), "alarms cannot be looked at all the time; say how often, 5s")
+
+
 def _missing(plan: Plan) -> Iterator[Mistake]:
-    for name in plan.plan.systems:
+    for key in ("systems", "features"):
+        for number, name in enumerate(getattr(plan.plan, key)):
+            if not name.strip():
+                yield Mistake(("plan", key, number), "it is empty; name a file or a folder")
+    for name in filter(str.strip, plan.plan.systems):
         found = files_of(name)
         if not found:
             yield Mistake(("plan", "systems"), f"no file matches {say_value(name)} in the current folder")
         for path in found:
             if not Path(path).exists():
                 yield _absent("systems", path)
-    for name in plan.plan.features:
+    for name in filter(str.strip, plan.plan.features):
         if feature_path(name) is None:
             yield _absent("features", name)
 
@@ -104,6 +129,7 @@ def _channel(one: Notify, path: tuple[str, int]) -> Iterator[Mistake]:
     for key in _CHANNEL_NEEDS[one.channel]:
         if not getattr(one, key):
             yield Mistake((*path, key), f"missing; the channel {one.channel!r} needs it")
+    yield from _addresses(one, path)
     known = {*_OF_ALL, *_CHANNEL_NEEDS[one.channel], *_CHANNEL_MAY[one.channel]}
     for key in sorted(one.model_fields_set - known):
         fit = ", ".join(sorted(known - _OF_ALL))
@@ -113,3 +139,14 @@ def _channel(one: Notify, path: tuple[str, int]) -> Iterator[Mistake]:
         yield Mistake((*path, lacking), f"missing; {given} is of no use without it")
     if one.password_env and one.tls == "none":
         yield Mistake((*path, "tls"), "a password would be sent in the clear; use 'starttls' or 'tls'")
+
+
+def _addresses(one: Notify, path: tuple[str, int]) -> Iterator[Mistake]:
+    """What would end a header of a mail, or lead to no server."""
+    for key, text in (("who", one.who), ("sender", one.sender or ""), *(("to", name) for name in one.to)):
+        if not text.isprintable():
+            yield Mistake((*path, key), f"found {text!r}, expected one line")
+    if one.server and int(one.server.rpartition(":")[2]) not in range(1, 65536):
+        yield Mistake((*path, "server"), f"found {one.server!r}, expected a port from 1 to 65535")
+    if one.endpoint and not one.endpoint.startswith(("https://", "http://")):
+        yield Mistake((*path, "endpoint"), f"found {one.endpoint!r}, expected https://HOST")
