@@ -93,6 +93,21 @@ def test_a_sam_template_is_a_stack_with_all_that_it_names(tmp_path: Path) -> Non
     assert "hunter2" not in str(adopted)
 
 
+def test_checkouts_of_releases_are_not_the_project_once_more(tmp_path: Path) -> None:
+    checkout = {".git": "gitdir: /home/x/shop/.git/worktrees/v1\n", "template.yaml": SAM}
+    write(
+        tmp_path, {"template.yaml": SAM, **{f"releases/v1/{name}": text for name, text in checkout.items()}}
+    )
+    write(
+        tmp_path, {"libs/front/.git": "gitdir: ../../.git/modules/front\n", "libs/front/template.yaml": SAM}
+    )
+    _, system = initiated(tmp_path)
+    assert {stack.template for stack in system.stack.values()} == {
+        "template.yaml",
+        "libs/front/template.yaml",
+    }
+
+
 def test_what_a_template_does_not_name_is_a_comment_that_says_so(tmp_path: Path) -> None:
     write(tmp_path, {"template.yaml": SAM})
     adopted, _ = initiated(tmp_path)

@@ -122,8 +122,9 @@ class Folder:
 def survey(root: Path) -> tuple[Folder, ...]:
     """The folders of a repository from the top, read once for all adapters.
 
-    Left out are hidden folders, installed packages and build output, links to folders, whatever is
-    deeper than `DEPTH` and all after `MOST_FOLDERS`. `survey.cache_clear()` makes it look again.
+    Left out are hidden folders, installed packages and build output, links to folders, other checkouts
+    of the repository (`git worktree`), whatever is deeper than `DEPTH` and all after `MOST_FOLDERS`.
+    `survey.cache_clear()` makes it look again.
     """
     found: list[Folder] = []
     waiting = [(root, 0)]
@@ -146,9 +147,19 @@ def _look(path: Path, depth: int) -> tuple[Folder, list[str]]:
         listed = []
     files = tuple(name for name, is_folder, _ in listed if not is_folder)
     folders = tuple(name for name, is_folder, _ in listed if is_folder)
+    if depth and ".git" in files and _is_other_checkout(path / ".git"):
+        return Folder(path, (), (), depth), []
     below = [name for name, is_folder, link in listed if is_folder and not link and _worth(name)]
     # An environment of Python's holds this file, whatever it is called.
     return Folder(path, files, folders, depth), [] if "pyvenv.cfg" in files else below
+
+
+def _is_other_checkout(pointer: Path) -> bool:
+    """Whether a folder is another checkout of the repository, by `git worktree`, such as of a release."""
+    try:
+        return "/worktrees/" in pointer.read_text("utf-8", "replace").replace("\\", "/")
+    except OSError:
+        return False
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
