@@ -196,6 +196,7 @@ class ToZero:
         """The clean state before a migration; copies are kept on the way, more the nearer they are."""
         track = self.track
         track.applied = [item for item in track.applied if item.id != migration.id]
+        track.copies.forget(beyond=len(track.applied))  # nobody goes back up there, and they hold on to roles
         last: list[State] = []
 
         def at_each(left: int) -> None:

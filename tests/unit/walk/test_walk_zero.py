@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rollproof.environments.base import PostgresServer
 from rollproof.walk.model import Again, Outcome
+from rollproof.walk.track import Track
 from tests.unit.walk.support import walked
 
 CLEAN = [
@@ -64,6 +67,21 @@ def test_a_history_with_no_way_back_is_gone_round(pg: PostgresServer) -> None:
         down = None if number % 3 == 0 else f"DROP TABLE t{number}" if number % 4 else "DROP TABLE nope"
         history.append((f"CREATE TABLE t{number} (id int); INSERT INTO t{number} VALUES ({number})", down))
     assert verdicts(pg, history, to_zero=True) == verdicts(pg, history)
+
+
+def test_a_role_that_later_copies_refer_to_can_be_made_again(
+    pg: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies from further up still grant to it: the server would not let it go."""
+    monkeypatch.setattr(Track, "worth_a_copy", property(lambda self: True))
+    history: list[tuple[str, str | None]] = [
+        ("CREATE TABLE a (id int)", "DROP TABLE a"),
+        ("CREATE SCHEMA ours; CREATE ROLE walk_copied; GRANT USAGE ON SCHEMA ours TO walk_copied", None),
+        ("CREATE TABLE ours.b (id int)", "DROP TABLE ours.b"),
+        ("CREATE TABLE ours.c (id int)", "DROP TABLE ours.c"),
+    ]
+    expected = ["restored", "no_down", "restored", "restored"]
+    assert [outcome for outcome, _ in verdicts(pg, history, to_zero=True)] == expected
 
 
 def test_data_lost_far_below_is_seen_once(pg: PostgresServer) -> None:
