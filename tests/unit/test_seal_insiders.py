@@ -23,6 +23,7 @@ from rollproof.drill.lease import Lease
 from rollproof.drill.recovery import JOURNAL
 from rollproof.errors import BadInput, JournalError
 from rollproof.evidence.register import INDEX, Register, read_index
+from rollproof.evidence.standing.ledger import LEDGER
 from rollproof.evidence.standing.whole import whole_of
 from rollproof.fleet.merge import merge_runs
 from rollproof.journal.attachments import Attachments
@@ -336,3 +337,30 @@ def test_a_run_that_is_going_on_is_no_gap(reports, keys, tmp_path):
     (folder / ".lease").symlink_to(tmp_path / "precious")
     assert told(verify_folder(reports, trusting(keys[0]))) == {(Reason.GAP, folder.name)}
     assert (tmp_path / "precious").read_text() == "x"
+
+
+def no_plain_file(path, kind):
+    body = path.read_bytes() if path.exists() else b""
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.with_name("elsewhere").write_bytes(body)
+        path.symlink_to("elsewhere")
+    else:
+        path.write_bytes(b"")
+        os.truncate(path, 1 << 40)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "huge"])
+@pytest.mark.parametrize("name", [INDEX, LEDGER])
+def test_what_lies_beside_bundles_and_is_no_plain_file_is_told_and_not_opened(reports, keys, name, kind):
+    no_plain_file(reports / name, kind)
+    assert (Reason.STRANGE, name) in told(verify_folder(reports, trusting(keys[0])))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "huge"])
+def test_a_run_before_whose_seal_is_no_plain_file_is_told(reports, keys, kind):
+    no_plain_file(reports / RUNS[0] / SEAL, kind)
+    found = verify_bundle(reports / RUNS[1], replace(trusting(keys[0]), previous=reports / RUNS[0]))
+    assert reasons(found) == {Reason.PREVIOUS}

@@ -12,7 +12,7 @@ from rollproof.evidence.register import INDEX, Entered, Entry, read_index
 from rollproof.evidence.write import JOURNAL
 from rollproof.model.json import Json
 from rollproof.seal.declared import moment_of
-from rollproof.seal.layout import LEASE, SEAL
+from rollproof.seal.layout import LEASE, SEAL, unreadable
 from rollproof.seal.ledgers import check_ledger
 from rollproof.seal.result import Finding, Reason, Result, Trust, Verification
 from rollproof.seal.verifying import verify_bundle
@@ -52,11 +52,7 @@ class FolderVerification:
 def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> FolderVerification:
     """A folder of runs, as `reports/`. Never raises for what is in it: that is a finding."""
     found = FolderVerification(reports)
-    try:
-        entries = read_index(index or reports / INDEX)
-    except JournalError as error:
-        found.findings.append(Finding(Reason.INDEX, error.where, error.found))
-        entries = []
+    entries = _entries(index or reports / INDEX, found)
     if not entries:
         found.findings.append(Finding(Reason.INDEX, INDEX, "there is no index of the runs"))
     trust = replace(trust, index=entries or None)
@@ -79,6 +75,17 @@ def verify_folder(reports: Path, trust: Trust, *, index: Path | None = None) -> 
     if older := [run for run in strangers if entries and run <= entries[0].run]:
         found.notes.append(f"{len(older)} journals are older than the index, and were not looked at")
     return found
+
+
+def _entries(index: Path, found: FolderVerification) -> list[Entry]:
+    if why := unreadable(index):
+        found.findings.append(Finding(Reason.STRANGE, index.name, why))
+        return []
+    try:
+        return read_index(index)
+    except JournalError as error:
+        found.findings.append(Finding(Reason.INDEX, error.where, error.found))
+        return []
 
 
 def _sealed(reports: Path) -> list[Path]:
@@ -188,10 +195,7 @@ def _links(bundles: Sequence[Verification], entries: Sequence[Entry]) -> Iterato
 
 
 def _cut_short(index: Path) -> Iterator[str]:
-    try:
-        body = index.read_bytes()
-    except OSError:
-        return
+    body = b"" if unreadable(index) or not index.exists() else index.read_bytes()
     if body and not body.endswith(b"\n"):
         yield f"the last line of {index.name} is cut short and was left out: a crash, or somebody's hand"
 

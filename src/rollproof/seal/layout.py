@@ -40,6 +40,20 @@ def covered(name: str) -> bool:
     return name not in _BESIDE and not name.startswith(f"{SIGNATURES}/")
 
 
+def unreadable(path: Path) -> str:
+    """Why a file beside bundles is not to be opened: no plain one, or of a size to choke on; or empty.
+
+    A pipe would be waited for, and a link leads wherever somebody wants. Nothing is wrong with none at all.
+    """
+    if path.is_symlink():
+        return "a symbolic link, which can lead anywhere"
+    if not path.exists():
+        return ""
+    if not path.is_file():
+        return "no plain file"
+    return "larger than 1 GiB" if path.stat().st_size > _LARGEST else ""
+
+
 def listing(folder: Path) -> tuple[list[str], list[Strange]]:
     """Names of all files of a bundle, sorted, with `/` between folders; and what is no plain file."""
     names: list[str] = []

@@ -13,6 +13,7 @@ from rollproof.errors import JournalError
 from rollproof.evidence.standing.findings import Act, Entry
 from rollproof.evidence.standing.ledger import LEDGER, read_ledger
 from rollproof.seal.declared import moment_of
+from rollproof.seal.layout import unreadable
 from rollproof.seal.result import Finding, Reason, Verification
 from rollproof.seal.statement import MALFORMED
 
@@ -30,6 +31,8 @@ def check_ledger(reports: Path, bundles: Sequence[Verification]) -> list[Finding
     time may each find the other's lines there, so of the end only this is asked: what a run opened, closed or
     found accepted is in the ledger, by whomever. What people entered after the last seal is bound by nothing.
     """
+    if why := unreadable(reports / LEDGER):
+        return [Finding(Reason.STRANGE, LEDGER, why)]
     try:
         entries = read_ledger(reports).entries
     except JournalError as error:

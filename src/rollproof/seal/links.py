@@ -10,7 +10,7 @@ from rollproof.evidence.register import Entered, Entry
 from rollproof.journal import History
 from rollproof.journal.redaction import CUT
 from rollproof.seal.envelope import Envelope
-from rollproof.seal.layout import SEAL
+from rollproof.seal.layout import SEAL, unreadable
 from rollproof.seal.result import Reason, Trust, Verification
 from rollproof.seal.statement import MALFORMED, Link, Statement, digest_of_bytes
 
@@ -34,6 +34,9 @@ def check_links(found: Verification, trust: Trust, history: History | None) -> N
 def _previous(folder: Path, found: Verification) -> None:
     assert found.statement is not None
     before = found.statement.previous
+    if why := unreadable(folder / SEAL):
+        found.add(Reason.PREVIOUS, str(folder), f"its seal is {why}")
+        return
     try:
         payload = Envelope.from_bytes((folder / SEAL).read_bytes()).payload
         run, digest = Statement.from_bytes(payload).run, digest_of_bytes(payload)
