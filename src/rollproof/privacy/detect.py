@@ -18,7 +18,7 @@ from functools import cache
 
 from rollproof.privacy import credentials, quoted
 from rollproof.privacy.kinds import PERSONAL, Hit, Kind
-from rollproof.privacy.spellings import Spelling, spellings
+from rollproof.privacy.spellings import spellings
 
 __all__ = ["PERSONAL", "Hit", "Kind", "find", "without"]
 
@@ -89,36 +89,34 @@ def without(text: str, kinds: frozenset[Kind] = frozenset(Kind), *, mark: Mark |
     Args:
         mark: what to add to what stands in a value's place, such as a keyed digest of the value.
     """
+    for _ in range(_ROUNDS):
+        plain = [(hit.start, hit.end, hit.kind) for hit in find(text) if hit.kind in kinds]
+        text = _cut(text, plain, mark)
+        spelt = [
+            (one.start, one.end, hit.kind)
+            for one in spellings(text)
+            for hit in find(one.plain)[:1]
+            if hit.kind in kinds
+        ]
+        text = _cut(text, sorted(spelt), mark)
+        if not plain and not spelt:
+            break
+    return text
+
+
+_ROUNDS = 4
+"""What is left of a line when a part of it is cut may say something else."""
+Mark = Callable[[str], str]
+
+
+def _cut(text: str, places: list[tuple[int, int, Kind]], mark: Mark | None) -> str:
     parts, end = [], 0
-    for start, stop, kind in _to_cut(text, kinds):
+    for start, stop, kind in places:
         if start >= end:
             more = f" {mark(text[start:stop])}" if mark else ""
             parts += [text[end:start], f"[cut: {kind}{more}]"]
             end = stop
     return "".join([*parts, text[end:]])
-
-
-Mark = Callable[[str], str]
-
-
-def _to_cut(text: str, kinds: frozenset[Kind]) -> list[tuple[int, int, Kind]]:
-    """Where something is to be cut, in order; a spelling in whole, and only for what it says more."""
-    plain = [(hit.start, hit.end, hit.kind) for hit in find(text) if hit.kind in kinds]
-    spelt = [
-        (one.start, one.end, hit.kind)
-        for one in spellings(text)
-        for hit in find(one.plain)[:1]
-        if hit.kind in kinds and not _told(text, one, plain)
-    ]
-    return sorted([*plain, *spelt], key=lambda place: (place[0], -place[1]))
-
-
-def _told(text: str, one: Spelling, plain: list[tuple[int, int, Kind]]) -> bool:
-    """Whether the line tells in plain letters all that its spelling does."""
-    begin, end = text.rfind("\n", 0, one.start) + 1, text.find("\n", one.end)
-    end = len(text) if end < 0 else end
-    there = sum(begin <= start < end for start, _, _ in plain)
-    return len(find(one.plain)) <= there
 
 
 _STRETCH = re.compile(r"(?<!\d)[\d+(][\d .()/-]{8,}", re.ASCII)

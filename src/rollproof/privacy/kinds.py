@@ -17,7 +17,7 @@ class Kind(StrEnum):
     DSN = "a connection address with a password"
     TOKEN = "an access token"  # noqa: S105  a word, not a secret
     KEY = "a private or secret key"
-    ROW = "a row's values"
+    ROW = "values of a row"
 
 
 PERSONAL = frozenset({Kind.CPF, Kind.CNS, Kind.EMAIL, Kind.PHONE})

@@ -47,7 +47,7 @@ _TO_THE_END = re.compile(
 
 _STATEMENTS = ("LINE ", "STATEMENT:", "INSTRUÇÃO:", "QUERY:")
 _STATEMENT = re.compile(r"(?:LINE \d{1,6}: |\b(?:STATEMENT|INSTRUÇÃO|QUERY): )([^\n]+)")
-_LITERAL = re.compile(r"'\[cut[^\]]*\]'|'((?:[^'\n]|'')+)(?:'|\Z)")
+_LITERAL = re.compile(r"'?\[cut[^\]]*\]'?|'((?:[^'\n]|'')+)(?:'|\Z)")
 
 
 def rows(text: str) -> Iterator[Hit]:
