@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from pglast import parser
@@ -109,6 +109,8 @@ _RULES = (
 )
 
 
+_NAMED = 5
+"""tables that are named in a sentence"""
 _MARK = "\ufeff"
 """A byte order mark: what splits a script takes it away, where the server does not."""
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}\b")
@@ -198,6 +200,15 @@ def environment_remedy(
     if state == "42601" and script is not None and _newer_grammar(script, error):
         return "the SQL is right for a newer PostgreSQL than this server: use that one"
     return ""
+
+
+def rows_stayed(tables: Sequence[str]) -> str:
+    """What is said of a migration that fails on rows even when the made-up ones are gone."""
+    named = ", ".join(tables[:_NAMED]) + (f" and {len(tables) - _NAMED} more" if len(tables) > _NAMED else "")
+    return (
+        "it fails without the made-up rows too; rows that earlier migrations have written, perhaps of "
+        f"made-up ones, stay in {named} and may be the reason"
+    )
 
 
 def _provider(message: str, present: Iterable[str]) -> str:

@@ -20,6 +20,7 @@ from rollproof.walk.faults import (
     failure_of,
     refuses_rows,
     rests_on,
+    rows_stayed,
     says_no_way_back,
 )
 from rollproof.walk.model import Again, Failure, Finding, NoRows, Outcome, RevisionResult
@@ -99,6 +100,8 @@ class Step:
         assert error is not None
         self._fail(error, "up", self.migration.up)
         self.seen = replace(self.seen, up_failed=True)
+        if forward.stayed:
+            self.notes.append(rows_stayed(forward.stayed))
         if not self.seen.environment:
             self._rests_on_another(error)
         if self.seen.environment:

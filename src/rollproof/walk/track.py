@@ -58,12 +58,14 @@ class Forward:
     Attributes:
         before, after: the states around it; after is None when it failed.
         emptied: tables that had to be emptied first, and the error that they made otherwise.
+        stayed: tables that held rows all the same, when it failed without the made-up ones too.
     """
 
     ran: Ran
     before: State
     after: State | None = None
     emptied: Mapping[str, str] = field(default_factory=dict)
+    stayed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,17 +203,18 @@ class Track:
             self._from_the_start = False
             self.return_to(before)
             return self.up(migration)
+        stayed: tuple[str, ...] = ()
         for tables in self._worth_emptying(ran.error):
             self.return_to(before)
             self._empty(tables)
-            before = self.state
+            before, stayed = self.state, self._not_empty()
             second = self.run(self.source.apply, migration)
             if second.error is None:
                 self.emptied[migration.id] = tables
                 return Forward(second, before, self.look(), dict.fromkeys(tables, ran.error.found))
         self.return_to(before)
         self.fill()
-        return Forward(ran, before)
+        return Forward(ran, before, stayed=stayed)
 
     def fill(self) -> tuple[NoRows, ...]:
         """Gives every empty table rows; those that could not be given any, and could before or are new."""
@@ -400,6 +403,10 @@ class Track:
         """Tables that hold made-up rows now."""
         rows = self.state.rows
         return tuple(sorted(name for name in self.filled if rows.tables.get(name))) if rows else ()
+
+    def _not_empty(self) -> tuple[str, ...]:
+        rows = self.state.rows
+        return tuple(sorted(name for name, count in rows.tables.items() if count)) if rows else ()
 
     def _worth_emptying(self, error: RollproofError) -> Iterator[tuple[str, ...]]:
         """First the table that the error names, then all: made-up rows must not fail an honest migration."""

@@ -188,3 +188,17 @@ def test_a_refusal_is_one_with_rows_and_without(pg: PostgresServer) -> None:
     refused = last(pg, [TABLE, ("ALTER TABLE t DROP COLUMN n", down)])
     assert refused.outcome is Outcome.NO_DOWN
     assert not refused.failures
+
+
+def test_rows_that_a_migration_has_made_of_made_up_ones_are_named_where_another_fails_on_rows(
+    pg: PostgresServer,
+) -> None:
+    """They cannot be told from the project's own, so they stay when the made-up ones are taken away."""
+    copied = "CREATE TABLE u (id int PRIMARY KEY, n numeric(9, 2)); INSERT INTO u SELECT id, 4e6 FROM t"
+    narrowed = ("ALTER TABLE u ALTER n TYPE numeric(9, 4)", "ALTER TABLE u ALTER n TYPE numeric(9, 2)")
+    result = last(pg, [TABLE, (copied, "DROP TABLE u"), narrowed])
+    assert result.outcome is Outcome.UP_FAILED
+    assert any("public.u" in note and "may be the reason" in note for note in result.notes)
+    other = last(pg, [TABLE, ("SELECT 1 / 0", "SELECT 1")])
+    assert other.outcome is Outcome.UP_FAILED
+    assert not any("may be the reason" in note for note in other.notes)
