@@ -27,6 +27,7 @@ _SETTINGS = ("setting", "variable", "tag")
 _VALUES = ("value", "before", "after")
 _NUMERAL = re.compile(r"-?\d{1,40}")
 _WORDS = re.compile(rb"(?i)passw|pwd|passphrase|secret|token|api[_-]?key|\"settings?\"|\"variable\"")
+_HEXADECIMAL = re.compile(r"(?=\d*[a-f])[0-9a-f]{1,64}\Z")
 _MOST_SEEN = 50_000
 _QUOTED = r"(?!''\[cut|'\[cut)(?:'{1,2}[^'\\]+'{1,2}|'(?:[^'\\]|\\.|'')*'|\"[^\"\\]+\")"
 _SECRETS = tuple(
@@ -94,6 +95,8 @@ class Cleaner:
 
     def _text(self, text: str) -> str:
         """What is the same is looked at once: most of one look at a database is in the next as well."""
+        if _HEXADECIMAL.match(text):  # tokens of clients' writes: very many, and each another
+            return text
         if text not in self._seen:
             if len(self._seen) >= _MOST_SEEN:
                 self._seen.clear()
