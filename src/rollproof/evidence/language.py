@@ -39,8 +39,9 @@ class Words:
         assert isinstance(text, str)
         return text.format(**values) if values else text
 
-    def outcome(self, outcome: Outcome) -> str:
-        return self(f"outcome.{outcome.value}")
+    def outcome(self, outcome: Outcome, number: int = 1) -> str:
+        """What a verdict is called; of several, some languages say it otherwise: `provados`."""
+        return self(f"{'outcome' if number == 1 else 'outcomes'}.{outcome.value}")
 
     def count(self, number: int, what: str) -> str:
         """`1 row`, `2 rows`, `11.204 linhas`."""

@@ -71,7 +71,9 @@ def _head(run: RunSummary, t: Words) -> Iterator[str]:
     facts = run.facts
     yield f"### {_sign(run.outcome)} {t.headline(run.counts, finished=run.finished)}"
     yield ""
-    counts = [f"{_sign(one)} {t.whole(many)} {t.outcome(one)}" for one, many in run.counts.items() if many]
+    counts = [
+        f"{_sign(one)} {t.whole(many)} {t.outcome(one, many)}" for one, many in run.counts.items() if many
+    ]
     where = t(
         "report.where",
         systems=", ".join(facts.systems) or t("report.no_system"),
@@ -102,7 +104,7 @@ def _scenarios(run: RunSummary, t: Words) -> Iterator[str]:
     if rest:
         rows = "\n".join(_row(number, one, t) for number, one in rest)
         title = ", ".join(
-            f"{t.whole(many)} {t.outcome(outcome)}"
+            f"{t.whole(many)} {t.outcome(outcome, many)}"
             for outcome, many in run.counts.items()
             if many and (outcome.passes or outcome.skipped)
         )

@@ -95,7 +95,7 @@ def _where(run: RunSummary, t: Words) -> str:
         systems=", ".join(facts.systems) or t("report.no_system"),
         environment=facts.environment or t("report.unnamed"),
     )
-    counted_ = [f"{t.whole(many)} {t.outcome(outcome)}" for outcome, many in run.counts.items() if many]
+    counted_ = [f"{t.whole(many)} {t.outcome(outcome, many)}" for outcome, many in run.counts.items() if many]
     return ", ".join([said, say_utc(facts.started_at), *counted_])
 
 
@@ -200,7 +200,7 @@ def _columns(scenarios: Sequence[ScenarioSummary]) -> list[str]:
 def _item(row: ItemRow, t: Words) -> dict[str, Any]:
     across = [cell.value if cell else "" for cell in row.cells] if len(row.cells) <= MOST_ACROSS else []
     cells = [
-        {"outcome": outcome.value, "said": f"{t.whole(many)} {t.outcome(outcome)}"}
+        {"outcome": outcome.value, "said": f"{t.whole(many)} {t.outcome(outcome, many)}"}
         for outcome, many in counted(row).items()
     ]
     return {
