@@ -12,6 +12,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from rollproof.cli_errors import explained
+from rollproof.components.asking import leaves
 from rollproof.environments.base import AwsEndpoint, PostgresServer
 from rollproof.environments.keeper import Keeper, KeeperSpec
 from rollproof.errors import BadInput
@@ -229,3 +230,9 @@ def test_the_end_of_a_log_is_clean_however_it_is_cut_off(tmp_path):
         said = keeper.log_tail(shown)
         assert said.endswith("it ended")
         assert not [part for part in ("MIIE", "529", "247-25") if part in said]
+
+
+def test_the_names_in_an_answer_are_shown_and_what_it_has_for_names_is_not():
+    answer = {"status": "ok", "checks": [{"db": 1}], "Ana Maria": {"52998224725": 2}}
+    said = dict(leaves(answer, lambda text: f"#{len(text)}"))
+    assert said == {"status": "ok", "checks[0].db": 1, "#9.#11": 2}

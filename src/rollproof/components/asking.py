@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import httpx
 
@@ -19,6 +20,9 @@ DIFFERS = "differs"
 WELL = "ok"
 LONGEST_BODY = 65536
 """characters of a health answer that are looked at"""
+
+_NAME = re.compile(r"(?!.*\d{5})[A-Za-z_$@][\w$@:-]{0,60}", re.ASCII)
+"""What fields are called; `{"Ana Maria": …}` is an answer that has rows for names."""
 
 Facts = Mapping[str, str]
 
@@ -80,7 +84,7 @@ def _health(drill: Drill, name: str, url: str) -> Iterator[tuple[str, str]]:
         return
     yield question, WELL if answer.status_code == 200 else str(answer.status_code)
     known = {release.name for release in drill.system.release}
-    for field, value in _leaves(_json(answer.text)):
+    for field, value in leaves(_json(answer.text), drill.use(Bench).digester):
         text = str(value)
         yield f"{question} says {field}", text if text in known else drill.use(Bench).digester(text)
 
@@ -92,13 +96,14 @@ def _json(text: str) -> object:
         return text[:LONGEST_BODY]
 
 
-def _leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """What stands in an answer, by the names that lead to it."""
+def leaves(value: object, digester: Callable[[str], str], path: str = "") -> Iterator[tuple[str, object]]:
+    """What stands in an answer, by the names that lead to it; of a name that looks like data a digest."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}" if path else str(key))
+            name = str(key) if _NAME.fullmatch(str(key)) else digester(str(key))
+            yield from leaves(item, digester, f"{path}.{name}" if path else name)
     elif isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{number}]")
+            yield from leaves(item, digester, f"{path}[{number}]")
     else:
         yield path or "body", value
