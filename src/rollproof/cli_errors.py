@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import ParamSpec
 
@@ -12,6 +14,8 @@ from rollproof.errors import RollproofError
 
 P = ParamSpec("P")
 
+_PIPE_CLOSED = 128 + 13
+"""what a shell says of a program that SIGPIPE ended"""
 _THEIR_OWN = frozenset({"typer", "click"})
 """Whose exceptions are ways to end a command."""
 
@@ -36,6 +40,11 @@ def explained(command: Callable[P, None]) -> Callable[P, None]:
             said = cut_all(f"error: {error}")
             Console(stderr=True).print(said, style="red", markup=False, highlight=False, soft_wrap=True)
             sys.exit(error.exit_code)
+        except BrokenPipeError:
+            # As `rollproof init | head` leaves it: there is nobody to tell, nor may Python try once more.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(_PIPE_CLOSED)
         except Exception as error:
             if kwargs.get("debug") or type(error).__module__.partition(".")[0] in _THEIR_OWN:
                 raise

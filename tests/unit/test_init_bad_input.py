@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,6 +30,18 @@ def test_an_empty_repository_ends_with_1_and_what_was_looked_for(tmp_path: Path)
     assert "nothing that could be drilled; looked for:" in result.output
     assert "Alembic" in result.output
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_that_has_gone_gets_no_traceback(tmp_path: Path) -> None:
+    write(tmp_path, SQL)
+    read, written = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "rollproof", "init", "--dry-run", str(tmp_path)]
+    try:
+        ended = subprocess.run(command, stdout=written, stderr=subprocess.PIPE, timeout=60, check=False)
+    finally:
+        os.close(written)
+    assert (ended.returncode, ended.stderr) == (141, b"")
 
 
 @pytest.mark.parametrize(("name", "said"), [("gone", "there is no such folder"), ("file", "this is a file")])
