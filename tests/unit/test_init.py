@@ -289,3 +289,27 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert 'tool = "sql-files"' in result.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["db"]
+
+
+@pytest.mark.parametrize("port", ["", "EXPOSE 8000\n"])
+def test_a_server_behind_another_is_told_by_the_port_that_its_health_check_asks(
+    tmp_path: Path, port: str
+) -> None:
+    asked = f"FROM node:20\nHEALTHCHECK CMD curl http://127.0.0.1:9000/alive\n{port}CMD node main.js\n"
+    write(tmp_path, {"Dockerfile": asked})
+    _, system = initiated(tmp_path)
+    assert [one.health for one in system.service.values()] == ["/alive"]
+
+
+def test_a_server_of_a_compose_file_may_publish_no_port(tmp_path: Path) -> None:
+    compose = """\
+services:
+  api:
+    build: .
+    healthcheck: { test: "wget -qO- http://localhost:3000/_status" }
+  jobs: { build: . , command: node jobs.js }
+"""
+    write(tmp_path, {"compose.yml": compose, "Dockerfile": "FROM node:20\nCMD node main.js\n"})
+    adopted, system = initiated(tmp_path)
+    assert {key: one.health for key, one in system.service.items()} == {"api": "/_status"}
+    assert any("jobs publishes no port" in note for note in adopted.notes)

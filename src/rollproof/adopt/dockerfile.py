@@ -8,6 +8,7 @@ import shlex
 from dataclasses import dataclass, field
 
 _SHELL = re.compile(r"[|;&<>`]|\$\(|\$\{[^}]*[^A-Za-z0-9_}]")
+_PORT = re.compile(r"https?://[^/\s'\":]+:(\d{1,5})")
 _URL = re.compile(r"https?://[^/\s'\"]+(/[^\s'\"|;)]*)")
 
 
@@ -19,6 +20,7 @@ class Image:
         argv: the command, shell form taken apart; empty when there is none or only a shell can run it.
         said: whether there is a command at all.
         line: of the command.
+        port: that it exposes, or else that its health check asks.
         names: variables that ENV and ARG name.
     """
 
@@ -33,20 +35,22 @@ class Image:
 def read_image(text: str) -> Image:
     """The instructions that count at run time, of the last stage; unknown ones are passed over."""
     image = Image()
+    asked: int | None = None
     entry: tuple[str, ...] = ()
     for line, word, rest in _instructions(text):
         if word == "FROM":
-            image, entry = Image(names=image.names), ()
+            image, entry, asked = Image(names=image.names), (), None
         elif word == "EXPOSE" and (port := re.match(r"\d+", rest)) and image.port is None:
             image.port = int(port[0])
         elif word == "HEALTHCHECK":
-            image.health = health_in(rest)
+            image.health, asked = health_in(rest), port_in(rest)
         elif word in ("ENV", "ARG"):
             image.names += re.findall(r"(?:^|\s)([A-Za-z_]\w*)=", rest) or re.findall(r"^[A-Za-z_]\w*", rest)
         elif word == "ENTRYPOINT":
             entry, image.argv, image.said, image.line = command(rest), (), True, line
         elif word == "CMD":
             image.argv, image.said, image.line = command(rest), True, line
+    image.port = image.port or asked
     if entry:
         image.argv = (*entry, *image.argv)
     return image
@@ -93,3 +97,9 @@ def health_in(text: str) -> str:
     """The path that a health check asks for; empty when it asks for none."""
     found = _URL.search(text)
     return found[1].split("?")[0] if found else ""
+
+
+def port_in(text: str) -> int | None:
+    """The port that a health check asks, where it names one: a server behind another publishes none."""
+    found = _PORT.search(text)
+    return int(found[1]) if found else None

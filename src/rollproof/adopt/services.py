@@ -10,7 +10,7 @@ from pathlib import Path
 from rollproof.adopt import compose
 from rollproof.adopt.blocks import Block, Entry, Survey
 from rollproof.adopt.compose import ComposeService
-from rollproof.adopt.dockerfile import Image, command, health_in, read_image
+from rollproof.adopt.dockerfile import Image, command, health_in, port_in, read_image
 from rollproof.adopt.documents import Document
 from rollproof.adopt.folder import Repository, slug
 from rollproof.model.secrets import secret_in
@@ -80,12 +80,11 @@ def _of_compose(repository: Repository, one: ComposeService) -> Candidate:
     argv, where = image.argv, repository.shown(one.dockerfile, image.line)
     if one.command is not None:
         argv, where = command(one.command), one.where
-    health = health_in(_flat(one.health))
+    asked = _flat(one.health)
+    health, port = health_in(asked), one.port or image.port or port_in(asked)
     names = tuple(dict.fromkeys([*one.names, *image.names]))
     told = one.where if health else where
-    return Candidate(
-        one.name, one.context, argv, where, one.port or image.port, health or image.health, told, names
-    )
+    return Candidate(one.name, one.context, argv, where, port, health or image.health, told, names)
 
 
 def _flat(value: object) -> str:
