@@ -14,15 +14,14 @@ from rollproof.evidence.facts import CheckResult, Objectives, RunSummary, Scenar
 from rollproof.evidence.html import say_utc, shown_scenarios, worst_of
 from rollproof.evidence.language import Words
 from rollproof.evidence.limits import limits_of
+from rollproof.evidence.paper_sections import MOST_ROWS, bar_of, cut_of, section_on_paper
 from rollproof.evidence.recoveries import Recovery, recoveries, unasked
-from rollproof.evidence.sections import Cell, Section, Series, Table, sections_of
+from rollproof.evidence.sections import sections_of
 from rollproof.evidence.timeline import Bar, incident_chart
 from rollproof.evidence.wording import one_line
 from rollproof.model.verdict import Outcome
 
-MOST_SCENARIOS, MOST_DETAILED, MOST_ROWS, MOST_FINDINGS, MOST_ACROSS = 200, 60, 150, 8, 16
-_LINE, _LONGEST_WORD = 84, 24
-"""Letters that a line of a table holds, and of a word that is not broken"""
+MOST_SCENARIOS, MOST_DETAILED, MOST_FINDINGS, MOST_ACROSS = 200, 60, 8, 16
 _EPOCH = [1970, 1, 1, 0, 0, 0]
 
 
@@ -45,7 +44,7 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
         "partial": t("report.partial") if facts.partial else "",
         "problems": _problems(run, t),
         "scenarios": [_row(number, one, t) for number, one in shown],
-        "cut": _cut(t, "overview.cut", len(run.scenarios) - len(shown)),
+        "cut": cut_of(t, "overview.cut", len(run.scenarios) - len(shown)),
         "recoveries": [_recovery(one, t) for one in recoveries(run)[:MOST_ROWS]],
         "unasked": t("objectives.unasked", count=t.count(unasked(run), "scenario")) if unasked(run) else "",
         "incidents": [lanes for number, one in detailed for lanes in _incidents(number, one, t)][
@@ -62,7 +61,7 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
         "comparisons": before_and_after(detailed, t),
         "columns": _columns(run.scenarios),
         "checklist": _checklist(run.scenarios, t),
-        "sections": [_section(one, t) for one in sections_of(run, t)],
+        "sections": [section_on_paper(one, t) for one in sections_of(run, t)],
         "limits": [
             {
                 "kind": t(f"limits.{one.kind}"),
@@ -71,7 +70,7 @@ def paper(run: RunSummary, t: Words) -> dict[str, Any]:
             }
             for one in limits[:MOST_ROWS]
         ],
-        "limits_cut": _cut(t, "report.not_shown", len(limits) - MOST_ROWS),
+        "limits_cut": cut_of(t, "report.not_shown", len(limits) - MOST_ROWS),
         "facts": _facts(run, t),
         "signatures": _signatures(run, t),
         "signed_head": t("signatures.head", head=run.heads[0].hash) if run.heads else "",
@@ -108,10 +107,6 @@ def _problems(run: RunSummary, t: Words) -> list[str]:
     ]
 
 
-def _cut(t: Words, key: str, left: int) -> str:
-    return t(key, count=t.whole(left)) if left > 0 else ""
-
-
 def _row(number: int, one: ScenarioSummary, t: Words) -> dict[str, Any]:
     never = t("report.never") if one.incidents and one.recovery_claimed else "–"
     return {
@@ -122,10 +117,6 @@ def _row(number: int, one: ScenarioSummary, t: Words) -> dict[str, Any]:
         "checks": t("report.of", part=one.proven_checks, whole=len(one.checks)) if one.checks else "–",
         "recovered": never if one.rto_seconds is None else t.duration(one.rto_seconds),
     }
-
-
-def _bar(bar: Bar, *, late: bool = False) -> dict[str, Any]:
-    return {"x": bar.x, "width": min(bar.width, 100 - bar.x), "open": bar.open, "late": late}
 
 
 def _recovery(one: Recovery, t: Words) -> dict[str, Any]:
@@ -139,13 +130,13 @@ def _recovery(one: Recovery, t: Words) -> dict[str, Any]:
     return {
         "name": f"{one.number} {one.scenario.name}",
         "outcome": "" if one.scenario.outcome.passes else one.scenario.outcome.value,
-        "bars": [_bar(Bar(0, one.bar, open=one.rto is None), late=late)] if drawn else [],
+        "bars": [bar_of(Bar(0, one.bar, open=one.rto is None), late=late)] if drawn else [],
         "goal": one.goal,
         "actual": actual,
         "target": t("objectives.no_target") if one.rto_target is None else t.duration(one.rto_target),
         "rpo_bars": []
         if one.rpo_bar is None
-        else [_bar(Bar(0, one.rpo_bar), late=_refuted(one.rpo_outcome))],
+        else [bar_of(Bar(0, one.rpo_bar), late=_refuted(one.rpo_outcome))],
         "rpo_goal": one.rpo_goal,
         "rpo": rpo if one.rpo_target is None or one.rpo is None else _of_target(rpo, one, t),
     }
@@ -167,7 +158,7 @@ def _incidents(number: int, one: ScenarioSummary, t: Words) -> Iterable[dict[str
             "name": f"{number} {one.name}",
             "cause": f"{t('incident.cause')} {one_line(incident.cause, 200)}" if incident.cause else "",
             "lanes": [
-                {"name": lane.name, "said": lane.said, "bars": [_bar(bar) for bar in lane.bars]}
+                {"name": lane.name, "said": lane.said, "bars": [bar_of(bar) for bar in lane.bars]}
                 for lane in lanes
                 if lane.kind in ("phase", "mark")
             ],
@@ -209,76 +200,6 @@ def _item(row: ItemRow, t: Words) -> dict[str, Any]:
         "cells": cells,
         "by": ", ".join(row.by) or t("report.nobody"),
     }
-
-
-def _section(section: Section, t: Words) -> dict[str, Any]:
-    return {
-        "title": section.title,
-        "lead": section.lead,
-        "facts": section.facts,
-        "series": [_series(one, t) for one in section.series],
-        "tables": [_table(one, t) for one in section.tables],
-    }
-
-
-def _series(series: Series, t: Words) -> dict[str, Any]:
-    scale = series.scale
-    return {
-        "title": series.title,
-        "target": t("incident.with_objective", duration=series.target_said) if series.target_said else "",
-        "goal": None if series.target is None else round(100 * series.target / scale, 2),
-        "points": [
-            {
-                "label": point.label,
-                "said": point.said,
-                "bars": []
-                if point.value is None
-                else [
-                    _bar(
-                        Bar(0, max(0.4, round(100 * point.value / scale, 2))),
-                        late=point.outcome is Outcome.REFUTED,
-                    )
-                ],
-            }
-            for point in series.points[-MOST_ROWS:]
-        ],
-    }
-
-
-def _table(table: Table, t: Words) -> dict[str, Any]:
-    return {
-        "header": table.header,
-        "widths": _widths(table, t),
-        "rows": [[_cell(cell) for cell in row] for row in table.rows[:MOST_ROWS]],
-        "cut": _cut(t, "report.not_shown", len(table.rows) - MOST_ROWS),
-    }
-
-
-def _widths(table: Table, t: Words) -> list[float]:
-    """The columns' shares of the page; 0 for those that are as wide as they need, where all fit side by side.
-
-    A share is that of the longest word, which must not be broken, and a third of what else there is; what a
-    row is called is kept whole where it is short.
-    """
-    columns = [[_plain(row[column], t) for row in table.rows] for column in range(len(table.header))]
-    told = [[name, *cells] for name, cells in zip(table.header, columns, strict=True)]
-    longest = [max(map(len, texts)) for texts in told]
-    if sum(longest) + 2 * len(longest) <= _LINE:
-        return [1.0 if column == len(longest) - 1 else 0.0 for column in range(len(longest))]
-    kept = [max((len(word) for text in texts for word in text.split()), default=1) for texts in told]
-    kept[0] = max(kept[0], longest[0]) if longest[0] <= _LONGEST_WORD else kept[0]
-    return [
-        round(min(word, _LONGEST_WORD) + 2 + 0.35 * max(0, min(whole, _LINE) - word), 1)
-        for word, whole in zip(kept, longest, strict=True)
-    ]
-
-
-def _plain(cell: Cell, t: Words) -> str:
-    return f"----{t.outcome(cell).replace(' ', '-')}" if isinstance(cell, Outcome) else cell
-
-
-def _cell(cell: Cell) -> str | dict[str, str]:
-    return {"outcome": cell.value} if isinstance(cell, Outcome) else cell
 
 
 def _facts(run: RunSummary, t: Words) -> list[tuple[str, str, bool]]:
