@@ -26,7 +26,6 @@ from rollproof.environments.embedded.apprunner_instances import (
     Instance,
     ProcessInstance,
     command_in,
-    free_port,
     last_lines,
 )
 from rollproof.environments.embedded.ports import LOOPBACK
@@ -62,7 +61,7 @@ class Containers:
         """A container, or a process where the release has no Dockerfile. Raises RefusedError."""
         if not (pulled.folder / RECIPE).is_file():
             return ProcessInstance.start(pulled, argv, env, port, place)
-        image, here = self._image(pulled), free_port()
+        image, inside = self._image(pulled), f"{port}/tcp"
         try:
             container = self.client.containers.run(
                 image,
@@ -73,12 +72,12 @@ class Containers:
                 environment={**pulled.env, **env, "PORT": str(port)},
                 labels=self._labels,
                 network=self.environment,
-                ports={f"{port}/tcp": (LOOPBACK, here)},
+                ports={inside: (LOOPBACK,)},
             )
         except (DockerException, RequestException) as error:
             self._remove(f"{self.environment}-{place.name}")
             raise RefusedError(f"its container cannot be started: {_said(error)}") from error
-        return ContainerInstance(pulled, here, container)
+        return ContainerInstance(pulled, _published(container, inside), container)
 
     @property
     def _labels(self) -> dict[str, str]:
@@ -105,6 +104,14 @@ class Containers:
         """What was created and did not start."""
         with contextlib.suppress(DockerException, RequestException):
             self.client.containers.get(name).remove(force=True, v=True)
+
+
+def _published(container: Any, inside: str) -> int:
+    """The port of this machine that the engine chose; of one that has ended already, none."""
+    with contextlib.suppress(DockerException, RequestException):
+        container.reload()
+    bindings = container.ports.get(inside) or ()
+    return next((int(one["HostPort"]) for one in bindings), 0)
 
 
 def _open_folders(root: Path) -> None:
