@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from rollproof.components.aws.clients import calling, code_of
 from rollproof.components.aws.cloud import Cloud, reader
+from rollproof.components.aws.held.base import NOT_OFFERED
 from rollproof.components.aws.site_place import Place, place_of
 from rollproof.components.aws.site_store import Store
 from rollproof.errors import AttemptFailed
@@ -139,7 +140,7 @@ def _policies(cloud: Cloud, place: Place) -> Iterator[tuple[str, Json]]:
             with calling("reading a policy of a distribution", where=policy):
                 answer = getattr(cloud.client("cloudfront"), operation)(Id=policy)
         except AttemptFailed as error:
-            if not code_of(error).startswith("NoSuch"):
+            if not code_of(error).startswith("NoSuch") and code_of(error) not in NOT_OFFERED:
                 raise
             continue
         yield policy, _without_order(_plain(answer[said]))
@@ -154,7 +155,7 @@ def _edge_functions(cloud: Cloud, place: Place) -> Iterator[tuple[str, Json]]:
             with calling("reading the code of a CloudFront function", where=name):
                 code = cloud.client("cloudfront").get_function(Name=name, Stage="LIVE")["FunctionCode"].read()
         except AttemptFailed as error:
-            if not code_of(error).startswith("NoSuch"):
+            if not code_of(error).startswith("NoSuch") and code_of(error) not in NOT_OFFERED:
                 raise
             continue
         yield arn, hashlib.sha256(code).hexdigest()

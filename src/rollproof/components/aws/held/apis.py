@@ -35,12 +35,12 @@ def rest_api(asked: Asked) -> Mapping[str, Any]:
 
 def _answers(asked: Asked) -> list[Any]:
     """What API Gateway itself answers, where somebody has set it."""
-    said = asked.call("apigateway", "get_gateway_responses", restApiId=asked.id).get("items") or []
+    said = asked.beside("apigateway", "get_gateway_responses", restApiId=asked.id).get("items") or []
     return sorted((item for item in said if not item.get("defaultResponse")), key=str)
 
 
 def _listed(asked: Asked, operation: str) -> list[Any]:
-    items = asked.every("apigateway", operation, "items", restApiId=asked.id)
+    items = asked.beside("apigateway", operation, restApiId=asked.id, limit=500).get("items") or []
     return sorted((_without_ids(item) for item in items), key=str)
 
 

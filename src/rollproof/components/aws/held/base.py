@@ -24,6 +24,17 @@ GONE = frozenset(
 )
 """What AWS answers for what is not there, besides `NoSuch…` and `…NotFound…`."""
 
+NOT_OFFERED = frozenset(
+    {
+        "MethodNotAllowed",
+        "UnsupportedArgument",
+        "InvalidAction",
+        "UnknownOperationException",
+        "NotImplemented",
+    }
+)
+"""What is answered to a call that a region or an emulator does not have."""
+
 VOLATILE = frozenset(
     """ResponseMetadata RevisionId revisionId LastModified lastModified LastModifiedDate ETag State
     StateReason StateReasonCode StateReasonData StateValue LastUpdateStatus LastUpdateStatusReason
@@ -85,6 +96,17 @@ class Asked:
             return self.call(service, operation, **arguments)
         except ClientError as error:
             if not _absent(error.response.get("Error", {}).get("Code", "")):
+                raise
+            return {}
+
+    def beside(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
+        """As `maybe`; empty too where a region or an emulator has no such call: nobody can have set it."""
+        try:
+            return self.maybe(service, operation, **arguments)
+        except ClientError as error:
+            said = error.response
+            status = said.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status != 501 and said.get("Error", {}).get("Code") not in NOT_OFFERED:
                 raise
             return {}
 

@@ -23,7 +23,7 @@ def function(asked: Asked) -> Mapping[str, Any]:
 
 def _invoking(asked: Asked, **place: str) -> dict[str, Any] | None:
     """How often a call that nobody waits for is tried again, and where it goes when it fails."""
-    said = asked.maybe("lambda", "get_function_event_invoke_config", **place)
+    said = asked.beside("lambda", "get_function_event_invoke_config", **place)
     kept = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
     return {key: said[key] for key in kept if key in said} or None
 
@@ -49,7 +49,7 @@ def alias(asked: Asked) -> Mapping[str, Any]:
     policy = asked.maybe("lambda", "get_policy", FunctionName=whole, Qualifier=name).get("Policy")
     weights = (said.get("RoutingConfig") or {}).get("AdditionalVersionWeights") or {}
     shares = {f"{whole}:{version}": weight for version, weight in weights.items()}
-    provisioned = asked.maybe(
+    provisioned = asked.beside(
         "lambda", "get_provisioned_concurrency_config", FunctionName=whole, Qualifier=name
     )
     return {

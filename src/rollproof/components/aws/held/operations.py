@@ -44,7 +44,7 @@ def alarm(asked: Asked) -> Mapping[str, Any]:
     if not found:
         raise gone(asked)
     volatile = ("ActionsSuppressedBy", "ActionsSuppressedReason", "EvaluationState")
-    tags = asked.call("cloudwatch", "list_tags_for_resource", ResourceARN=found[0]["AlarmArn"]).get("Tags")
+    tags = asked.beside("cloudwatch", "list_tags_for_resource", ResourceARN=found[0]["AlarmArn"]).get("Tags")
     return {**{name: value for name, value in found[0].items() if name not in volatile}, "Tags": tags}
 
 

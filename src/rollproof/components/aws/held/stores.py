@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from rollproof.components.aws.held.base import Asked, Unreadable, gone, reads, tidy
 
 _BUCKET = {
@@ -27,8 +25,7 @@ _BUCKET = {
     "Acceleration": ("get_bucket_accelerate_configuration", "Status"),
     "Payer": ("get_bucket_request_payment", "Payer"),
 }
-_NOT_OFFERED = frozenset({"MethodNotAllowed", "UnsupportedArgument"})
-"""What S3 answers where a region has nothing of the kind, such as acceleration."""
+_NOT_EVERYWHERE = ("Access", "Acceleration", "Payer")
 
 
 @reads("AWS::S3::Bucket")
@@ -37,12 +34,8 @@ def bucket(asked: Asked) -> Mapping[str, Any]:
     asked.call("s3", "head_bucket", Bucket=asked.id)
     found: dict[str, Any] = {}
     for name, (operation, key) in _BUCKET.items():
-        try:
-            said = asked.maybe("s3", operation, Bucket=asked.id)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in _NOT_OFFERED:
-                raise
-            continue
+        ask = asked.beside if name in _NOT_EVERYWHERE else asked.maybe
+        said = ask("s3", operation, Bucket=asked.id)
         found[name] = said.get(key) if key else {k: v for k, v in said.items() if k != "ResponseMetadata"}
     return found
 
@@ -64,7 +57,7 @@ def table(asked: Asked) -> Mapping[str, Any]:
         "PointInTimeRecovery": recovery.get("PointInTimeRecoveryStatus"),
         "TimeToLive": expiry.get("TimeToLiveDescription"),
         "Tags": tags,
-        "Policy": asked.maybe("dynamodb", "get_resource_policy", ResourceArn=said["TableArn"]).get("Policy"),
+        "Policy": asked.beside("dynamodb", "get_resource_policy", ResourceArn=said["TableArn"]).get("Policy"),
     }
     return {**{k: v for k, v in said.items() if k not in ("LatestStreamArn", "LatestStreamLabel")}, **more}
 
