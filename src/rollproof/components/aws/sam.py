@@ -21,7 +21,8 @@ def transformed(drill: Drill, template: Template, source: StackSource) -> Templa
     """The template as it is sent: AWS transforms a SAM template itself, and so do some emulators.
 
     Where an experiment finds that the endpoint does not, the reference implementation does it here,
-    and the journal says so; likewise for an HTTP API that is one body. Raises BadInput for a template that cannot be transformed.
+    and the journal says so; likewise for an HTTP API that is one body. Raises BadInput for a template that
+    cannot be transformed.
     """
     endpoint = drill.use(Cloud).endpoint
     bodies = (
