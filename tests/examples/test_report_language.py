@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from rollproof.plugin.plans import about_reports
+from rollproof.model.language import Language
+from rollproof.plugin.plans import LANGUAGES, about_reports
 
 pytest_plugins = ["pytester"]
 PLAN = """
@@ -20,6 +23,7 @@ language = "{}"
 def test_the_option_counts_before_the_plan_and_that_before_pyproject(
     pytester: pytest.Pytester,
 ) -> None:
+    pytester.makeini("[pytest]")
     pytester.makefile(".toml", small=PLAN.format("pt"))
     pytester.makefile(".toml", system='[system]\nname = "mini"\n')
     assert about_reports(pytester.parseconfig()) == {}
@@ -28,3 +32,7 @@ def test_the_option_counts_before_the_plan_and_that_before_pyproject(
     planned = "--rollproof-plan=small.toml"
     assert about_reports(pytester.parseconfig(planned)) == {"language": "pt-BR"}
     assert about_reports(pytester.parseconfig(planned, "--rollproof-language=en")) == {"language": "en"}
+
+
+def test_the_option_knows_every_language() -> None:
+    assert get_args(Language) == LANGUAGES

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rollproof.errors import RollproofError
-from rollproof.model.language import TAGS, Language, language_code
 
 if TYPE_CHECKING:
     from rollproof.model.json import Json
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
     from rollproof.model.system import System
 
 _PLAN = pytest.StashKey["Plan | None"]()
+LANGUAGES = ("en", "pt", "pt-BR")
+"""those of `rollproof.model.language`, which is not loaded where nothing asks for Rollproof"""
 _EMPTIED = pytest.StashKey[bool]()
 
 
@@ -35,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--rollproof-language",
-        choices=get_args(Language),
+        choices=LANGUAGES,
         help="of this run's reports: html, pdf, markdown (default: the plan's, pyproject.toml's, English)",
     )
     group.addoption("--rollproof-due", metavar="TIME", help="when the plan fell due, UTC, ISO 8601")
@@ -75,6 +76,7 @@ def _read(path: str | None) -> Plan | None:
 
 def about_reports(config: pytest.Config) -> dict[str, Json]:
     """What `run.started` says of the language of the reports; nothing where nobody chose one."""
+    from rollproof.model.language import TAGS, language_code
     from rollproof.plugin.options import table
 
     plan, given = plan_of(config), table(config)
