@@ -166,7 +166,7 @@ def walk_in_parallel(
             pool.begin(Part(leader.hand_over(), tuple(migration.id for migration in part)))
             for migration in part:
                 apply(migration)
-                if leader.state.server.token != token:
+                if leader.state.server.token != token or not leader.can_be_copied:
                     raise ServerWideChangeError
         yield from pool.done()
     finally:

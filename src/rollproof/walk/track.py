@@ -291,7 +291,9 @@ class Track:
         self.seconds = {**spent_before, "rebuild": spent_before["rebuild"] + spent}
 
     def keep(self, *, beside: bool = False) -> None:
-        """Keeps a copy of the clean state, in place of the one before or `beside` it."""
+        """Keeps a copy of the clean state, if one can be made, in place of the one before or `beside` it."""
+        if not self.can_be_copied:
+            return
         started, compared = time.monotonic(), self.seconds["compare"]
         self._keep_and_look(beside=beside)
         self._keep_seconds = time.monotonic() - started
@@ -325,6 +327,11 @@ class Track:
     def worth_a_copy(self) -> bool:
         """True now and then, so that all copies cost little and a rebuild never much."""
         return self._debt > (_WORTH if self._rebuilt else _UNNEEDED) * self._keep_seconds
+
+    @property
+    def can_be_copied(self) -> bool:
+        """Whether a copy would have all that the clean state has; CREATE DATABASE copies no subscription."""
+        return all(kind != "subscription" for kind, _ in self.state.facts.facts)
 
     def _run(
         self,

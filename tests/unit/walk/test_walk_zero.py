@@ -84,6 +84,24 @@ def test_a_role_that_later_copies_refer_to_can_be_made_again(
     assert [outcome for outcome, _ in verdicts(pg, history, to_zero=True)] == expected
 
 
+def test_what_no_copy_has_is_not_lost_on_the_way_back(
+    pg: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copied database has no subscription, so a way back that leaves one would seem to take it away."""
+    monkeypatch.setattr(Track, "worth_a_copy", property(lambda self: True))
+    made = "CREATE SUBSCRIPTION walk_kept CONNECTION 'dbname=nowhere' PUBLICATION p WITH (connect = false)"
+    history: list[tuple[str, str | None]] = [
+        ("CREATE TABLE a (id int)", "DROP TABLE a"),
+        (made, "SELECT 1"),
+        ("CREATE TABLE b (id int)", "DROP TABLE b"),
+        ("CREATE TABLE c (id int)", None),
+        ("CREATE TABLE d (id int)", "DROP TABLE d"),
+    ]
+    expected = ["restored", "did_nothing", "restored", "no_down", "restored"]
+    for to_zero in (True, False):
+        assert [outcome for outcome, _ in verdicts(pg, history, to_zero=to_zero)] == expected
+
+
 def test_data_lost_far_below_is_seen_once(pg: PostgresServer) -> None:
     history = [
         ("CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'x')", "DROP TABLE a"),
