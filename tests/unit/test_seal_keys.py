@@ -144,7 +144,8 @@ def test_a_reviewer_signs_with_a_key_that_only_the_agent_holds(tmp_path, agent):
     assert (found.result, found.findings) == (Result.VERIFIED, [])
     assert found.signoffs[0]["key_given"]
     payload = Envelope.from_bytes(path.read_bytes())
-    spoilt = Envelope(payload.payload, ((payload.signatures[0][0], payload.signatures[0][1][:-1] + b"\0"),))
+    signer, signature = payload.signatures[0]
+    spoilt = Envelope(payload.payload, ((signer, signature[:-1] + bytes([signature[-1] ^ 1])),))
     path.write_bytes(spoilt.to_bytes())
     assert reasons(verify_bundle(folder, Trust(keys=public_keys([agent, tmp_path / "seal.pub"])))) == {
         Reason.SIGN_OFF
