@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -62,9 +63,10 @@ def secret_overwritten(drill: Drill, act: Act) -> None:
 
 
 def secret_printed(drill: Drill, act: Act) -> None:
-    """Somebody notes what he sees."""
+    """Somebody notes what he sees past the journal, which cuts what it knows for a secret."""
     secret = next(iter(known_secrets(drill)))
-    drill.recorder.note("observed", {"found": f"it runs with <{secret.value}>"})
+    noted = drill.recorder.journal.path.with_name("noted.json")
+    noted.write_text(json.dumps({"found": f"it runs with <{secret.value}>"}), encoding="utf-8")
 
 
 def other_code(drill: Drill, act: Act) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import Any
 
@@ -104,9 +105,10 @@ def never_finished(drill: Drill, act: Act) -> None:
 
 
 def secret_printed(drill: Drill, act: Act) -> None:
-    """Somebody notes what he sees."""
+    """Somebody notes what he sees past the journal, which cuts what it knows for a secret."""
     secret = next(secret for secret in known_secrets(drill) if len(secret.value) == 40)
-    drill.recorder.note("observed", {"found": f"now it says {secret.value}"})
+    noted = drill.recorder.journal.path.with_name("noted.json")
+    noted.write_text(json.dumps({"found": f"now it says {secret.value}"}), encoding="utf-8")
 
 
 def variable_left(drill: Drill, act: Act) -> None:
